@@ -64,7 +64,10 @@ async function main([name = "", ...args]) {
 
 /** The steps are checked without the lock first: nearly always nothing is to be done. */
 async function install(upToStep) {
-  const pending = () => installSteps().slice(0, upToStep).filter((step) => !step.isDone());
+  const pending = () =>
+    installSteps()
+      .slice(0, upToStep)
+      .filter((step) => !step.isDone());
   if (pending().length === 0) return;
   if (process.platform !== "linux" || !["x64", "arm64"].includes(process.arch)) {
     throw new Error(`fleetban is built on 64-bit Linux (x64, arm64), this is ${process.platform} ${process.arch}`);
@@ -186,7 +189,12 @@ function dieBy(signal) {
 }
 
 function environment() {
-  const path = [dirname(NODE), join(TOOLS, "node_modules", ".bin"), join(ROOT, "node_modules", ".bin"), process.env.PATH];
+  const path = [
+    dirname(NODE),
+    join(TOOLS, "node_modules", ".bin"),
+    join(ROOT, "node_modules", ".bin"),
+    process.env.PATH,
+  ];
   return { ...process.env, PATH: path.join(delimiter) };
 }
 

@@ -43,6 +43,6 @@ export function captureTool(
 }
 
 function toolPath(): string {
-  const folders = [dirname(process.execPath), join(ROOT, "node_modules", ".bin"), process.env["PATH"] ?? ""];
+  const folders = [dirname(process.execPath), join(ROOT, "node_modules", ".bin"), process.env.PATH ?? ""];
   return folders.join(delimiter);
 }

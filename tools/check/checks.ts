@@ -1,0 +1,39 @@
+/** What a machine can judge without running the product: types, lint and format, import rules, generated code. */
+
+import type { FileResult } from "../test/result.ts";
+import { captureTool, PROTO } from "../tool.ts";
+
+export interface Check {
+  readonly name: string;
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly cwd?: string;
+}
+
+const CHECKS: readonly Check[] = [
+  { name: "types", program: "tsc", args: ["-p", "."] },
+  { name: "lint", program: "biome", args: ["check", "--error-on-warnings", "--max-diagnostics=100"] },
+  { name: "schema", program: "buf", args: ["lint"], cwd: PROTO },
+  { name: "generated", program: "node", args: ["tools/generate.ts", "--check"] },
+];
+
+/** All, or those that are named. */
+export function findChecks(names: readonly string[] = []): readonly Check[] {
+  const unknown = names.find((name) => !CHECKS.some((check) => check.name === name));
+  if (unknown !== undefined) {
+    throw new Error(`check ${unknown}: unknown; there are ${CHECKS.map((check) => check.name).join(", ")}`);
+  }
+  return names.length === 0 ? CHECKS : CHECKS.filter((check) => names.includes(check.name));
+}
+
+export async function runCheck(check: Check): Promise<FileResult> {
+  const begunMs = performance.now();
+  const { exit, output } = await captureTool(
+    check.program,
+    check.args,
+    check.cwd === undefined ? {} : { cwd: check.cwd },
+  );
+  const failures = exit === 0 ? [] : [{ test: `exit ${exit}`, text: output }];
+  const tookMs = performance.now() - begunMs;
+  return { name: check.name, passed: exit === 0 ? 1 : 0, failures, skipped: [], tookMs };
+}
