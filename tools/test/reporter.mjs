@@ -12,7 +12,7 @@ export default async function* report(events) {
 
 function lineOf(type, data) {
   if (type === "test:diagnostic" && data.nesting === 0) return { kind: "diagnostic", text: data.message };
-  if (type === "test:start") return { kind: "began", test: data.name };
+  if (type === "test:dequeue") return { kind: "began", test: data.name };
   if (type !== "test:pass" && type !== "test:fail") return undefined;
   const test = data.name;
   const isSkipped = data.skip !== undefined || data.todo !== undefined;
