@@ -62,7 +62,7 @@ module.exports = {
       "pure-imports-pure",
       "domain code computes: it imports the model, kit and other pure files (and types)",
       { path: [PURE_ROOM, PURE_FILE], pathNot: TEST },
-      { pathNot: [PURE_ROOM, PURE_FILE, "^kit/src/", PURE_CORE], dependencyTypesNot: ["type-only"] },
+      { pathNot: [PURE_ROOM, PURE_FILE, "^kit/src/(?!drivers/)", PURE_CORE], dependencyTypesNot: ["type-only"] },
     ),
     forbid(
       "outside-in-drivers",

@@ -21,7 +21,7 @@ const LOCK_POLL_MS = 100;
 
 /**
  * What a command runs; `build` = with a fresh dist/ first, `caller` = in the folder it was called from, `toolchainOnly` = it needs no
- * installed packages (it may be about to change them).
+ * installed packages (it may be about to change them), `locked` = one at a time.
  */
 const COMMANDS = {
   start: { build: true, node: ["tools/start.ts"] },
@@ -29,7 +29,7 @@ const COMMANDS = {
   bench: { build: true, node: ["tools/bench.ts"] },
   test: { node: ["tools/test.ts"] },
   check: { node: ["tools/check.ts"] },
-  build: { node: ["tools/build.ts"] },
+  build: { locked: true, node: ["tools/build.ts"] },
   format: { node: ["tools/format.ts"] },
   generate: { node: ["tools/generate.ts"] },
   fleetban: { build: true, caller: true, node: ["dist/fleetban.mjs"] },
@@ -55,11 +55,18 @@ async function main([name = "", ...args]) {
   }
   if (name === "exec" && args.length === 0) throw new Error("exec needs a command, such as: exec node --test kit");
   await install(command.toolchainOnly ? 1 : 2);
-  if (command.build) await runQuietly(NODE, [join(ROOT, "tools/build.ts"), "--quiet"], ROOT, "the build failed");
+  if (command.build) await build();
   const cwd = command.caller ? (process.env.INIT_CWD ?? process.cwd()) : ROOT;
   const [program, ...before] = command.node ? [NODE, join(command.node[0])] : args;
   const script = before.map((path) => (path.startsWith("/") ? path : join(ROOT, path)));
+  const unlock = command.locked ? await lock() : () => {};
   await become(program, command.node ? [...script, ...args] : args.slice(1), cwd);
+  unlock();
+}
+
+async function build() {
+  const unlock = await lock();
+  await runQuietly(NODE, [join(ROOT, "tools/build.ts"), "--quiet"], ROOT, "the build failed").finally(unlock);
 }
 
 /** The steps are checked without the lock first: nearly always nothing is to be done. */
@@ -132,7 +139,7 @@ async function lock() {
       server.listen(name, () => resolve(true));
     });
     if (held) return () => server.close();
-    if (attempt === 0) say("waiting for another installation in this folder …");
+    if (attempt === 0) say("waiting for another installation or build in this folder …");
     await new Promise((resolve) => setTimeout(resolve, LOCK_POLL_MS));
   }
 }

@@ -1,0 +1,32 @@
+/** Writes the shell script that starts a bundle with a fitting Node. */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { ProgramBuild } from "./programs.ts";
+
+export async function writeLauncher(program: ProgramBuild, dist: string): Promise<void> {
+  await mkdir(join(dist, "bin"), { recursive: true });
+  await writeFile(join(dist, "bin", program.name), launcherText(program), { mode: 0o755 });
+}
+
+/** In this order: what the environment says, the Node packed beside the program, the checkout's, the one in PATH. */
+function launcherText({ name, nodeFlags }: ProgramBuild): string {
+  const flags = nodeFlags.map((flag) => ` ${flag}`).join("");
+  return `#!/bin/sh
+# Starts ${name} with Node 24 or newer.
+set -eu
+dist=$(dirname "$(dirname "$(readlink -f "$0")")")
+case $(uname -m) in aarch64) arch=arm64 ;; *) arch=x64 ;; esac
+for node in "\${FLEETBAN_NODE:-}" "$dist/node/bin/node" "$dist/../tools/node_modules/node-linux-$arch/bin/node"; do
+  [ -x "$node" ] && exec "$node"${flags} "$dist/${name}.mjs" "$@"
+done
+if node=$(command -v node); then
+  major=$("$node" -p 'process.versions.node.split(".")[0]')
+  [ "$major" -ge 24 ] && exec "$node"${flags} "$dist/${name}.mjs" "$@"
+  echo "${name}: error: $node is Node $major, 24 or newer is needed" >&2
+else
+  echo "${name}: error: no node found" >&2
+fi
+echo "${name}: hint: set FLEETBAN_NODE to the path of a Node 24" >&2
+exit 1
+`;
+}

