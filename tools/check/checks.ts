@@ -14,6 +14,7 @@ const CHECKS: readonly Check[] = [
   { name: "types", program: "tsc", args: ["-p", "."] },
   { name: "lint", program: "biome", args: ["check", "--error-on-warnings", "--max-diagnostics=100"] },
   { name: "imports", program: "node", args: ["tools/check/structure.ts"] },
+  { name: "lockfiles", program: "node", args: ["tools/check/lockfiles.ts"] },
   { name: "schema", program: "buf", args: ["lint"], cwd: PROTO },
   { name: "generated", program: "node", args: ["tools/generate.ts", "--check"] },
 ];
