@@ -99,7 +99,7 @@ function installSteps() {
       isDone: () => toolchain.holds() && existsSync(NODE),
       run: async () => {
         say("installing the toolchain (Node 24 and pnpm, first time, about 10 s) …");
-        const args = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"];
+        const args = ["ci", "--ignore-scripts", "--include=optional", "--no-audit", "--no-fund"];
         await runQuietly("npm", args, TOOLS, "npm ci failed in tools/", process.env); // not the Node that it replaces
         if (!existsSync(NODE)) throw new Error(`npm installed no ${NODE}; is npm told to omit optional packages?`);
         toolchain.write();
@@ -109,7 +109,14 @@ function installSteps() {
       isDone: () => packages.holds(),
       run: async () => {
         say("installing the packages (first time, about 20 s) …");
-        const args = [PNPM, "install", "--frozen-lockfile", "--prefer-offline", "--reporter=append-only"];
+        const args = [
+          PNPM,
+          "install",
+          "--frozen-lockfile",
+          "--prefer-offline",
+          "--prod=false",
+          "--reporter=append-only",
+        ];
         await runQuietly(NODE, args, ROOT, "pnpm install failed");
         packages.write();
       },
