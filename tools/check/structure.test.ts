@@ -85,6 +85,14 @@ test("every import rule has a planted violation", () => {
   assert.deepEqual(new Set(rules), new Set(["no-cycle", ...PLANTED.map(([rule]) => rule)]));
 });
 
+test("what no program reaches is found when asked for", async () => {
+  const unused = { "kit/src/x-unused.ts": 'import "./clock.ts";', "kit/src/virtual-clock.ts": 'import "./clock.ts";' };
+  const reached = { "coordinator/src/main.ts": 'import "./ledger/commit.ts";\nimport "./store/connect.ts";' };
+  const found = await violationsIn({ ...HEALTHY, ...reached, ...unused }, { FLEETBAN_FIND_UNUSED: "1" });
+  const known = ["coordinator/src/jobs/queue.ts", "kit/src/drivers/files.ts"];
+  assert.deepEqual(found.sort(), [...known, "kit/src/x-unused.ts"].map((path) => `${path}: used`).sort());
+});
+
 test("a run that has seen no module fails", async () => {
   const folder = await mkdtemp(join(tmpdir(), "fleetban-structure-"));
   try {
@@ -95,7 +103,7 @@ test("a run that has seen no module fails", async () => {
   }
 });
 
-async function violationsIn(files: Readonly<Record<string, string>>): Promise<string[]> {
+async function violationsIn(files: Readonly<Record<string, string>>, env = {}): Promise<string[]> {
   const root = await mkdtemp(join(tmpdir(), "fleetban-structure-"));
   try {
     for (const [path, text] of Object.entries(files)) await writeInto(root, path, `${text}\n`);
@@ -103,8 +111,8 @@ async function violationsIn(files: Readonly<Record<string, string>>): Promise<st
       await writeInto(root, `node_modules/${name}/index.js`, "export default {};\n");
     const folders = { kit: "kit", proto: "proto", agent: "agent", coordinator: "coordinator", cli: "coordinator/cli" };
     for (const [name, folder] of Object.entries(folders)) await linkPackage(root, name, folder);
-    const violations = await findViolations(root);
-    return [...new Set(violations.map(({ from, rule }) => `${from}: ${rule}`))];
+    const violations = await findViolations(root, env);
+    return [...new Set(violations.map(({ from, to, rule }) => `${rule === "used" ? to : from}: ${rule}`))];
   } finally {
     await rm(root, { recursive: true });
   }

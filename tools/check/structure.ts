@@ -37,12 +37,12 @@ if (import.meta.main) {
 }
 
 /** Cruises the folders of the workspace below `root`. */
-export async function findViolations(root: string): Promise<Violation[]> {
+export async function findViolations(root: string, env: Readonly<Record<string, string>> = {}): Promise<Violation[]> {
   const folders = FOLDERS.filter((folder) => existsSync(join(root, folder)));
   const config = join(ROOT, ".dependency-cruiser.cjs");
   const present = await presentFiles(root);
   const args = ["--config", config, "--output-type", "json", ...folders];
-  const { output } = await captureTool("depcruise", args, { cwd: root });
+  const { output } = await captureTool("depcruise", args, { cwd: root, env });
   const { modules, summary } = JSON.parse(output) as CruiseReport;
   assertComplete(present, new Set(modules.map((module) => module.source)));
   const comments = new Map(summary.ruleSetUsed.forbidden.map((rule) => [rule.name, rule.comment]));
