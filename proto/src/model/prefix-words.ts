@@ -20,6 +20,10 @@ export interface PrefixWords {
 /** Result of the latest scan. */
 export const scanned: PrefixWords = { family: 4, length: 32, a: 0, b: 0, c: 0, d: 0 };
 
+export function blankWords(): PrefixWords {
+  return { family: 4, length: 0, a: 0, b: 0, c: 0, d: 0 };
+}
+
 const MAX_TEXT_LENGTH = 49; // eight groups with an embedded IPv4 address (45) and "/128"
 const DOT = 46;
 const SLASH = 47;

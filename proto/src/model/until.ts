@@ -20,3 +20,12 @@ export function laterUntil(a: UnixSeconds, b: UnixSeconds): UnixSeconds {
 export function secondsLeft(until: UnixSeconds, now: UnixSeconds): number {
   return until === OPEN_ENDED ? Number.POSITIVE_INFINITY : Math.max(0, until - now);
 }
+
+/** Columns keep an end in 32 bits: 7 February 2106. */
+export const MAX_UNTIL: UnixSeconds = unixSeconds(4_294_967_295);
+
+/** The end of what begins now; 0 seconds, and an end beyond what columns can hold, are open-ended. */
+export function untilAfter(now: UnixSeconds, seconds: number): UnixSeconds {
+  const until = now + seconds;
+  return seconds === 0 || until > MAX_UNTIL ? OPEN_ENDED : unixSeconds(until);
+}

@@ -1,0 +1,57 @@
+/**
+ * The order of a table's listings, as sorted columns.
+ *
+ * IPv4: address and length make one number below 2^38, and typed arrays sort numbers natively (0.1 s a million);
+ * then each row is looked up. IPv6 does not fit a number: its slots are sorted by comparing words, which is slower.
+ */
+import type { PrefixTable } from "./prefix-table.ts";
+import { blankWords } from "./prefix-words.ts";
+import { emptyListingColumns, type ListingColumns, writePrefix, writeValues } from "./sorted-columns.ts";
+
+const LENGTHS = 64; // more than the 33 lengths of IPv4, a power of two
+
+export function sortedColumnsOf(table: PrefixTable): ListingColumns {
+  const columns = emptyListingColumns(table.family, table.size, table.hasBegun);
+  const slots = table.family === 4 ? sortedV4(table) : sortedV6(table);
+  const words = blankWords();
+  for (let row = 0; row < slots.length; row += 1) {
+    const slot = slots[row] ?? 0;
+    table.readWords(slot, words);
+    writePrefix(columns, row, words);
+    writeValues(columns, row, table.rankAt(slot), table.untilAt(slot), table.begunAt(slot));
+  }
+  return columns;
+}
+
+function sortedV4(table: PrefixTable): Uint32Array {
+  const slots = usedSlots(table);
+  const words = blankWords();
+  const keys = new Float64Array(slots.length);
+  for (let row = 0; row < slots.length; row += 1) {
+    table.readWords(slots[row] ?? 0, words);
+    keys[row] = words.a * LENGTHS + words.length;
+  }
+  keys.sort();
+  for (let row = 0; row < slots.length; row += 1) {
+    const key = keys[row] ?? 0;
+    words.a = Math.floor(key / LENGTHS);
+    words.length = key % LENGTHS;
+    slots[row] = table.find(words);
+  }
+  return slots;
+}
+
+function sortedV6(table: PrefixTable): Uint32Array {
+  return usedSlots(table).sort((first, second) => table.compare(first, second));
+}
+
+function usedSlots(table: PrefixTable): Uint32Array {
+  const slots = new Uint32Array(table.size);
+  let row = 0;
+  for (let slot = 0; slot < table.slots; slot += 1) {
+    if (!table.isUsed(slot)) continue;
+    slots[row] = slot;
+    row += 1;
+  }
+  return slots;
+}
