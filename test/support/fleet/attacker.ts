@@ -1,0 +1,18 @@
+/** What an attacker does: tries passwords over the network, a bounded number of times. */
+import type { Host } from "./host.ts";
+
+const OPTIONS = [
+  "StrictHostKeyChecking=no",
+  "UserKnownHostsFile=/dev/null",
+  "PubkeyAuthentication=no",
+  "PreferredAuthentications=password",
+  "NumberOfPasswordPrompts=1",
+  "ConnectTimeout=2",
+  "LogLevel=QUIET",
+];
+
+/** One wrong password; resolves whatever the answer was. */
+export async function tryPassword(attacker: Host, target: string, user = "root"): Promise<void> {
+  const options = OPTIONS.flatMap((option) => ["-o", option]);
+  await attacker.run("sshpass", ["-p", "wrong", "ssh", ...options, `${user}@${target}`, "true"]).catch(() => undefined);
+}

@@ -1,0 +1,66 @@
+/**
+ * A network of hosts on one machine: a namespace each, all plugged into one switch, with no way out.
+ *
+ * Addresses are globally routable ones, as attackers' are; every host reaches every other directly. The link of a host
+ * can be cut and healed. Nothing of the machine's own network or firewall is touched.
+ */
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { createHost, type Host } from "./host.ts";
+import { sweepStaleNamespaces } from "./sweep.ts";
+
+const exec = promisify(execFile);
+
+export interface Network extends AsyncDisposable {
+  host(name: string, addresses: readonly string[], options?: { linkUp?: boolean }): Promise<Host>;
+  cut(host: Host): Promise<void>;
+  heal(host: Host): Promise<void>;
+}
+
+export async function createNetwork(): Promise<Network> {
+  await sweepStaleNamespaces();
+  const prefix = `fb-${process.pid}-${(networks += 1)}`;
+  const switchName = `${prefix}-switch`;
+  const hosts: Host[] = [];
+  await ip(["netns", "add", switchName]);
+  await ip(["-n", switchName, "link", "add", "br0", "type", "bridge", "forward_delay", "0"]);
+  await ip(["-n", switchName, "link", "set", "br0", "up"]);
+
+  async function plug(host: Host, index: number, linkUp: boolean, addresses: readonly string[]): Promise<void> {
+    await ip(["-n", switchName, "link", "add", `p${index}`, "type", "veth", "peer", "name", "eth0", "netns", host.namespace]);
+    await ip(["-n", switchName, "link", "set", `p${index}`, "master", "br0"]);
+    await ip(["-n", switchName, "link", "set", `p${index}`, linkUp ? "up" : "down"]);
+    await ip(["-n", host.namespace, "link", "set", "lo", "up"]);
+    await ip(["-n", host.namespace, "link", "set", "eth0", "up"]);
+    for (const address of addresses) {
+      const family = address.includes(":") ? ["-6"] : [];
+      const nodad = address.includes(":") ? ["nodad"] : [];
+      await ip(["-n", host.namespace, ...family, "address", "add", address, "dev", "eth0", ...nodad]);
+      await ip(["-n", host.namespace, ...family, "route", "replace", "default", "dev", "eth0"]);
+    }
+  }
+  const port = (host: Host) => `p${hosts.indexOf(host)}`;
+
+  return {
+    async host(name, addresses, { linkUp = true } = {}) {
+      const namespace = `${prefix}-${name}`;
+      await ip(["netns", "add", namespace]);
+      const host = createHost(name, namespace, addresses);
+      hosts.push(host);
+      await plug(host, hosts.length - 1, linkUp, addresses);
+      return host;
+    },
+    cut: (host) => ip(["-n", switchName, "link", "set", port(host), "down"]),
+    heal: (host) => ip(["-n", switchName, "link", "set", port(host), "up"]),
+    async [Symbol.asyncDispose]() {
+      await Promise.all(hosts.map((host) => host.stopAll()));
+      for (const namespace of [...hosts.map((host) => host.namespace), switchName]) await ip(["netns", "del", namespace]);
+    },
+  };
+}
+
+let networks = 0;
+
+async function ip(args: readonly string[]): Promise<void> {
+  await exec("ip", args as string[]);
+}

@@ -1,0 +1,55 @@
+/** Real packets between hosts: who sends, and what arrives when. */
+import { once } from "node:events";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { eventually } from "./eventually.ts";
+import type { Host } from "./host.ts";
+
+const PORT = 9_999;
+
+export interface Receiver {
+  /** Datagrams of `source` that arrived so far. */
+  count(source: string): number;
+  /** Unix milliseconds of the newest; 0 = none. */
+  lastAtMs(source: string): number;
+}
+
+export async function startReceiver(host: Host): Promise<Receiver> {
+  const program = join(import.meta.dirname, "packet-receiver.main.ts");
+  const child = host.spawn(process.execPath, [program, String(PORT)], { stdio: ["ignore", "pipe", "inherit"] });
+  const seen = new Map<string, { count: number; lastAtMs: number }>();
+  const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
+  lines.on("line", (line) => {
+    const [source = "", at] = line.split(" ");
+    seen.set(source, { count: (seen.get(source)?.count ?? 0) + 1, lastAtMs: Number(at) });
+  });
+  await once(lines, "line"); // "ready"
+  return {
+    count: (source) => seen.get(source)?.count ?? 0,
+    lastAtMs: (source) => seen.get(source)?.lastAtMs ?? 0,
+  };
+}
+
+/** Sends to each target every `everyMs` until the host stops. */
+export function startSender(host: Host, targets: readonly string[], everyMs: number): { stop(): Promise<void> } {
+  const program = join(import.meta.dirname, "packet-sender.main.ts");
+  const child = host.spawn(process.execPath, [program, String(PORT), String(everyMs), ...targets]);
+  return { stop: () => host.stop(child) };
+}
+
+/** Packets of `source` arrive now: at least `packets` more of them. */
+export async function arrives(receiver: Receiver, source: string, packets = 5): Promise<void> {
+  const before = receiver.count(source);
+  await eventually(`packets from ${source} arrive`, () => receiver.count(source) >= before + packets);
+}
+
+/**
+ * Packets of `source` are dropped: none arrives while `witness`, who sends as often to the same receiver, gets
+ * `packets` through. (Counting another's packets instead of waiting shows that the way itself is open.)
+ */
+export async function isDropped(receiver: Receiver, source: string, witness: string, packets = 20): Promise<boolean> {
+  const before = receiver.count(source);
+  const witnessed = receiver.count(witness);
+  await eventually(`packets from ${witness} arrive`, () => receiver.count(witness) >= witnessed + packets);
+  return receiver.count(source) === before;
+}
