@@ -1,0 +1,4 @@
+import { FleetbanError } from "@fleetban/kit/errors";
+
+/** Codes: `coordinator-unreachable`, `wrong-coordinator`, `enrollment-refused`, `already-enrolled`. */
+export class EnrollError extends FleetbanError {}

@@ -1,0 +1,44 @@
+/** `fleetban-agent enroll TOKEN`: makes a key on this server and has the coordinator certify it. */
+import { createCertificateRequest } from "@fleetban/kit/certificate-request";
+import { parseEnrollmentToken } from "@fleetban/proto/model/enrollment-token";
+import { bytesOf } from "@fleetban/proto/model/prefix";
+import { redeemToken } from "../drivers/enrollment-client.ts";
+import { readIdentity, saveIdentity } from "../drivers/identity-files.ts";
+import { readMachineFacts } from "../drivers/machine-facts.ts";
+import { CLAIMS_MAX, claimedAddresses } from "../own-addresses/own-prefixes.ts";
+import { VERSION } from "@fleetban/kit/drivers/version";
+import { EnrollError } from "./enroll-error.ts";
+
+export interface EnrollOptions {
+  readonly dataDir: string;
+  /** Shown to operators. */
+  readonly name: string;
+  /** Replace the identity that is there. */
+  readonly force: boolean;
+}
+
+export async function enroll(tokenText: string, options: EnrollOptions): Promise<readonly string[]> {
+  const token = parseEnrollmentToken(tokenText);
+  if (!options.force && readIdentity(options.dataDir) !== undefined) {
+    throw new EnrollError("already-enrolled", `${options.dataDir}: this server is enrolled already`, {
+      hint: "add --force to give it a new identity; revoke the old one with `fleetban agents revoke`",
+    });
+  }
+  const { keyPem, csr } = await createCertificateRequest();
+  const facts = await readMachineFacts([]);
+  const addresses = claimedAddresses(facts, CLAIMS_MAX).map((address) => Buffer.from(bytesOf(address)));
+  const answer = await redeemToken(token, { csr, name: options.name, programVersion: VERSION, addresses });
+  const coordinators = answer.coordinators.length > 0 ? answer.coordinators : [answer.address];
+  const path = await saveIdentity(options.dataDir, {
+    agentId: answer.agentId,
+    coordinators,
+    caPem: answer.ca,
+    keyPem,
+    certificatePem: answer.certificate,
+  });
+  return [
+    `enrolled as ${options.name} (${answer.agentId})`,
+    `identity written to ${path}`,
+    `coordinators: ${coordinators.join(", ")}`,
+  ];
+}

@@ -1,0 +1,59 @@
+/**
+ * Who this agent is: its key, its certificate and the fleet's CA, as files in the agent's data directory.
+ *
+ * The key is made on this server and never leaves it. The three are one file each, written whole or not at all.
+ */
+import { readFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { X509Certificate } from "node:crypto";
+import { writeFileAtomic } from "@fleetban/kit/drivers/atomic-file";
+import { FleetbanError } from "@fleetban/kit/errors";
+
+export interface Identity {
+  readonly agentId: string;
+  /** `host:port` of the Fleet service, in the order to try. */
+  readonly coordinators: readonly string[];
+  readonly caPem: string;
+  readonly keyPem: string;
+  readonly certificatePem: string;
+}
+
+const FILE = "identity.json";
+
+/** One file, so that key and certificate always belong together. */
+export async function saveIdentity(dataDir: string, identity: Identity): Promise<string> {
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const path = join(dataDir, FILE);
+  await writeFileAtomic(path, Buffer.from(`${JSON.stringify(identity, null, 2)}\n`), 0o600);
+  return path;
+}
+
+/** Undefined = not enrolled. Throws FleetbanError `identity-damaged`. */
+export function readIdentity(dataDir: string): Identity | undefined {
+  const path = join(dataDir, FILE);
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw new FleetbanError("identity-unreadable", `${path}: cannot be read: ${(cause as Error).message}`, {
+      cause,
+      hint: "run the agent as root, or as the user that enrolled it",
+    });
+  }
+  try {
+    const identity = JSON.parse(text) as Identity;
+    new X509Certificate(identity.certificatePem);
+    return identity;
+  } catch (cause) {
+    throw new FleetbanError("identity-damaged", `${path}: is damaged`, {
+      cause,
+      hint: "enroll this server anew with `fleetban-agent enroll TOKEN`",
+    });
+  }
+}
+
+export function certificateEndsAtMs({ certificatePem }: Identity): number {
+  return new X509Certificate(certificatePem).validToDate.getTime();
+}

@@ -1,0 +1,64 @@
+/**
+ * The agent's state as one document: what `/status` answers, `fleetban-agent status` shows, `check` judges.
+ *
+ * Pure: everything in it is handed in by the rooms' own state functions.
+ */
+import type { LinkState } from "../link/state.ts";
+import { WARNABLES, type RaisedWarnable } from "./warnables.ts";
+
+export interface ListStatus {
+  readonly name: string;
+  readonly effect: string;
+  /** What the mirror holds. */
+  readonly revision: number;
+  readonly listings: number;
+  readonly kernelEntries: number;
+  readonly leftOut: number;
+  readonly kept: number;
+  readonly refused: number;
+  readonly unsupported: boolean;
+  /** Last read back from the kernel, Unix milliseconds; 0 = never. */
+  readonly checkedAtMs: number;
+}
+
+export interface FirewallStatus {
+  readonly backend: string;
+  /** How it talks to the kernel: `netlink`, `process`, `memory`. */
+  readonly via: string;
+  readonly rules: string;
+  readonly ownEntries: number;
+  readonly localEntries: number;
+  readonly batchEntries: number;
+  readonly applyP99Us: number;
+  readonly driftEntries: number;
+}
+
+export interface SpoolStatus {
+  readonly sightings: number;
+  /** Of the oldest unacknowledged one; 0 = none. */
+  readonly oldestMs: number;
+  readonly lost: number;
+}
+
+export interface AgentStatus {
+  readonly version: string;
+  readonly name: string;
+  readonly agentId: string | undefined;
+  readonly startedAtMs: number;
+  readonly nowMs: number;
+  readonly link: LinkState;
+  /** This machine's clock minus the ledger's. */
+  readonly clockSkewMs: number | undefined;
+  readonly certificateEndsAtMs: number | undefined;
+  readonly lists: readonly ListStatus[];
+  readonly firewall: FirewallStatus;
+  readonly spool: SpoolStatus;
+  readonly sightingsBySource: Readonly<Record<string, number>>;
+  readonly warnables: readonly RaisedWarnable[];
+}
+
+/** Undefined = ready; else the codes that stand against it. */
+export function notReadyBecause({ warnables }: Pick<AgentStatus, "warnables">): readonly string[] | undefined {
+  const blocking = warnables.filter(({ code }) => WARNABLES[code].blocksReady).map(({ code }) => code);
+  return blocking.length > 0 ? blocking : undefined;
+}
