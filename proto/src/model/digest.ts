@@ -29,6 +29,14 @@ export function parseDigestKey(bytes: Uint8Array): DigestKey {
   return keyWords(bytes) as DigestKey;
 }
 
+/** What `parseDigestKey` reads back: 16 bytes. */
+export function digestKeyToBytes(key: DigestKey): Uint8Array {
+  const bytes = new Uint8Array(DIGEST_BYTES);
+  const view = new DataView(bytes.buffer);
+  for (const [word, value] of key.entries()) view.setUint32(word * 4, value, true);
+  return bytes;
+}
+
 /** Of one listing as it stands on the list. */
 export function digestOfListing(key: DigestKey, list: ListNo, listing: Listing): Digest {
   read(listing.prefix);
