@@ -1,0 +1,87 @@
+/**
+ * A feed's turn: claim it, ask, record what came, bring the list up to it, give it back.
+ *
+ * Each step is committed before the next, and each can be the last one of a crashed run: the lease runs out, and the next
+ * turn of whichever replica finishes what is left before it asks for anything new.
+ */
+import { type UnixMs, unixMs } from "@fleetban/proto/model/time";
+import { fetchBlacklist } from "./abuseipdb.ts";
+import { claimFeed, LEASE_MS } from "./claim-feed.ts";
+import type { FeedDefinition, FetchOutcome } from "./feed.ts";
+import type { FeedsParts } from "./parts.ts";
+import { extendLease, releaseLease, selectAbandoned, selectFeedForUpdate, updateFeedTurn } from "./queries.ts";
+import { settleFetch } from "./settle-fetch.ts";
+import { type Synced, syncListings } from "./sync-listings.ts";
+
+export type RefreshOutcome = FetchOutcome | "off" | "busy" | "not-due" | "lost";
+
+export interface Refreshed {
+  readonly outcome: RefreshOutcome;
+  /** Why it brought no list, or why its list is held. */
+  readonly reason?: string;
+  /** Listings put, extended and removed. */
+  readonly changed: number;
+}
+
+/** The job: every feed that is due has its turn, after what crashed runs left undone. */
+export async function refreshFeeds(parts: FeedsParts, signal: AbortSignal): Promise<void> {
+  const abandoned = await selectAbandoned(parts.store.sql, unixMs(parts.ledger.ledgerTimeMs()));
+  for (const name of abandoned) await finishAbandoned(parts, name, signal);
+  for (const feed of parts.definitions) {
+    signal.throwIfAborted();
+    await refreshFeed(parts, feed, false, signal);
+  }
+}
+
+/** `byHand` asks although it is not due, and may use the calls that the schedule keeps for it. */
+export async function refreshFeed(
+  parts: FeedsParts,
+  feed: FeedDefinition,
+  byHand: boolean,
+  signal: AbortSignal,
+): Promise<Refreshed> {
+  const claim = await claimFeed(parts, feed, byHand);
+  if (claim.kind === "exhausted") {
+    const reason = `its calls for the day are used up until ${new Date(claim.until).toISOString()}`;
+    return { outcome: "quota-exhausted", reason, changed: 0 };
+  }
+  if (claim.kind !== "claimed") return { outcome: claim.kind, changed: 0 };
+  const answer = await fetchBlacklist(answerParts(parts), feed.abuseipdb, signal);
+  const { outcome, reason } = await settleFetch(parts, feed, answer);
+  const changed = outcome === "fetched" ? (await syncUnderLease(parts, claim.feedNo, signal)).changed : 0;
+  await releaseLease(parts.store.sql, claim.feedNo, parts.runId);
+  const level = answer.kind === "list" && outcome !== "held" ? "info" : "warn";
+  const refused = answer.kind === "list" ? answer.list.refused : undefined;
+  parts.log[level]("feeds.refreshed", { feed: feed.name, outcome, reason, changed, refused });
+  return { outcome, changed, ...(reason === undefined ? {} : { reason }) };
+}
+
+/** Under the lease of the feed, which the caller holds and gives back. */
+export async function syncUnderLease(parts: FeedsParts, feedNo: number, signal: AbortSignal): Promise<Synced> {
+  const keepLease = () => extendLease(parts.store.sql, feedNo, parts.runId, leaseEnd(parts));
+  return await syncListings(parts, keepLease, signal);
+}
+
+/** A lease that has run out but was not given back: its run ended somewhere on the way, or the mode was changed. */
+async function finishAbandoned(parts: FeedsParts, name: string, signal: AbortSignal): Promise<void> {
+  const feedNo = await parts.store.transaction(async (sql) => {
+    const row = await selectFeedForUpdate(sql, name);
+    if (row?.leasedUntil === undefined || row.leasedUntil > parts.ledger.ledgerTimeMs()) return undefined;
+    const { nextAt, quota } = row;
+    await updateFeedTurn(sql, row.feedNo, { nextAt, quota, leasedUntil: leaseEnd(parts), leasedBy: parts.runId });
+    return row.feedNo;
+  });
+  if (feedNo === undefined) return;
+  const { changed } = await syncUnderLease(parts, feedNo, signal);
+  await releaseLease(parts.store.sql, feedNo, parts.runId);
+  parts.log.info("feeds.finished_abandoned", { feed: name, changed });
+}
+
+function leaseEnd(parts: FeedsParts): UnixMs {
+  return unixMs(parts.ledger.ledgerTimeMs() + LEASE_MS);
+}
+
+function answerParts(parts: FeedsParts) {
+  const { download, limits, programVersion } = parts;
+  return { download, limits, programVersion, nowMs: () => unixMs(parts.ledger.ledgerTimeMs()) };
+}

@@ -1,0 +1,77 @@
+/**
+ * An operator's word on a list that was held: let it in as it came, or throw it away. No further call is made either way.
+ *
+ * An approved list goes to the agents marked so, because their own brake would stop it again.
+ */
+import { unixMs } from "@fleetban/proto/model/time";
+import type { Sql } from "../store/sql.ts";
+import { LEASE_MS } from "./claim-feed.ts";
+import { closeHold, type FeedHold, selectOpenFeedHold } from "./hold-queries.ts";
+import type { FeedsParts } from "./parts.ts";
+import {
+  insertFetch,
+  lastGeneratedAt,
+  releaseLease,
+  replaceFeedPrefixes,
+  selectFeedForUpdate,
+  updateFeedTurn,
+} from "./queries.ts";
+import { syncUnderLease } from "./refresh.ts";
+
+export interface HoldAnswer {
+  readonly holdNo: number;
+  readonly approve: boolean;
+  /** Name of the operator. */
+  readonly by: string;
+}
+
+export type HoldResolved =
+  | { readonly kind: "approved"; readonly feed: string; readonly entries: number; readonly changed: number }
+  | { readonly kind: "rejected"; readonly feed: string }
+  /** No open hold of a feed has that number. */
+  | { readonly kind: "not-open" }
+  /** The feed has its turn just now; ask again. */
+  | { readonly kind: "busy"; readonly feed: string };
+
+export async function resolveFeedHold(
+  parts: FeedsParts,
+  answer: HoldAnswer,
+  signal: AbortSignal,
+): Promise<HoldResolved> {
+  const resolved = await parts.store.transaction(async (sql) => {
+    const hold = await selectOpenFeedHold(sql, answer.holdNo);
+    if (hold === undefined) return { kind: "not-open" as const };
+    if (answer.approve) return await approve(sql, parts, hold, answer.by);
+    await closeHold(sql, hold.holdNo, answer.by, "rejected");
+    return { kind: "rejected" as const, feed: hold.feed };
+  });
+  parts.log.info("feeds.hold_resolved", { hold: answer.holdNo, outcome: resolved.kind, by: answer.by });
+  if (resolved.kind !== "approved") return resolved;
+  const { feedNo, ...told } = resolved;
+  const { changed } = await syncUnderLease(parts, feedNo, signal);
+  await releaseLease(parts.store.sql, feedNo, parts.runId);
+  return { ...told, changed };
+}
+
+/** The operator vouches for it now: its listings live from now on, not from when it came. */
+async function approve(sql: Sql, parts: FeedsParts, hold: FeedHold, by: string) {
+  const { feed, feedNo, entries } = hold;
+  const row = await selectFeedForUpdate(sql, feed);
+  const now = unixMs(parts.ledger.ledgerTimeMs());
+  if (row === undefined || (row.leasedUntil !== undefined && row.leasedUntil > now)) {
+    return { kind: "busy" as const, feed };
+  }
+  const { nextAt, quota } = row;
+  await updateFeedTurn(sql, feedNo, { nextAt, quota, leasedUntil: unixMs(now + LEASE_MS), leasedBy: parts.runId });
+  const generatedAt = await lastGeneratedAt(sql, feedNo);
+  const fetchNo = await insertFetch(sql, {
+    feedNo,
+    fetchedAt: now,
+    entries: entries.length,
+    outcome: "approved",
+    ...(generatedAt === undefined ? {} : { generatedAt }),
+  });
+  await replaceFeedPrefixes(sql, feedNo, fetchNo, entries);
+  await closeHold(sql, hold.holdNo, by, "approved");
+  return { kind: "approved" as const, feed, feedNo, entries: entries.length };
+}

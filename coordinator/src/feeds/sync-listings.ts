@@ -1,0 +1,108 @@
+/**
+ * Brings the list of the feeds to what the feeds name: in slices, each a commit of its own that gives the ledger's row back.
+ *
+ * Nothing is remembered between slices: whoever comes after an interruption compares `feed_prefixes` with the listings
+ * anew and goes on (PROTOCOL §3). Each slice looks, under the ledger's lock, whether the feeds still name what the plan was
+ * made from; if not, the plan is thrown away and made again. Pardons and allows that come in between are kept by
+ * `Ledger.write`, which refuses what they cover.
+ */
+import { LIST_FEEDS } from "@fleetban/proto/model/listing";
+import { type UnixSeconds, unixSeconds } from "@fleetban/proto/model/time";
+import type { ListChange } from "../ledger/ledger.ts";
+import type { Sql } from "../store/sql.ts";
+import {
+  type ListBasis,
+  selectBasis,
+  selectExempt,
+  selectNotEnforced,
+  selectPresent,
+  selectWishes,
+} from "./list-queries.ts";
+import type { FeedsParts } from "./parts.ts";
+import { type ListingChange, planListings, V6_NETWORK, wantedListings } from "./plan-listings.ts";
+import { createPrefixCover } from "./prefix-cover.ts";
+
+export interface Synced {
+  readonly changed: number;
+  readonly slices: number;
+}
+
+const CHANGES_PER_SLICE = 2_000;
+/** Sightings that wait for the ledger's row get it in between. */
+const REST_MS = 20;
+const REPLANS_MAX = 5;
+
+interface SyncPlan {
+  readonly basis: ListBasis | undefined;
+  readonly changes: readonly ListChange[];
+  /** An operator stands behind it: by approving the list, or by switching a feed off. */
+  readonly isApproved: boolean;
+}
+
+/** `beforeSlice` false ends the sync: the caller's lease is gone. */
+export async function syncListings(
+  parts: FeedsParts,
+  beforeSlice: () => Promise<boolean>,
+  signal: AbortSignal,
+): Promise<Synced> {
+  const synced = { changed: 0, slices: 0 };
+  for (let attempt = 0; attempt < REPLANS_MAX; attempt += 1) {
+    // When this commit has the row, every slice of an older plan is either done or will see that it is old.
+    await parts.ledger.write({ kind: "feed" }, async () => []);
+    const plan = await makePlan(parts);
+    const isComplete = await applySlices(parts, plan, synced, beforeSlice, signal);
+    if (isComplete) return synced;
+  }
+  return synced;
+}
+
+async function makePlan({ store: { sql }, ledger }: FeedsParts): Promise<SyncPlan> {
+  const now = unixSeconds(Math.floor(ledger.ledgerTimeMs() / 1_000));
+  const basis = await selectBasis(sql);
+  const wishes = await selectWishes(sql, LIST_FEEDS);
+  const present = await selectPresent(sql, LIST_FEEDS);
+  const wanted = wantedListings(wishes, await exemptions(sql, ledger, now), now);
+  const notEnforced = await selectNotEnforced(sql);
+  const isSwitchedOff = [...present.values()].some(({ feeds }) => feeds.some((feed) => notEnforced.has(feed)));
+  const changes = planListings(wanted, present).map(toListChange);
+  return { basis, changes, isApproved: basis?.isApproved === true || isSwitchedOff };
+}
+
+async function exemptions(sql: Sql, ledger: FeedsParts["ledger"], now: UnixSeconds) {
+  const own = ledger.protectedAddresses().map(({ address }) => address);
+  return createPrefixCover([...(await selectExempt(sql, now)), ...own], [V6_NETWORK]);
+}
+
+/** False when the plan turned out to be old. */
+async function applySlices(
+  parts: FeedsParts,
+  { basis, changes, isApproved }: SyncPlan,
+  synced: { changed: number; slices: number },
+  beforeSlice: () => Promise<boolean>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  for (let at = 0; at < changes.length; at += CHANGES_PER_SLICE) {
+    if (at > 0) await parts.clock.sleep(REST_MS, signal);
+    if (!(await beforeSlice())) return true;
+    let isOld = false;
+    const cause = basis === undefined ? { kind: "feed" as const } : { kind: "feed" as const, no: basis.fetchNo };
+    const written = await parts.ledger.write(
+      cause,
+      async (sql) => {
+        isOld = (await selectBasis(sql))?.fetchNo !== basis?.fetchNo;
+        return isOld ? [] : changes.slice(at, at + CHANGES_PER_SLICE);
+      },
+      { approved: isApproved },
+    );
+    if (isOld) return false;
+    synced.changed += written.changed;
+    synced.slices += 1;
+  }
+  return true;
+}
+
+function toListChange({ prefix, to }: ListingChange): ListChange {
+  if (to === undefined) return { list: LIST_FEEDS, prefix, to };
+  const reasons = to.feeds.map((key) => ({ kind: "feed" as const, key }));
+  return { list: LIST_FEEDS, prefix, to: { until: to.until, rank: to.rank, reasons } };
+}
