@@ -81,6 +81,18 @@ export function agree(one: Readonly<PrefixWords>, other: Readonly<PrefixWords>, 
   );
 }
 
+/** Order of the wire: IPv4 first, then by address, then the wider first. */
+export function compareWords(one: Readonly<PrefixWords>, other: Readonly<PrefixWords>): number {
+  return (
+    one.family - other.family ||
+    one.a - other.a ||
+    one.b - other.b ||
+    one.c - other.c ||
+    one.d - other.d ||
+    one.length - other.length
+  );
+}
+
 /** Network mask of one of the four words, as int32. */
 export function maskWord(length: number, word: number): number {
   const bits = length - word * 32;

@@ -8,6 +8,7 @@ import type { Brand } from "@fleetban/kit/brand";
 import { PrefixError, refusalOf } from "./prefix-refusal.ts";
 import {
   agree,
+  compareWords,
   dropMapping,
   type Family,
   hasHostBits,
@@ -99,9 +100,7 @@ export function widen(prefix: Prefix, length: number): Prefix {
 
 /** Order of the wire: IPv4 first, then by address, then the wider first. */
 export function comparePrefixes(first: Prefix, second: Prefix): number {
-  const { family, length, a, b, c, d } = read(first);
-  const other = read(second);
-  return family - other.family || a - other.a || b - other.b || c - other.c || d - other.d || length - other.length;
+  return compareWords(partsOf(first), read(second)); // a copy: the shared record is needed for the other
 }
 
 /** The shared record of the scanner: read it before anything else scans. */

@@ -5,8 +5,8 @@
  * address at `words[n]` (IPv4) or `words[4 n]` to `words[4 n + 3]` (IPv6, most significant first).
  */
 import type { Listing, Rank } from "./listing.ts";
-import { comparePrefixes, familyOf, type Prefix, partsOf } from "./prefix.ts";
-import { blankWords, type Family, type PrefixWords, textOfWords } from "./prefix-words.ts";
+import { type Prefix, type PrefixParts, partsOf } from "./prefix.ts";
+import { blankWords, compareWords, type Family, type PrefixWords, textOfWords } from "./prefix-words.ts";
 import type { UnixSeconds } from "./time.ts";
 
 /** Prefixes alone, as a delta's removals. */
@@ -46,27 +46,39 @@ export function emptyListingColumns(family: Family, count: number, hasBegun: boo
 
 /** Prefixes in any order, once each. */
 export function prefixColumns(prefixes: Iterable<Prefix>): PrefixColumns[] {
-  const sorted = [...prefixes].sort(comparePrefixes);
+  const sorted = sortedRows(prefixes, (prefix) => prefix);
   return FAMILIES.map((family) => {
-    const rows = sorted.filter((prefix) => familyOf(prefix) === family);
+    const rows = sorted.filter(({ words }) => words.family === family);
     const columns = emptyPrefixColumns(family, rows.length);
-    for (const [row, prefix] of rows.entries()) writePrefix(columns, row, partsOf(prefix));
+    for (const [row, { words }] of rows.entries()) writePrefix(columns, row, words);
     return columns;
   });
 }
 
 /** Listings in any order, one a prefix. */
 export function listingColumns(listings: Iterable<Listing>): ListingColumns[] {
-  const sorted = [...listings].sort((first, second) => comparePrefixes(first.prefix, second.prefix));
+  const sorted = sortedRows(listings, ({ prefix }) => prefix);
   return FAMILIES.map((family) => {
-    const rows = sorted.filter(({ prefix }) => familyOf(prefix) === family);
-    const columns = emptyListingColumns(family, rows.length, rows.some(hasBegun));
-    for (const [row, listing] of rows.entries()) {
-      writePrefix(columns, row, partsOf(listing.prefix));
-      writeValues(columns, row, listing.rank, listing.until, listing.begun);
+    const rows = sorted.filter(({ words }) => words.family === family);
+    const hasBegun = rows.some(({ value }) => value.begun !== 0);
+    const columns = emptyListingColumns(family, rows.length, hasBegun);
+    for (const [row, { words, value }] of rows.entries()) {
+      writePrefix(columns, row, words);
+      writeValues(columns, row, value.rank, value.until, value.begun);
     }
     return columns;
   });
+}
+
+interface Row<Value> {
+  readonly words: PrefixParts;
+  readonly value: Value;
+}
+
+/** Each prefix is read once, not at every comparison. */
+function sortedRows<Value>(values: Iterable<Value>, prefixOf: (value: Value) => Prefix): Row<Value>[] {
+  const rows = Array.from(values, (value) => ({ words: partsOf(prefixOf(value)), value }));
+  return rows.sort((first, second) => compareWords(first.words, second.words));
 }
 
 export function writePrefix(columns: PrefixColumns, row: number, words: Readonly<PrefixWords>): void {
@@ -123,8 +135,4 @@ export function* listingsOf(families: readonly ListingColumns[]): Generator<List
       };
     }
   }
-}
-
-function hasBegun({ begun }: Listing): boolean {
-  return begun !== 0;
 }
