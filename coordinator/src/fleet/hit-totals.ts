@@ -1,0 +1,76 @@
+/**
+ * What the agents' kernels dropped, summed over the fleet until it is written: a total a list and rank, and the most
+ * hit prefixes. Bounded: an agent that names more prefixes than fit is heard for its totals only.
+ */
+import { type ListNo, listNo, type Rank, rank } from "@fleetban/proto/model/listing";
+import type { Prefix } from "@fleetban/proto/model/prefix";
+import { emptyPrefixColumns, prefixesOf } from "@fleetban/proto/model/sorted-columns";
+import type { Hits } from "@fleetban/proto/wire/fleet";
+import { decodePrefixes } from "@fleetban/proto/wire/prefixes";
+import { violation } from "./errors.ts";
+
+export interface HitTotal {
+  readonly list: ListNo;
+  readonly rank: Rank;
+  packets: number;
+  bytes: number;
+}
+
+export interface PrefixHits {
+  readonly list: ListNo;
+  readonly prefix: Prefix;
+  packets: number;
+  bytes: number;
+  readonly agents: Set<number>;
+}
+
+export interface HitTotals {
+  add(agentNo: number, hits: Hits): void;
+  take(): { totals: readonly HitTotal[]; prefixes: readonly PrefixHits[] };
+}
+
+const MAX_PREFIXES = 20_000;
+const MAX_ENTRIES = 1_024;
+
+export function createHitTotals(): HitTotals {
+  let totals = new Map<string, HitTotal>();
+  let prefixes = new Map<string, PrefixHits>();
+
+  function addPrefix(agentNo: number, hit: { list: ListNo; prefix: Prefix; packets: number; bytes: number }): void {
+    const key = `${hit.list} ${hit.prefix}`;
+    const known = prefixes.get(key);
+    if (known === undefined && prefixes.size >= MAX_PREFIXES) return;
+    const sum = known ?? { list: hit.list, prefix: hit.prefix, packets: 0, bytes: 0, agents: new Set<number>() };
+    sum.packets += hit.packets;
+    sum.bytes += hit.bytes;
+    sum.agents.add(agentNo);
+    prefixes.set(key, sum);
+  }
+
+  return {
+    add(agentNo, hits) {
+      const entries = hits.totals.length + hits.top.reduce((sum, top) => sum + top.packets.length, 0);
+      if (entries > MAX_ENTRIES) throw violation(`${entries} hit counts in one message, at most ${MAX_ENTRIES}`);
+      for (const total of hits.totals) {
+        if (total.rank > 255) throw violation(`rank ${total.rank}`);
+        const key = `${total.list} ${total.rank}`;
+        const sum = totals.get(key) ?? { list: listNo(total.list), rank: rank(total.rank), packets: 0, bytes: 0 };
+        sum.packets += total.packets;
+        sum.bytes += total.bytes;
+        totals.set(key, sum);
+      }
+      for (const { list, prefixes: hit, packets, bytes } of hits.top) {
+        const decoded = decodePrefixes("hits", hit, MAX_ENTRIES, emptyPrefixColumns);
+        for (const [index, prefix] of [...prefixesOf(decoded)].entries()) {
+          addPrefix(agentNo, { list: listNo(list), prefix, packets: packets[index] ?? 0, bytes: bytes[index] ?? 0 });
+        }
+      }
+    },
+    take() {
+      const taken = { totals: [...totals.values()], prefixes: [...prefixes.values()] };
+      totals = new Map();
+      prefixes = new Map();
+      return taken;
+    },
+  };
+}
