@@ -12,15 +12,17 @@ import { DownloadError, type Downloaded, type DownloadRequest } from "../feeds/d
 
 export async function downloadOverHttp(wanted: DownloadRequest, signal: AbortSignal): Promise<Downloaded> {
   const deadline = AbortSignal.timeout(wanted.deadlineMs);
+  let hasBegun = false;
   try {
     const response = await answerTo(wanted, AbortSignal.any([signal, deadline]));
+    hasBegun = true;
     const body = await bodyOf(response, wanted);
     return { status: response.statusCode ?? 0, headers: headersOf(response), body };
   } catch (error) {
     signal.throwIfAborted(); // stopping is no failure of the feed
     if (error instanceof DownloadError) throw error;
     if (deadline.aborted) throw timedOut(wanted, `not complete after ${wanted.deadlineMs} ms`, error);
-    throw failureOf(wanted, error);
+    throw failureOf(wanted, error, hasBegun);
   }
 }
 
@@ -70,10 +72,11 @@ function timedOut({ url }: DownloadRequest, what: string, cause?: unknown): Down
   return new DownloadError("download-timed-out", `${url}: ${what}`, cause);
 }
 
-function failureOf({ url }: DownloadRequest, error: unknown): DownloadError {
+function failureOf({ url }: DownloadRequest, error: unknown, hasBegun: boolean): DownloadError {
   const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
-  const isCut = code === "ERR_STREAM_PREMATURE_CLOSE" || code === "Z_BUF_ERROR";
-  if (isCut) return new DownloadError("download-cut-short", `${url}: the body broke off (${code})`, error);
-  if (code.startsWith("Z_")) return new DownloadError("download-bad-encoding", `${url}: bad gzip (${code})`, error);
+  if (code.startsWith("Z_") && code !== "Z_BUF_ERROR") {
+    return new DownloadError("download-bad-encoding", `${url}: bad gzip (${code})`, error);
+  }
+  if (hasBegun) return new DownloadError("download-cut-short", `${url}: the body broke off (${code})`, error);
   return new DownloadError("download-failed", `${url}: ${code}`, error);
 }

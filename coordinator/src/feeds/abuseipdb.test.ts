@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import { after, beforeEach, test } from "node:test";
+import { unixMs } from "@fleetban/proto/model/time";
+import { madeUpEntries } from "../../../test/support/fake-abuseipdb/entries.ts";
+import type { Fault } from "../../../test/support/fake-abuseipdb/fault.ts";
+import { FREE_KEY, SUBSCRIBER_KEY, startFakeAbuseIpdb } from "../../../test/support/fake-abuseipdb.ts";
+import { downloadOverHttp } from "../drivers/http-download.ts";
+import { fetchBlacklist } from "./abuseipdb.ts";
+import type { AbuseIpdbSettings, FetchAnswer } from "./feed.ts";
+
+const HOUR_MS = 3600_000;
+const scores = [100, 90, 75, 50, 25];
+const fake = await startFakeAbuseIpdb({
+  entries: madeUpEntries(500, 1, (index) => scores[Math.floor(index / 20) % scores.length] ?? 100),
+});
+after(() => fake.close());
+beforeEach(() => {
+  fake.clearFaults();
+  fake.regenerate();
+  fake.advanceClock(24 * HOUR_MS); // a new day, new calls
+  dayMs += 24 * HOUR_MS;
+});
+let dayMs = 0;
+
+test("a free key gets the entries at confidence 100, whatever it asks for", async () => {
+  const answer = await fetched({ confidenceMinimum: 25 });
+  assert.deepEqual(answer.kind === "list" && confidencesOf(answer), [100]);
+  assert.deepEqual(answer.rate, { limit: 5, remaining: 4, retryAt: undefined });
+});
+
+test("a subscriber's key gets what it asks for, best first, IPv6 among it", async () => {
+  const answer = await fetched({ key: SUBSCRIBER_KEY, confidenceMinimum: 75 });
+  assert.deepEqual(answer.kind === "list" && confidencesOf(answer), [100, 90, 75]);
+  assert.ok(answer.kind === "list" && answer.list.entries.some(({ prefix }) => prefix.includes(":")));
+});
+
+const refusals: readonly (readonly [Fault, FetchAnswer["kind"], RegExp])[] = [
+  [{ kind: "status", status: 500 }, "unavailable", /status 500$/],
+  [{ kind: "status", status: 502 }, "unavailable", /status 502$/],
+  [{ kind: "status", status: 503 }, "unavailable", /status 503$/],
+  [{ kind: "html" }, "refused-body", /content type text\/html/],
+  [{ kind: "text-plain" }, "refused-body", /content type text\/plain/],
+  [{ kind: "no-entries" }, "refused-body", /no usable entry among 0/],
+  [{ kind: "truncated-json" }, "refused-body", /generatedAt is missing/],
+  [{ kind: "truncated-gzip" }, "refused-body", /broke off \(Z_BUF_ERROR\)/],
+  [{ kind: "short-body" }, "refused-body", /broke off/],
+  [{ kind: "silence", silenceMs: 10_000 }, "unavailable", /silent for 100 ms/],
+  [{ kind: "drip", everyMs: 20 }, "unavailable", /not complete after 400 ms/],
+  [{ kind: "endless" }, "refused-body", /longer than 1048576 bytes/],
+  [{ kind: "reset" }, "unavailable", /ECONNRESET/],
+  [{ kind: "old", ageMs: 48 * HOUR_MS }, "refused-body", /generated 48 hours ago/],
+  [{ kind: "old", ageMs: -48 * HOUR_MS }, "refused-body", /generated 48 hours ahead/],
+];
+for (const [fault, kind, reason] of refusals) {
+  test(`${JSON.stringify(fault)}: ${kind}`, async () => {
+    fake.inject(fault);
+    const answer = await fetched({});
+    assert.equal(answer.kind, kind);
+    assert.match(answer.kind === "list" ? "" : answer.reason, reason);
+  });
+}
+
+const bends: readonly (readonly [Fault, string])[] = [
+  [{ kind: "entry", address: "0.0.0.0" }, "special-purpose"],
+  [{ kind: "entry", address: "192.168.1.30" }, "special-purpose"],
+  [{ kind: "entry", address: "fe80::1" }, "special-purpose"],
+  [{ kind: "entry", address: "5.6.7.0/24" }, "not-an-address"],
+  [{ kind: "not-an-address" }, "not-an-address"],
+  [{ kind: "duplicate" }, "duplicate"],
+];
+for (const [fault, refused] of bends) {
+  test(`${JSON.stringify(fault)} is left out and counted, the rest is a list`, async () => {
+    fake.inject(fault);
+    const answer = await fetched({});
+    assert.ok(answer.kind === "list");
+    assert.equal(answer.list.entries.length, 100);
+    assert.equal(answer.list.refused[refused as "duplicate"], 1);
+  });
+}
+
+test("entries without a country are entries", async () => {
+  fake.inject({ kind: "null-country" });
+  const answer = await fetched({});
+  assert.equal(answer.kind === "list" && answer.list.entries.length, 100);
+});
+
+test("a list of bad entries is not the list", async () => {
+  const bad = Array.from({ length: 20 }, (_, index) => ({ ...madeUpEntries(1)[0]!, ipAddress: `10.0.0.${index}` }));
+  fake.setEntries([...bad, ...madeUpEntries(100)], { regenerate: true });
+  const answer = await fetched({});
+  fake.setEntries(madeUpEntries(500, 1, (index) => scores[Math.floor(index / 20) % scores.length] ?? 100));
+  assert.match(answer.kind === "refused-body" ? answer.reason : "", /20 of 120 entries are bad/);
+});
+
+test("an unknown key is told in the publisher's words", async () => {
+  const answer = await fetched({ key: "nobody" });
+  assert.equal(answer.kind, "unauthorized");
+  assert.match(answer.kind === "unauthorized" ? answer.reason : "", /^status 401: Authentication failed\./);
+});
+
+test("a parameter that is refused is told in the publisher's words", async () => {
+  const answer = await fetched({ confidenceMinimum: 10 });
+  assert.match(answer.kind === "refused-request" ? answer.reason : "", /^status 422: The confidence minimum must/);
+});
+
+test("the sixth call of a day is told to wait for the next one", async () => {
+  for (let call = 0; call < 5; call += 1) assert.equal((await fetched({})).kind, "list");
+  const answer = await fetched({});
+  assert.equal(answer.kind, "quota-exhausted");
+  assert.equal(new Date(answer.rate.retryAt ?? 0).getUTCHours(), 0);
+  assert.equal(answer.rate.remaining, 0);
+});
+
+test("nobody listening is unavailable, and the signal's end is no answer", async () => {
+  assert.equal((await fetched({ url: "http://127.0.0.1:9/api/v2" })).kind, "unavailable");
+  fake.inject({ kind: "silence", silenceMs: 10_000 });
+  const stopped = new Error("stopped");
+  await assert.rejects(fetched({}, AbortSignal.abort(stopped)), stopped);
+});
+
+function fetched(wanted: Partial<AbuseIpdbSettings>, signal = new AbortController().signal): Promise<FetchAnswer> {
+  const settings = { url: fake.url, key: FREE_KEY, confidenceMinimum: 100, limit: 1_000, callsPerDay: 5, callsKept: 2 };
+  const limits = { deadlineMs: 400, idleMs: 100 };
+  const nowMs = () => unixMs(Date.now() + dayMs);
+  const parts = { download: downloadOverHttp, limits, nowMs, programVersion: "0.1.0" };
+  return fetchBlacklist(parts, { ...settings, ...wanted }, signal);
+}
+
+function confidencesOf(answer: Extract<FetchAnswer, { kind: "list" }>): number[] {
+  return [...new Set(answer.list.entries.map((entry) => entry.confidence))].sort((one, other) => other - one);
+}
