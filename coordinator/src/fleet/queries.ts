@@ -1,0 +1,138 @@
+/** The fleet's statements: agents by certificate, and what agents report, written in batches. */
+import { type ListNo, listNo } from "@fleetban/proto/model/listing";
+import type { Sql } from "../store/sql.ts";
+import type { Agent, AgentGroup } from "./agent.ts";
+import type { HitTotal, PrefixHits } from "./hit-totals.ts";
+import { type AppliedList, type ReportedAgent, warnablesOf } from "./reported.ts";
+
+export interface CertifiedAgent {
+  readonly agent: Agent;
+  readonly isRevoked: boolean;
+  readonly endsAtMs: number;
+}
+
+interface CertifiedRow {
+  agent_no: number;
+  agent_id: string;
+  name: string;
+  agent_group: string;
+  lists: number[];
+  settings: AgentGroup["settings"];
+  is_revoked: boolean;
+  ends_at: Date;
+}
+
+export async function agentOfCertificate(sql: Sql, serial: string): Promise<CertifiedAgent | undefined> {
+  const [row] = await sql<CertifiedRow[]>`
+    select a.agent_no, a.agent_id, a.name, a.agent_group, g.lists, g.settings, c.ends_at,
+      (c.revoked_at is not null or a.revoked_at is not null) as is_revoked
+    from agent_certificates c
+    join agents a on a.agent_no = c.agent_no
+    join agent_groups g on g.name = a.agent_group
+    where c.serial = ${serial}`;
+  if (row === undefined) return undefined;
+  const group = { name: row.agent_group, lists: new Set(row.lists.map(listNo)), settings: row.settings };
+  const agent = { agentNo: row.agent_no, agentId: row.agent_id, name: row.name, group, serial };
+  return { agent, isRevoked: row.is_revoked, endsAtMs: row.ends_at.getTime() };
+}
+
+/** Agents revoked since a moment, by whichever replica. */
+export async function revokedSince(sql: Sql, sinceMs: number): Promise<number[]> {
+  const rows = await sql<{ agent_no: number }[]>`
+    select agent_no from agents where revoked_at > to_timestamp(${sinceMs / 1_000}::float8)`;
+  return rows.map((row) => row.agent_no);
+}
+
+export interface AppliedRow {
+  readonly agentNo: number;
+  readonly list: ListNo;
+  readonly applied: AppliedList;
+}
+
+export async function writeApplied(sql: Sql, replica: string, rows: readonly AppliedRow[]): Promise<void> {
+  const columns = rows.map(({ agentNo, list, applied }) => ({
+    agent_no: agentNo,
+    list_no: list,
+    revision: applied.revision,
+    kernel_digest: applied.kernelDigest?.toString(16).padStart(32, "0") ?? null,
+    kernel_entries: applied.kernelEntries,
+    left_out: applied.leftOut,
+    kept: applied.kept,
+    line: applied.line ?? null,
+    checked_at_ms: applied.checkedAtMs,
+  }));
+  await sql`
+    insert into agent_lists
+      (agent_no, list_no, revision, kernel_digest, kernel_entries, left_out, kept, line, checked_at, replica, written_at)
+    select agent_no, list_no, revision, decode(kernel_digest, 'hex'), kernel_entries, left_out, kept, line,
+      to_timestamp(nullif(checked_at_ms, 0) / 1000.0), ${replica}, clock_timestamp()
+    from jsonb_to_recordset(${sql.json(columns as never)}) as r (agent_no int, list_no int, revision bigint, kernel_digest text,
+      kernel_entries bigint, left_out bigint, kept bigint, line jsonb, checked_at_ms float8)
+    on conflict (agent_no, list_no) do update set
+      revision = excluded.revision, kernel_digest = excluded.kernel_digest, kernel_entries = excluded.kernel_entries,
+      left_out = excluded.left_out, kept = excluded.kept, line = excluded.line, checked_at = excluded.checked_at,
+      replica = excluded.replica, written_at = excluded.written_at`;
+}
+
+/** What survives an agent's stream and a restart of the coordinator. */
+export interface LastHello {
+  readonly seen_at_ms: number;
+  readonly program_version: string;
+  readonly backend: string;
+  readonly clock_skew_ms: number;
+  readonly spool_sightings: number;
+  readonly lost_sightings: number;
+  readonly own_entries: number;
+  readonly local_entries: number;
+  readonly warnables: readonly string[];
+}
+
+export async function writeLastHellos(sql: Sql, agents: readonly ReportedAgent[]): Promise<void> {
+  const rows = agents.map((agent) => ({
+    agent_no: agent.agentNo,
+    capacity_entries: agent.facts?.capacityEntries ?? 0,
+    last_hello: lastHelloOf(agent),
+  }));
+  await sql`
+    update agents set last_hello = r.last_hello, capacity_entries = r.capacity_entries
+    from jsonb_to_recordset(${sql.json(rows as never)}) as r (agent_no int, capacity_entries bigint, last_hello jsonb)
+    where agents.agent_no = r.agent_no`;
+}
+
+export function lastHelloOf(agent: ReportedAgent): LastHello {
+  return {
+    seen_at_ms: Math.round(agent.lastSeenAtMs),
+    program_version: agent.facts?.programVersion ?? "",
+    backend: agent.facts?.backend ?? "",
+    clock_skew_ms: agent.health?.clockSkewMs ?? agent.facts?.clockSkewMs ?? 0,
+    spool_sightings: agent.health?.spoolSightings ?? 0,
+    lost_sightings: agent.health?.lostSightings ?? 0,
+    own_entries: agent.health?.ownEntries ?? 0,
+    local_entries: agent.health?.localEntries ?? 0,
+    warnables: warnablesOf(agent).map(({ code }) => code),
+  };
+}
+
+export async function addHits(
+  sql: Sql,
+  { totals, prefixes }: { totals: readonly HitTotal[]; prefixes: readonly PrefixHits[] },
+): Promise<void> {
+  if (totals.length > 0) {
+    await sql`
+      insert into hit_totals (day, list_no, rank, packets, bytes)
+      select (clock_timestamp() at time zone 'utc')::date, list, rank, packets, bytes
+      from jsonb_to_recordset(${sql.json(totals as never)}) as r (list int, rank smallint, packets bigint, bytes bigint)
+      on conflict (day, list_no, rank, feed_no) do update set
+        packets = hit_totals.packets + excluded.packets, bytes = hit_totals.bytes + excluded.bytes`;
+  }
+  if (prefixes.length > 0) {
+    const rows = prefixes.map((hit) => ({ ...hit, agents: hit.agents.size }));
+    await sql`
+      insert into hits (day, list_no, prefix, packets, bytes, agents, last_at)
+      select (clock_timestamp() at time zone 'utc')::date, list, prefix, packets, bytes, agents, clock_timestamp()
+      from jsonb_to_recordset(${sql.json(rows as never)})
+        as r (list int, prefix cidr, packets bigint, bytes bigint, agents int)
+      on conflict (list_no, prefix, day) do update set packets = hits.packets + excluded.packets,
+        bytes = hits.bytes + excluded.bytes, agents = greatest(hits.agents, excluded.agents), last_at = excluded.last_at`;
+  }
+}

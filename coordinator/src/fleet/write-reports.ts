@@ -1,0 +1,64 @@
+/**
+ * Writes what the agents report, in one batch each 10 s, and looks for agents that another replica has revoked.
+ *
+ * What is lost with a crash the agents say again; a database that is away costs a batch its time, never a stream.
+ */
+import type { Clock } from "@fleetban/kit/clock";
+import type { Log } from "@fleetban/kit/log";
+import type { Sql } from "../store/sql.ts";
+import type { Fleet } from "./fleet.ts";
+import { addHits, revokedSince, writeApplied, writeLastHellos } from "./queries.ts";
+
+export interface ReportWriterParts {
+  readonly fleet: Fleet;
+  readonly sql: Sql;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const WRITE_EVERY_MS = 10_000;
+const LOOK_EVERY_MS = 2_000;
+/** Revocations are looked for this far back: another replica's clock and transaction may be late. */
+const LOOK_BACK_MS = 60_000;
+
+/** Until the signal aborts; what is there by then is written. */
+export async function writeReports(parts: ReportWriterParts, signal: AbortSignal): Promise<never> {
+  try {
+    for (;;) {
+      await parts.clock.sleep(WRITE_EVERY_MS, signal);
+      await writeOnce(parts);
+    }
+  } finally {
+    await writeOnce(parts);
+  }
+}
+
+export async function writeOnce({ fleet, sql, log }: ReportWriterParts): Promise<void> {
+  const { agents, lists } = fleet.reported.takeChanged();
+  const applied = lists.flatMap(({ agentNo, list }) => {
+    const known = fleet.reported.find(agentNo)?.lists.get(list);
+    return known === undefined ? [] : [{ agentNo, list, applied: known }];
+  });
+  try {
+    if (applied.length > 0) await writeApplied(sql, fleet.replica, applied);
+    if (agents.length > 0) await writeLastHellos(sql, agents);
+    await addHits(sql, fleet.hits.take());
+  } catch (error) {
+    log.warn("fleet.reports_not_written", { agents: agents.length, error });
+    for (const { agentNo } of agents) fleet.reported.changed(agentNo);
+  }
+}
+
+/** Cuts streams here whose agents were revoked elsewhere. */
+export async function followRevocations(parts: ReportWriterParts, signal: AbortSignal): Promise<never> {
+  for (;;) {
+    await parts.clock.sleep(LOOK_EVERY_MS, signal);
+    try {
+      for (const agentNo of await revokedSince(parts.sql, parts.clock.nowMs() - LOOK_BACK_MS)) {
+        if (parts.fleet.revoke(agentNo) > 0) parts.log.info("fleet.agent_cut", { agentNo });
+      }
+    } catch (error) {
+      parts.log.warn("fleet.revocations_not_read", { error });
+    }
+  }
+}
