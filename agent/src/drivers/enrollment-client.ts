@@ -5,7 +5,7 @@
  * the CA whose SHA-256 is the token's. The token's secret travels on the second one, verified against that CA.
  */
 import { type DetailedPeerCertificate, connect } from "node:tls";
-import { credentials, type ServiceError } from "@grpc/grpc-js";
+import { credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 import type { EnrollmentToken } from "@fleetban/proto/model/enrollment-token";
 import { CLIENT_CHANNEL_OPTIONS, COORDINATOR_NAME } from "@fleetban/proto/wire/channel";
 import { EnrollmentClient, type EnrollRequest, type EnrollResponse } from "@fleetban/proto/wire/enrollment";
@@ -86,7 +86,7 @@ function pemOf(der: Buffer): string {
 function enroll(address: string, caPem: string, request: EnrollRequest): Promise<EnrollResponse> {
   const client = new EnrollmentClient(address, credentials.createSsl(Buffer.from(caPem)), CLIENT_CHANNEL_OPTIONS);
   return new Promise<EnrollResponse>((resolve, reject) => {
-    client.enroll(request, { deadline: Date.now() + CALL_DEADLINE_MS }, (error, response) => {
+    client.enroll(request, new Metadata(), { deadline: Date.now() + CALL_DEADLINE_MS }, (error, response) => {
       if (error) reject(refusal(address, error));
       else resolve(response);
     });

@@ -52,7 +52,8 @@ export async function sendSightings(
       continue;
     }
     changed.catch(() => undefined); // not waited for this time; its only rejection is the abort, seen above
-    const { incarnation, firstSeq, sightings } = batch;
+    const { firstSeq, sightings } = batch;
+    const incarnation = Buffer.from(batch.incarnation);
     const items = sightings.map(sightingToWire);
     await send({ kind: { $case: "sightings", value: { incarnation, firstSeq, sentAtMs: clock.nowMs(), items } } });
     sent = { incarnation, seq: firstSeq + sightings.length - 1 };
