@@ -1,0 +1,170 @@
+/**
+ * YAML text → one typed, frozen record, by a table of keys that the handbook is made from too.
+ *
+ * All mistakes are told at once, each with file, line, key, value and remedy; after that nobody reads files again.
+ * A key is a path: `web.port` stands for `port` below `web`. A `named` key holds records by free names (feeds, jails).
+ */
+import { type Document, isMap, isScalar, LineCounter, parseDocument } from "yaml";
+import type { Milliseconds } from "./clock.ts";
+import { type ConfigValueKind, readValue } from "./config-value.ts";
+import { FleetbanError } from "./errors.ts";
+import { nearest } from "./nearest.ts";
+
+export type { ConfigValueKind } from "./config-value.ts";
+
+export interface NamedKind {
+  readonly kind: "named";
+  readonly description: string;
+  readonly of: ConfigTable;
+}
+
+export type ConfigTable = Readonly<{ [key: string]: ConfigValueKind | NamedKind }>;
+
+/** The record that a table gives, by key path. */
+export type ConfigOf<Table extends ConfigTable> = { readonly [Key in keyof Table]: ValueOf<Table[Key]> };
+
+type ValueOf<Spec> = Spec extends { kind: "named"; of: infer Inner extends ConfigTable }
+  ? Readonly<Record<string, ConfigOf<Inner>>>
+  : Spec extends { default: undefined }
+    ? PlainOf<Spec> | undefined
+    : PlainOf<Spec>;
+
+type PlainOf<Spec> = Spec extends { kind: "text" }
+  ? string
+  : Spec extends { kind: "choice"; of: readonly (infer Choice)[] }
+    ? Choice
+    : Spec extends { kind: "texts" }
+      ? readonly string[]
+      : Spec extends { kind: "flag" }
+        ? boolean
+        : Spec extends { kind: "duration" }
+          ? Milliseconds
+          : number;
+
+export interface ConfigMistake {
+  readonly file: string;
+  readonly line: number;
+  readonly key: string;
+  /** What is wrong, with the value, and the remedy. */
+  readonly problem: string;
+}
+
+export class ConfigError extends FleetbanError {
+  readonly mistakes: readonly ConfigMistake[];
+
+  constructor(mistakes: readonly ConfigMistake[]) {
+    const lines = mistakes.map(
+      ({ file, line, key, problem }) => `${file}:${line}: ${key === "" ? "" : `${key} `}${problem}`,
+    );
+    super("bad-config", lines.join("\n"));
+    this.mistakes = mistakes;
+  }
+}
+
+/** Throws a ConfigError that tells every mistake. */
+export function readConfig<const Table extends ConfigTable>(text: string, file: string, table: Table): ConfigOf<Table> {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  const mistakes: ConfigMistake[] = document.errors.map(({ pos, message }) => {
+    const problem = `is no YAML: ${(message.split(" at line ")[0] ?? message).replace(/:$/, "")}`;
+    return { file, line: lines.linePos(pos[0]).line, key: "", problem };
+  });
+  if (mistakes.length > 0) throw new ConfigError(mistakes);
+
+  const complain: Complain = (path, key, problem) => {
+    mistakes.push({ file, line: lineOf(document, lines, path), key, problem });
+  };
+  const record = readTable(document.toJS(), table, { path: [], key: "" }, complain);
+  if (mistakes.length > 0) throw new ConfigError(mistakes.toSorted((first, second) => first.line - second.line));
+  return record as ConfigOf<Table>;
+}
+
+/** Where a value stands: its way through the maps, and the key that people know it by. */
+interface Place {
+  readonly path: readonly string[];
+  readonly key: string;
+}
+
+type Complain = (path: readonly string[], key: string, problem: string) => void;
+
+function readTable(raw: unknown, table: ConfigTable, place: Place, complain: Complain): object {
+  const found = new Map<string, { readonly raw: unknown; readonly place: Place }>();
+  gather(raw, "", place.path);
+  const entries = Object.entries(table).map(([key, spec]) => {
+    const at = found.get(key) ?? { raw: undefined, place: { path: place.path, key: below(place.key, key) } };
+    return [
+      key,
+      spec.kind === "named" ? readNamed(spec, at.raw, at.place, complain) : readKey(spec, at.raw, at.place, complain),
+    ];
+  });
+  return Object.freeze(Object.fromEntries(entries));
+
+  /** Collects the values of known keys and complains of the others. */
+  function gather(map: unknown, prefix: string, path: readonly string[]): void {
+    if (map === undefined || map === null) return;
+    if (!isRecord(map)) {
+      complain(path, below(place.key, prefix.slice(0, -1)), "must hold keys with values");
+      return;
+    }
+    for (const [name, value] of Object.entries(map)) {
+      const key = prefix + name;
+      const at = { path: [...path, name], key: below(place.key, key) };
+      if (Object.hasOwn(table, key)) found.set(key, { raw: value, place: at });
+      else if (Object.keys(table).some((known) => known.startsWith(`${key}.`))) gather(value, `${key}.`, at.path);
+      else complain(at.path, at.key, unknownKey(key, table));
+    }
+  }
+}
+
+function readNamed(spec: NamedKind, raw: unknown, { path, key }: Place, complain: Complain): object {
+  if (raw === undefined || raw === null) return Object.freeze({});
+  if (!isRecord(raw)) {
+    complain(path, key, "must hold names with keys below them");
+    return {};
+  }
+  const entries = Object.entries(raw).map(([name, inner]) => {
+    return [name, readTable(inner, spec.of, { path: [...path, name], key: below(key, name) }, complain)];
+  });
+  return Object.freeze(Object.fromEntries(entries));
+}
+
+function readKey(spec: ConfigValueKind, raw: unknown, { path, key }: Place, complain: Complain): unknown {
+  if (raw === undefined || raw === null) {
+    if (!("default" in spec)) complain(path, key, `is missing: ${spec.description}`);
+    return spec.default === undefined ? undefined : defaultOf(spec, key);
+  }
+  const read = readValue(spec, raw);
+  if ("value" in read) return Object.freeze(read.value);
+  complain(path, key, `is ${JSON.stringify(raw)}: ${read.problem}`);
+  return undefined;
+}
+
+/** Defaults are written as in the config, and read the same way. */
+function defaultOf(spec: ConfigValueKind, key: string): unknown {
+  const read = readValue(spec, spec.default);
+  if ("problem" in read) throw new Error(`internal error: default of ${key} ${read.problem}`);
+  return Object.freeze(read.value);
+}
+
+function unknownKey(key: string, table: ConfigTable): string {
+  const meant = nearest(key, Object.keys(table));
+  return meant === undefined ? "is no key of this file; remove it" : `is no key of this file; did you mean ${meant}?`;
+}
+
+/** The line of the key, or that of the map around it for a key that is missing. */
+function lineOf(document: Document, lines: LineCounter, path: readonly string[]): number {
+  const name = path.at(-1);
+  if (name === undefined) return 1;
+  const map = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true);
+  const pair = isMap(map) ? map.items.find((item) => isScalar(item.key) && String(item.key.value) === name) : undefined;
+  const range = pair !== undefined && isScalar(pair.key) ? pair.key.range : undefined;
+  return range == null ? 1 : lines.linePos(range[0]).line;
+}
+
+function below(parent: string, key: string): string {
+  return parent === "" || key === "" ? parent + key : `${parent}.${key}`;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
