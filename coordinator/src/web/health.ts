@@ -1,0 +1,99 @@
+/**
+ * Asks everything that a coordinator needs whether it works, each question with its deadline.
+ *
+ * The ledger counts as followed when the revision that the database has now is in memory soon after; a replica whose follower
+ * has died never gets there.
+ */
+import type { Clock } from "@fleetban/kit/clock";
+import { unixMs } from "@fleetban/proto/model/time";
+import { type FeedStatus, feedStatuses } from "../feeds/feed-status.ts";
+import { feedWarnings } from "../feeds/feed-warnables.ts";
+import type { Jobs } from "../jobs/jobs.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import type { Store } from "../store/store.ts";
+import type { Readings } from "./gauges.ts";
+import { type Counts, newestRevision, selectCounts } from "./queries.ts";
+import { feedWarnables, type Warnable, warnable } from "./warnables.ts";
+
+export interface HealthParts {
+  readonly store: Pick<Store, "sql">;
+  readonly ledger: Pick<Ledger, "clockHeld" | "ledgerTimeMs" | "lists">;
+  readonly jobs: Pick<Jobs, "warnables">;
+  readonly clock: Clock;
+}
+
+export interface Health {
+  warnables(): Promise<readonly Warnable[]>;
+  readings(): Promise<Readings>;
+}
+
+const STORE_MAX_MS = 2_000;
+const FOLLOW_MAX_MS = 2_500; // it polls each second where notifications fail
+const FOLLOW_POLL_MS = 25;
+/** A count of a million listings takes a quarter second; a scrape comes each 15 s from several sides. */
+const COUNTS_KEPT_MS = 60_000;
+
+export function createHealth(parts: HealthParts): Health {
+  const { store, ledger, jobs, clock } = parts;
+  let kept: { readonly atMs: number; readonly counts: Counts } | undefined;
+
+  async function counts(): Promise<Counts> {
+    if (kept === undefined || clock.monotonicMs() - kept.atMs > COUNTS_KEPT_MS) {
+      kept = { atMs: clock.monotonicMs(), counts: await selectCounts(store.sql) };
+    }
+    return kept.counts;
+  }
+
+  async function follows(revision: number): Promise<boolean> {
+    const deadlineMs = clock.monotonicMs() + FOLLOW_MAX_MS;
+    while (newestInMemory() < revision) {
+      if (clock.monotonicMs() > deadlineMs) return false;
+      await clock.sleep(FOLLOW_POLL_MS);
+    }
+    return true;
+  }
+
+  function newestInMemory(): number {
+    return Math.max(0, ...ledger.lists().map((list) => list.revision));
+  }
+
+  async function judged(feeds: readonly FeedStatus[] | undefined): Promise<readonly Warnable[]> {
+    const found = jobs.warnables().map((code) => warnable(code));
+    if (ledger.clockHeld) found.push(warnable("clock-held"));
+    const revision = await withinMs(clock, STORE_MAX_MS, newestRevision(store.sql));
+    if (revision === undefined || feeds === undefined) return [warnable("store-unreachable"), ...found];
+    if (!(await follows(revision))) found.push(warnable("ledger-behind"));
+    return [...found, ...feedWarnables(feedWarnings(feeds, unixMs(ledger.ledgerTimeMs())))];
+  }
+
+  function readFeeds(): Promise<readonly FeedStatus[] | undefined> {
+    return withinMs(clock, STORE_MAX_MS, feedStatuses(store.sql, unixMs(ledger.ledgerTimeMs())));
+  }
+
+  return {
+    warnables: async () => await judged(await readFeeds()),
+    async readings() {
+      const feeds = await readFeeds();
+      const counted = feeds && (await withinMs(clock, STORE_MAX_MS, counts()));
+      const stored = feeds && counted && { counts: counted, feeds };
+      return { lists: ledger.lists(), warnables: await judged(feeds), stored };
+    },
+  };
+}
+
+/** Undefined when it fails or takes longer: to a health check both are the same. */
+async function withinMs<T>(clock: Clock, maxMs: number, work: Promise<T>): Promise<T | undefined> {
+  const late = new AbortController();
+  const worked = work.catch(() => undefined);
+  try {
+    return await Promise.race([
+      worked,
+      clock.sleep(maxMs, late.signal).then(
+        () => undefined,
+        () => undefined,
+      ),
+    ]);
+  } finally {
+    late.abort();
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * The bad states of a coordinator, as data: one code everywhere (`/readyz`, `status`, the metric's label, alerts).
+ *
+ * `not-ready`: agents are better served by another replica. `warning`: somebody should look, the fleet is served.
+ */
+import type { FeedWarnable, FeedWarning } from "../feeds/feed-warnables.ts";
+import type { JobsWarnable } from "../jobs/jobs.ts";
+
+export type WarnableCode = "store-unreachable" | "ledger-behind" | "clock-held" | JobsWarnable | FeedWarnable;
+
+export interface Warnable {
+  readonly code: WarnableCode;
+  readonly severity: "not-ready" | "warning";
+  /** What is so, what it costs, what to do. */
+  readonly text: string;
+  /** Of which there are several, such as the feed's name. */
+  readonly subject?: string;
+}
+
+const WARNABLES: Readonly<Record<WarnableCode, Pick<Warnable, "severity" | "text">>> = {
+  "store-unreachable": {
+    severity: "not-ready",
+    text: "the database does not answer; agents keep enforcing and collecting, nothing new is listed; look at Postgres",
+  },
+  "ledger-behind": {
+    severity: "not-ready",
+    text: "this replica does not follow the ledger; its agents get changes late; look at its log, restart it",
+  },
+  "clock-held": {
+    severity: "warning",
+    text: "the database's clock has jumped; sightings are stored but nothing is decided; set the clock right",
+  },
+  "redis-unreachable": {
+    severity: "warning",
+    text: "Redis does not answer; feeds are not fetched until it does; look at Redis, or configure none",
+  },
+  "feed-stale": {
+    severity: "warning",
+    text: "no good fetch for two turns; its listings run out by themselves; see: fleetban feeds list",
+  },
+  "feed-unauthorized": {
+    severity: "warning",
+    text: "the publisher refuses the key; put a valid one into the configuration and restart the coordinator",
+  },
+  "feed-request-refused": {
+    severity: "warning",
+    text: "the publisher refuses the request; the old list runs out by itself; check the feed's settings",
+  },
+  "feed-held": {
+    severity: "warning",
+    text: "a new list was held, the old one stays in force; see: fleetban holds list",
+  },
+};
+
+export function warnable(code: WarnableCode, subject?: string): Warnable {
+  return { code, ...WARNABLES[code], ...(subject === undefined ? {} : { subject }) };
+}
+
+export function feedWarnables(warnings: readonly FeedWarning[]): Warnable[] {
+  return warnings.map(({ code, feed }) => warnable(code, feed));
+}
+
+/** One line a bad state, the worst first. */
+export function warnableLines(warnables: readonly Warnable[]): string[] {
+  const worstFirst = [...warnables].sort((one, other) => one.severity.localeCompare(other.severity));
+  return worstFirst.map(({ code, severity, subject, text }) => {
+    const name = subject === undefined ? code : `${code} (${subject})`;
+    return `${severity} ${name}: ${text}`;
+  });
+}
