@@ -71,14 +71,24 @@ async function redeem(parts: EnrollmentParts, request: EnrollRequest, peerAddres
     await insertAgentCertificate(sql, agentNo, certificate);
     return { agentNo, group, certificate };
   });
-  const { held } = await parts.ledger.setAgentAddresses(enrolled.agentNo, addresses);
-  log.info("enrollment.enrolled", { agent: request.name, agentId, group: enrolled.group, peer: peerAddress, held });
+  log.info("enrollment.enrolled", { agent: request.name, agentId, group: enrolled.group, peer: peerAddress });
+  await claim(parts, enrolled.agentNo, addresses);
   return {
     agentId,
     certificate: enrolled.certificate.certificatePem,
     ca: authority.certificatePem,
     coordinators: [...parts.coordinators],
   };
+}
+
+/** The token is spent: what fails here must not fail the enrollment, and the agent's first Hello says it again. */
+async function claim(parts: EnrollmentParts, agentNo: number, addresses: readonly AgentAddress[]): Promise<void> {
+  try {
+    const { held } = await parts.ledger.setAgentAddresses(agentNo, addresses);
+    if (held.length > 0) parts.log.warn("enrollment.claims_held", { agentNo, addresses: held });
+  } catch (error) {
+    parts.log.warn("enrollment.addresses_not_set", { agentNo, error });
+  }
 }
 
 /** The group that the token puts its agents into. */

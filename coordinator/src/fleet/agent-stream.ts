@@ -78,6 +78,7 @@ export class AgentStream {
     this.agent = agent;
     this.#parts = parts;
     this.#channel = channel;
+    channel.onDrain(() => this.#outbox?.drained());
   }
 
   /** Hexadecimal; empty before Hello. */
