@@ -20,8 +20,7 @@ export function isOwnSet(name: string): boolean {
 }
 
 /** Throws when a set that was there before can't serve: a swap with one without timeouts would lose them all. */
-export function checkKind(header: KernelHeader | undefined, { name, family }: SetSpec): void {
-  if (header === undefined) return; // gone again: who uses it is told that it is missing
+export function checkKind(header: KernelHeader, { name, family }: SetSpec): void {
   const wanted = `${SET_TYPE} for IPv${family} with timeouts`;
   const found = `${header.type} for IPv${header.family} ${header.hasTimeouts ? "with" : "without"} timeouts`;
   if (found === wanted) return;

@@ -74,7 +74,7 @@ function createSet(socket: NetlinkSocket, writer: AttributeWriter, spec: SetSpec
     if (answer.errno === ERRNO.unknownType && revision > 0) continue; // an older kernel
     if (answer.errno !== ERRNO.setExists) must("create set", spec.name, answer);
     if (answer.errno === 0) return "created";
-    checkKind(readHeaders(socket, writer, spec.name)[0], spec);
+    for (const header of readHeaders(socket, writer, spec.name)) checkKind(header, spec);
     return "exists";
   }
 }

@@ -48,15 +48,15 @@ export async function openProcessSets(parts: ProcessSetsParts): Promise<KernelSe
   };
 }
 
+/** Looked up first: once a line had `-exist`, the child says nothing when a set is there already. */
 async function createSet(parts: ProcessSetsParts, coprocess: Coprocess, spec: SetSpec): Promise<"created" | "exists"> {
-  const [complaint = ""] = await coprocess.runEach([createLine(spec)]);
-  if (complaint === "") return "created";
-  if (complaintCode(complaint) !== "set-exists") throw complaintError("create set", spec.name, complaint);
-  checkKind(
-    (await readHeaders(parts)).find(({ name }) => name === spec.name),
-    spec,
-  );
-  return "exists";
+  const present = (await readHeaders(parts)).find(({ name }) => name === spec.name);
+  if (present !== undefined) {
+    checkKind(present, spec);
+    return "exists";
+  }
+  await must(coprocess, "create set", spec.name, createLine(spec));
+  return "created";
 }
 
 async function destroySet(coprocess: Coprocess, name: SetName): Promise<void> {
@@ -123,7 +123,6 @@ async function must(coprocess: Coprocess, act: string, name: SetName, line: stri
 }
 
 function complaintError(act: string, name: SetName | undefined, complaint: string): BackendError {
-  const found = complaintCode(complaint);
-  const code = found === "set-exists" ? "kernel-refused" : found;
+  const code = complaintCode(complaint);
   return new BackendError(code, `${name === undefined ? act : `${act} ${name}`}: ${complaint}`, remedyFor(code));
 }

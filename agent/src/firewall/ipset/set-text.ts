@@ -4,8 +4,7 @@ import type { KernelEntry } from "../backend.ts";
 import type { BackendErrorCode } from "../backend-error.ts";
 import type { KernelHeader } from "./kernel-sets.ts";
 
-const COMPLAINTS: readonly (readonly [RegExp, BackendErrorCode | "set-exists"])[] = [
-  [/already exists/, "set-exists"],
+const COMPLAINTS: readonly (readonly [RegExp, BackendErrorCode])[] = [
   [/Hash is full/, "set-full"],
   [/name does not exist|second set does not exist/, "set-missing"],
   [/Operation not permitted/, "no-permission"],
@@ -17,7 +16,7 @@ const COMPLAINTS: readonly (readonly [RegExp, BackendErrorCode | "set-exists"])[
 ];
 
 /** The only place that reads meaning from the program's words. */
-export function complaintCode(complaint: string): BackendErrorCode | "set-exists" {
+export function complaintCode(complaint: string): BackendErrorCode {
   return COMPLAINTS.find(([words]) => words.test(complaint))?.[1] ?? "kernel-refused";
 }
 

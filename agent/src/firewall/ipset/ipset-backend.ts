@@ -1,0 +1,81 @@
+/** The ipset backend: kernel sets by netlink or by the `ipset` program, and one rule over them by iptables. */
+import type { Clock } from "@fleetban/kit/clock";
+import type { Log } from "@fleetban/kit/log";
+import type { Spawn } from "@fleetban/kit/spawn";
+import type { Backend, SetName } from "../backend.ts";
+import { BackendError } from "../backend-error.ts";
+import type { KernelSets } from "./kernel-sets.ts";
+import type { OpenNetlink } from "./netlink-socket.ts";
+import { openSets } from "./open-sets.ts";
+import { openGeneration, watchRuleChanges } from "./rule-watch.ts";
+import { createRules } from "./rules.ts";
+
+export interface IpsetBackendParts {
+  /** Throws where netlink can't be spoken; then the `ipset` program is used. */
+  readonly loadNetlink: () => OpenNetlink;
+  readonly spawn: Spawn;
+  readonly clock: Pick<Clock, "timer" | "sleep">;
+  readonly log: Log;
+}
+
+/** Rejects with a BackendError that says what to install, load or permit. */
+export async function openIpsetBackend({ loadNetlink, spawn, clock, log }: IpsetBackendParts): Promise<Backend> {
+  const openNetlink = attempt(loadNetlink, log);
+  const sets = await openSets({ openNetlink, spawn, clock, log });
+  const generation = openNetlink === undefined ? undefined : attempt(() => openGeneration(openNetlink), log);
+  const rules = createRules({ spawn, clock, generation: () => generation?.read() });
+  const watches: { close(): void }[] = [];
+  return {
+    ...sets,
+    name: "ipset",
+    ensureRules: rules.ensure,
+    ruleState: rules.state,
+    watchRules(onChange) {
+      if (openNetlink === undefined) return NO_WATCH;
+      const watch = attempt(() => watchRuleChanges({ open: openNetlink, clock, log }, onChange), log) ?? NO_WATCH;
+      watches.push(watch);
+      return watch;
+    },
+    uninstall: async () => [...(await rules.remove()), ...(await destroyAll(sets))],
+    async close() {
+      for (const watch of watches) watch.close();
+      generation?.close();
+      await sets.close();
+    },
+  };
+}
+
+const NO_WATCH = { close: () => undefined };
+
+/** What can be done without is not worth failing for. */
+function attempt<Result>(act: () => Result, log: Log): Result | undefined {
+  try {
+    return act();
+  } catch (error) {
+    log.warn("firewall.netlink_unavailable", { error });
+    return undefined;
+  }
+}
+
+/** One that a rule of somebody else's names stays, and is named in an error when the others are gone. */
+async function destroyAll(sets: KernelSets): Promise<readonly string[]> {
+  const removed: string[] = [];
+  const kept: SetName[] = [];
+  for (const { name, entries } of await sets.headers()) {
+    try {
+      await sets.destroySet(name);
+      removed.push(`set ${name} (${entries} entries)`);
+    } catch (error) {
+      if (!(error instanceof BackendError) || error.code !== "set-in-use") throw error;
+      kept.push(name);
+    }
+  }
+  if (kept.length === 0) return removed;
+  throw new BackendError(
+    "set-in-use",
+    `sets ${kept.join(", ")}: a rule that isn't fleetban's names them; the rest is removed`,
+    {
+      hint: "find the rules (iptables-save, ip6tables-save, nft list ruleset), remove them, and uninstall again",
+    },
+  );
+}

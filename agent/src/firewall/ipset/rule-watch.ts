@@ -1,0 +1,74 @@
+/**
+ * Tells soon after somebody changed iptables' rules in our table, and what generation the rules are in.
+ *
+ * A timer looks into the socket without waiting, twice a second: 0.01 ms each time, while a thread that waits in `recv`
+ * would keep one of Node's four for ever. However many changes there were, one look calls back once. Own changes are told,
+ * too; ipset's never are. Legacy iptables notifies nobody: there the caller's own checks find it.
+ */
+import type { Clock, Timer } from "@fleetban/kit/clock";
+import type { Log } from "@fleetban/kit/log";
+import { AttributeWriter } from "./attributes.ts";
+import { NetlinkError, type NetlinkSocket, type OpenNetlink } from "./netlink-socket.ts";
+import { generationIn, generationRequest, NFTABLES_GROUP, tellsOfChange } from "./nft-notice.ts";
+import { TABLE } from "./rule-text.ts";
+
+const LOOK_EVERY_MS = 500;
+const ENOBUFS = 105;
+
+export interface RuleWatchParts {
+  readonly open: OpenNetlink;
+  readonly clock: Pick<Clock, "timer">;
+  readonly log: Log;
+}
+
+export function watchRuleChanges({ open, clock, log }: RuleWatchParts, onChange: () => void): { close(): void } {
+  const socket = open(NFTABLES_GROUP);
+  let timer: Timer = clock.timer(LOOK_EVERY_MS, look);
+  let isClosed = false;
+
+  function look(): void {
+    try {
+      if (drain(socket)) onChange();
+      if (!isClosed) timer = clock.timer(LOOK_EVERY_MS, look);
+    } catch (error) {
+      log.warn("firewall.rule_watch_ended", { error }); // the caller's own checks go on
+      close();
+    }
+  }
+  function close(): void {
+    if (isClosed) return;
+    isClosed = true;
+    timer.cancel();
+    socket.close();
+  }
+  return { close };
+}
+
+/** Asks for the generation of the rules; undefined where the kernel has no nftables. */
+export function openGeneration(open: OpenNetlink): { read(): number | undefined; close(): void } {
+  const socket = open(0);
+  const writer = new AttributeWriter();
+  return {
+    read() {
+      socket.send(generationRequest(writer));
+      const datagram = socket.receive();
+      return datagram === undefined ? undefined : generationIn(datagram);
+    },
+    close: () => socket.close(),
+  };
+}
+
+/** Empties the socket; true = there was something about our table, or too much to tell. */
+function drain(socket: NetlinkSocket): boolean {
+  let changed = false;
+  for (;;) {
+    try {
+      const datagram = socket.poll();
+      if (datagram === undefined) return changed;
+      changed ||= tellsOfChange(datagram, TABLE);
+    } catch (error) {
+      if (!(error instanceof NetlinkError) || error.errno !== ENOBUFS) throw error;
+      changed = true; // notices were lost
+    }
+  }
+}
