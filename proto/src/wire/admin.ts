@@ -2,6 +2,7 @@
 // biome-ignore-all lint/performance/noBarrelFile: generated code is imported in this folder only, so it is passed on
 export {
   Act,
+  AdminCertificate,
   AdminClient,
   type AdminServer,
   AdminService,
@@ -30,6 +31,8 @@ export {
   Hold,
   ListActsRequest,
   ListActsResponse,
+  ListAdminCertificatesRequest,
+  ListAdminCertificatesResponse,
   ListAgentsRequest,
   ListAgentsResponse,
   ListAuditRequest,
@@ -50,6 +53,8 @@ export {
   RemoveActRequest,
   ResolveHoldRequest,
   ResolveHoldResponse,
+  RevokeAdminCertificateRequest,
+  RevokeAdminCertificateResponse,
   RevokeAgentRequest,
   RevokeAgentResponse,
   RevokeEnrollmentRequest,

@@ -210,6 +210,38 @@ export interface CreateAdminCertificateResponse {
   certificate: string;
   ca: string;
   endsAtMs: number;
+  /** Hexadecimal. */
+  serial: string;
+  /** Where the Admin service listens: `host:port`, tried in order. */
+  addresses: string[];
+}
+
+export interface ListAdminCertificatesRequest {
+}
+
+export interface ListAdminCertificatesResponse {
+  certificates: AdminCertificate[];
+}
+
+export interface AdminCertificate {
+  /** Hexadecimal. */
+  serial: string;
+  name: string;
+  issuedAtMs: number;
+  endsAtMs: number;
+  author: string;
+  /** `valid`, `expired`, `revoked`. */
+  state: string;
+}
+
+export interface RevokeAdminCertificateRequest {
+  /** Serial, or a name that only one valid certificate has. */
+  certificate: string;
+  reason: string;
+}
+
+export interface RevokeAdminCertificateResponse {
+  certificate: AdminCertificate | undefined;
 }
 
 export interface BanRequest {
@@ -439,6 +471,8 @@ export interface ListAuditRequest {
 
 export interface ListAuditResponse {
   records: AuditRecord[];
+  /** First record that was changed, or before which one is missing; 0 = the chain of hashes is whole. */
+  brokenAuditNo: number;
 }
 
 export interface AuditRecord {
@@ -2490,7 +2524,7 @@ export const CreateAdminCertificateRequest: MessageFns<CreateAdminCertificateReq
 };
 
 function createBaseCreateAdminCertificateResponse(): CreateAdminCertificateResponse {
-  return { certificate: "", ca: "", endsAtMs: 0 };
+  return { certificate: "", ca: "", endsAtMs: 0, serial: "", addresses: [] };
 }
 
 export const CreateAdminCertificateResponse: MessageFns<CreateAdminCertificateResponse> = {
@@ -2503,6 +2537,12 @@ export const CreateAdminCertificateResponse: MessageFns<CreateAdminCertificateRe
     }
     if (message.endsAtMs !== 0) {
       writer.uint32(24).int64(message.endsAtMs);
+    }
+    if (message.serial !== "") {
+      writer.uint32(34).string(message.serial);
+    }
+    for (const v of message.addresses) {
+      writer.uint32(42).string(v!);
     }
     return writer;
   },
@@ -2544,6 +2584,22 @@ export const CreateAdminCertificateResponse: MessageFns<CreateAdminCertificateRe
             message.endsAtMs = longToNumber(reader.int64());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.serial = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.addresses.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2566,6 +2622,351 @@ export const CreateAdminCertificateResponse: MessageFns<CreateAdminCertificateRe
     message.certificate = object.certificate ?? "";
     message.ca = object.ca ?? "";
     message.endsAtMs = object.endsAtMs ?? 0;
+    message.serial = object.serial ?? "";
+    message.addresses = object.addresses?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseListAdminCertificatesRequest(): ListAdminCertificatesRequest {
+  return {};
+}
+
+export const ListAdminCertificatesRequest: MessageFns<ListAdminCertificatesRequest> = {
+  encode(_: ListAdminCertificatesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListAdminCertificatesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListAdminCertificatesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListAdminCertificatesRequest>, I>>(base?: I): ListAdminCertificatesRequest {
+    return ListAdminCertificatesRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListAdminCertificatesRequest>, I>>(_: I): ListAdminCertificatesRequest {
+    const message = createBaseListAdminCertificatesRequest();
+    return message;
+  },
+};
+
+function createBaseListAdminCertificatesResponse(): ListAdminCertificatesResponse {
+  return { certificates: [] };
+}
+
+export const ListAdminCertificatesResponse: MessageFns<ListAdminCertificatesResponse> = {
+  encode(message: ListAdminCertificatesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.certificates) {
+      AdminCertificate.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListAdminCertificatesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListAdminCertificatesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.certificates.push(AdminCertificate.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListAdminCertificatesResponse>, I>>(base?: I): ListAdminCertificatesResponse {
+    return ListAdminCertificatesResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListAdminCertificatesResponse>, I>>(
+    object: I,
+  ): ListAdminCertificatesResponse {
+    const message = createBaseListAdminCertificatesResponse();
+    message.certificates = object.certificates?.map((e) => AdminCertificate.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseAdminCertificate(): AdminCertificate {
+  return { serial: "", name: "", issuedAtMs: 0, endsAtMs: 0, author: "", state: "" };
+}
+
+export const AdminCertificate: MessageFns<AdminCertificate> = {
+  encode(message: AdminCertificate, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.serial !== "") {
+      writer.uint32(10).string(message.serial);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.issuedAtMs !== 0) {
+      writer.uint32(24).int64(message.issuedAtMs);
+    }
+    if (message.endsAtMs !== 0) {
+      writer.uint32(32).int64(message.endsAtMs);
+    }
+    if (message.author !== "") {
+      writer.uint32(42).string(message.author);
+    }
+    if (message.state !== "") {
+      writer.uint32(50).string(message.state);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AdminCertificate {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAdminCertificate();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.serial = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.issuedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.endsAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.author = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<AdminCertificate>, I>>(base?: I): AdminCertificate {
+    return AdminCertificate.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AdminCertificate>, I>>(object: I): AdminCertificate {
+    const message = createBaseAdminCertificate();
+    message.serial = object.serial ?? "";
+    message.name = object.name ?? "";
+    message.issuedAtMs = object.issuedAtMs ?? 0;
+    message.endsAtMs = object.endsAtMs ?? 0;
+    message.author = object.author ?? "";
+    message.state = object.state ?? "";
+    return message;
+  },
+};
+
+function createBaseRevokeAdminCertificateRequest(): RevokeAdminCertificateRequest {
+  return { certificate: "", reason: "" };
+}
+
+export const RevokeAdminCertificateRequest: MessageFns<RevokeAdminCertificateRequest> = {
+  encode(message: RevokeAdminCertificateRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.certificate !== "") {
+      writer.uint32(10).string(message.certificate);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevokeAdminCertificateRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevokeAdminCertificateRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.certificate = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RevokeAdminCertificateRequest>, I>>(base?: I): RevokeAdminCertificateRequest {
+    return RevokeAdminCertificateRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RevokeAdminCertificateRequest>, I>>(
+    object: I,
+  ): RevokeAdminCertificateRequest {
+    const message = createBaseRevokeAdminCertificateRequest();
+    message.certificate = object.certificate ?? "";
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseRevokeAdminCertificateResponse(): RevokeAdminCertificateResponse {
+  return { certificate: undefined };
+}
+
+export const RevokeAdminCertificateResponse: MessageFns<RevokeAdminCertificateResponse> = {
+  encode(message: RevokeAdminCertificateResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.certificate !== undefined) {
+      AdminCertificate.encode(message.certificate, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevokeAdminCertificateResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevokeAdminCertificateResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.certificate = AdminCertificate.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RevokeAdminCertificateResponse>, I>>(base?: I): RevokeAdminCertificateResponse {
+    return RevokeAdminCertificateResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RevokeAdminCertificateResponse>, I>>(
+    object: I,
+  ): RevokeAdminCertificateResponse {
+    const message = createBaseRevokeAdminCertificateResponse();
+    message.certificate = (object.certificate !== undefined && object.certificate !== null)
+      ? AdminCertificate.fromPartial(object.certificate)
+      : undefined;
     return message;
   },
 };
@@ -5171,13 +5572,16 @@ export const ListAuditRequest: MessageFns<ListAuditRequest> = {
 };
 
 function createBaseListAuditResponse(): ListAuditResponse {
-  return { records: [] };
+  return { records: [], brokenAuditNo: 0 };
 }
 
 export const ListAuditResponse: MessageFns<ListAuditResponse> = {
   encode(message: ListAuditResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.records) {
       AuditRecord.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.brokenAuditNo !== 0) {
+      writer.uint32(16).uint64(message.brokenAuditNo);
     }
     return writer;
   },
@@ -5203,6 +5607,14 @@ export const ListAuditResponse: MessageFns<ListAuditResponse> = {
             message.records.push(AuditRecord.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.brokenAuditNo = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5221,6 +5633,7 @@ export const ListAuditResponse: MessageFns<ListAuditResponse> = {
   fromPartial<I extends Exact<DeepPartial<ListAuditResponse>, I>>(object: I): ListAuditResponse {
     const message = createBaseListAuditResponse();
     message.records = object.records?.map((e) => AuditRecord.fromPartial(e)) || [];
+    message.brokenAuditNo = object.brokenAuditNo ?? 0;
     return message;
   },
 };
@@ -5424,6 +5837,29 @@ export const AdminService = {
     responseDeserialize: (value: Buffer): CreateAdminCertificateResponse =>
       CreateAdminCertificateResponse.decode(value),
   },
+  listAdminCertificates: {
+    path: "/fleetban.v1.Admin/ListAdminCertificates" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListAdminCertificatesRequest): Buffer =>
+      Buffer.from(ListAdminCertificatesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListAdminCertificatesRequest => ListAdminCertificatesRequest.decode(value),
+    responseSerialize: (value: ListAdminCertificatesResponse): Buffer =>
+      Buffer.from(ListAdminCertificatesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListAdminCertificatesResponse => ListAdminCertificatesResponse.decode(value),
+  },
+  revokeAdminCertificate: {
+    path: "/fleetban.v1.Admin/RevokeAdminCertificate" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RevokeAdminCertificateRequest): Buffer =>
+      Buffer.from(RevokeAdminCertificateRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RevokeAdminCertificateRequest => RevokeAdminCertificateRequest.decode(value),
+    responseSerialize: (value: RevokeAdminCertificateResponse): Buffer =>
+      Buffer.from(RevokeAdminCertificateResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RevokeAdminCertificateResponse =>
+      RevokeAdminCertificateResponse.decode(value),
+  },
   ban: {
     path: "/fleetban.v1.Admin/Ban" as const,
     requestStream: false as const,
@@ -5590,6 +6026,8 @@ export interface AdminServer extends UntypedServiceImplementation {
   revokeEnrollment: handleUnaryCall<RevokeEnrollmentRequest, RevokeEnrollmentResponse>;
   /** A certificate for an operator's own key: opens the Admin service over the network. */
   createAdminCertificate: handleUnaryCall<CreateAdminCertificateRequest, CreateAdminCertificateResponse>;
+  listAdminCertificates: handleUnaryCall<ListAdminCertificatesRequest, ListAdminCertificatesResponse>;
+  revokeAdminCertificate: handleUnaryCall<RevokeAdminCertificateRequest, RevokeAdminCertificateResponse>;
   ban: handleUnaryCall<BanRequest, ChangeResponse>;
   unban: handleUnaryCall<UnbanRequest, ChangeResponse>;
   allow: handleUnaryCall<AllowRequest, ChangeResponse>;
@@ -5722,6 +6160,36 @@ export interface AdminClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CreateAdminCertificateResponse) => void,
+  ): ClientUnaryCall;
+  listAdminCertificates(
+    request: ListAdminCertificatesRequest,
+    callback: (error: ServiceError | null, response: ListAdminCertificatesResponse) => void,
+  ): ClientUnaryCall;
+  listAdminCertificates(
+    request: ListAdminCertificatesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListAdminCertificatesResponse) => void,
+  ): ClientUnaryCall;
+  listAdminCertificates(
+    request: ListAdminCertificatesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListAdminCertificatesResponse) => void,
+  ): ClientUnaryCall;
+  revokeAdminCertificate(
+    request: RevokeAdminCertificateRequest,
+    callback: (error: ServiceError | null, response: RevokeAdminCertificateResponse) => void,
+  ): ClientUnaryCall;
+  revokeAdminCertificate(
+    request: RevokeAdminCertificateRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RevokeAdminCertificateResponse) => void,
+  ): ClientUnaryCall;
+  revokeAdminCertificate(
+    request: RevokeAdminCertificateRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RevokeAdminCertificateResponse) => void,
   ): ClientUnaryCall;
   ban(request: BanRequest, callback: (error: ServiceError | null, response: ChangeResponse) => void): ClientUnaryCall;
   ban(
