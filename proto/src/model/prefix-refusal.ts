@@ -51,7 +51,7 @@ const REASONS: readonly Reason[] = [
     remedy: "write the length as /24, not as a netmask",
   },
   { when: (text) => /\/0\d/.test(text), what: "has a length with a leading zero", remedy: "write /8, not /08" },
-  { when: (text) => /^[\d.]+-[\d.]+$/.test(text), what: "is a range", remedy: "write it as networks" },
+  { when: (text) => /^[\d.]*\d-\d[\d.]*$/.test(text), what: "is a range", remedy: "write it as networks" },
   { when: (text) => /^[\d.]+:\d+$/.test(text), what: "has a port", remedy: "write the address alone" },
   {
     when: (text) => /^0x|\.0x/i.test(text),
