@@ -1,0 +1,97 @@
+/** `fleetban-agent status`: what this agent holds, enforces and misses, for people. */
+import { humanCount, humanMoment, humanSeconds, renderFacts, renderTable } from "@fleetban/kit/cli-output";
+import type { AgentStatus, ListStatus } from "../health/status.ts";
+import { WARNABLES } from "../health/warnables.ts";
+import type { LinkState } from "../link/state.ts";
+
+export function renderStatus(status: AgentStatus): string {
+  return [renderHead(status), renderLists(status), ...renderWarnables(status)].join("\n\n");
+}
+
+function renderHead(status: AgentStatus): string {
+  const { firewall, spool, nowMs } = status;
+  return renderFacts([
+    ["agent", `${status.name}  ${status.agentId ?? "(not enrolled)"}`],
+    ["version", `${status.version}, started ${humanMoment(status.startedAtMs, nowMs)}`],
+    ["coordinator", linkText(status.link, nowMs)],
+    ["clock", skewText(status.clockSkewMs)],
+    ["certificate", status.certificateEndsAtMs === undefined ? undefined : `ends ${humanMoment(status.certificateEndsAtMs, nowMs)}`],
+    ["firewall", `${firewall.backend} by ${firewall.via}, rules ${firewall.rules}`],
+    ["own", `${humanCount(firewall.ownEntries)} addresses and networks are never banned here`],
+    ["local", `${humanCount(firewall.localEntries)} of this server's own bans enforced`],
+    ["batches", `${humanCount(firewall.batchEntries)} entries, 99 % within ${(firewall.applyP99Us / 1_000).toFixed(1)} ms`],
+    ["drift", `${humanCount(firewall.driftEntries)} entries found different and repaired`],
+    ["spool", spoolText(status)],
+    ["sightings", sightingsText(status.sightingsBySource)],
+    ["lost", spool.lost === 0 ? "0" : `${humanCount(spool.lost)} dropped while the spool was full`],
+  ]);
+}
+
+function linkText(link: LinkState, nowMs: number): string {
+  switch (link.kind) {
+    case "online":
+      return `${link.address}, connected ${humanMoment(link.sinceMs, nowMs)}`;
+    case "connecting":
+      return `connecting to ${link.address}`;
+    case "waiting":
+      return `not connected: ${link.cause}; next try ${humanMoment(link.retryAtMs, nowMs)}`;
+    case "stopped":
+      return "not enrolled";
+  }
+}
+
+function skewText(skewMs: number | undefined): string {
+  if (skewMs === undefined) return "not compared yet";
+  if (Math.abs(skewMs) < 1_000) return "agrees with the ledger";
+  return `${humanSeconds(Math.round(Math.abs(skewMs) / 1_000))} ${skewMs > 0 ? "ahead" : "behind"}; times are corrected`;
+}
+
+function spoolText({ spool, nowMs }: AgentStatus): string {
+  if (spool.sightings === 0) return "empty: everything is acknowledged";
+  return `${humanCount(spool.sightings)} waiting, the oldest from ${humanMoment(spool.oldestMs, nowMs)}`;
+}
+
+function sightingsText(bySource: Readonly<Record<string, number>>): string {
+  const counts = Object.entries(bySource).filter(([, count]) => count > 0);
+  return counts.length === 0 ? "0" : counts.map(([source, count]) => `${humanCount(count)} by ${source}`).join(", ");
+}
+
+const COLUMNS = [
+  { title: "list" },
+  { title: "effect" },
+  { title: "revision", align: "right" },
+  { title: "listings", align: "right" },
+  { title: "in kernel", align: "right" },
+  { title: "left out", align: "right" },
+  { title: "kept", align: "right" },
+  { title: "refused", align: "right" },
+  { title: "read back" },
+] as const;
+
+function renderLists({ lists, nowMs }: AgentStatus): string {
+  if (lists.length === 0) return "no list has arrived yet";
+  return renderTable(COLUMNS, lists.map((list) => listRow(list, nowMs)));
+}
+
+function listRow(list: ListStatus, nowMs: number) {
+  return [
+    list.name,
+    list.unsupported ? `${list.effect} (not enforced)` : list.effect,
+    list.revision,
+    humanCount(list.listings),
+    humanCount(list.kernelEntries),
+    humanCount(list.leftOut),
+    humanCount(list.kept),
+    humanCount(list.refused),
+    humanMoment(list.checkedAtMs, nowMs),
+  ];
+}
+
+function renderWarnables({ warnables, nowMs }: AgentStatus): readonly string[] {
+  if (warnables.length === 0) return [];
+  const lines = warnables.map(({ code, sinceMs, detail }) => {
+    const { severity, text } = WARNABLES[code];
+    return `${severity}: ${code} since ${humanMoment(sinceMs, nowMs)}${detail === "" ? "" : ` (${detail})`}\n  ${text}`;
+  });
+  return [lines.join("\n")];
+}
