@@ -2,7 +2,7 @@
 import type { Sql } from "./sql.ts";
 
 export interface Store {
-  /** A pool for single statements. Transactions never go over it: see `transaction`. */
+  /** For single statements, over a few connections. Never `begin` there: see `transaction`. */
   readonly sql: Sql;
   readonly kind: "embedded" | "postgres";
   /**

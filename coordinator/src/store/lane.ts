@@ -1,0 +1,70 @@
+/**
+ * A connection that only runs transactions, one at a time.
+ *
+ * Not `sql.begin`: there a connection that dies between two statements makes postgres.js 3.4.9 write to a socket that is
+ * gone, out of an immediate, which ends the process. And what a dead transaction still had queued may be sent on a next
+ * connection, outside of any transaction. Hence two guards: every statement checks that its connection still lives, and
+ * outside of a transaction the connection is read-only.
+ */
+import type postgres from "postgres";
+import { type ConnectWith, createLives, type Life } from "./life.ts";
+import type { Sql } from "./sql.ts";
+import type { Lane } from "./store.ts";
+import { isConnectionFailure, StoreError } from "./store-error.ts";
+
+export function openLane(connectWith: ConnectWith): Lane {
+  const lives = createLives(connectWith, { readOnlyByDefault: true });
+  let last: Promise<unknown> = Promise.resolve();
+  return {
+    transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+      const turn = last.then(() => run(lives.present(), work));
+      last = turn.catch(() => undefined);
+      return turn;
+    },
+    close: lives.close,
+  };
+}
+
+async function run<T>(life: Life, work: (sql: Sql) => Promise<T>): Promise<T> {
+  await life.client.unsafe("begin read write");
+  try {
+    const result = await work(guarded(life));
+    await commit(life);
+    return result;
+  } catch (error) {
+    // Also a fence behind all that the failed work still had under way. A connection that is gone has rolled back.
+    if (!life.isOver) await life.client.unsafe("rollback").catch(() => undefined);
+    throw error;
+  }
+}
+
+/** A commit that was sent on another connection succeeds too, and has committed nothing: hence the second look. */
+async function commit(life: Life): Promise<void> {
+  assertAlive(life);
+  let answered: string;
+  try {
+    answered = (await life.client.unsafe("commit")).command;
+  } catch (error) {
+    if (!isConnectionFailure(error)) throw error;
+    throw new StoreError("commit-unknown", "the connection to Postgres was lost in a commit", { cause: error });
+  }
+  assertAlive(life);
+  if (answered !== "COMMIT") throw new Error(`internal error: commit of a failed transaction (${answered})`);
+}
+
+function assertAlive(life: Life): void {
+  if (life.isOver) throw new StoreError("connection-lost", "the connection to Postgres was lost in a transaction");
+}
+
+function guarded(life: Life): Sql {
+  const { client } = life;
+  function sql(template: TemplateStringsArray, ...parameters: never[]) {
+    assertAlive(life);
+    return client(template, ...parameters);
+  }
+  function unsafe(...args: Parameters<postgres.Sql["unsafe"]>) {
+    assertAlive(life);
+    return client.unsafe(...args);
+  }
+  return Object.assign(sql, { unsafe, array: client.array, json: client.json }) as Sql;
+}
