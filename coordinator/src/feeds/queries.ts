@@ -139,7 +139,7 @@ export async function replaceFeedPrefixes(
   await sql`delete from feed_prefixes where feed_no = ${feedNo} and last_fetch_no <> ${fetchNo}`;
 }
 
-/** Rows of feeds that the configuration no longer names are switched off, never deleted: they explain old listings. */
+/** The second back is for a replica whose offset to the database's clock is not exact. */
 export async function upsertFeed(sql: Sql, feed: FeedDefinition, kept: KeptSettings): Promise<void> {
   await sql`
     insert into feeds as present (name, kind, settings, mode, licence, stale_after_seconds)
@@ -149,16 +149,17 @@ export async function upsertFeed(sql: Sql, feed: FeedDefinition, kept: KeptSetti
       licence = excluded.licence, stale_after_seconds = excluded.stale_after_seconds,
       -- what changed here must be seen on the list, and a new key is a reason to ask at once
       leased_until = case when present.leased_until is null and present.mode <> excluded.mode
-        then clock_timestamp() else present.leased_until end,
+        then clock_timestamp() - interval '1 second' else present.leased_until end,
       next_at = case when present.settings ->> 'key' is distinct from excluded.settings ->> 'key'
-        then clock_timestamp() else present.next_at end
+        then clock_timestamp() - interval '1 second' else present.next_at end
     where (present.kind, present.settings, present.mode, present.stale_after_seconds)
       is distinct from (excluded.kind, excluded.settings, excluded.mode, excluded.stale_after_seconds)`;
 }
 
+/** Never deleted: their rows explain old listings. */
 export async function switchOffOthers(sql: Sql, names: readonly string[]): Promise<void> {
   await sql`
-    update feeds set mode = 'off', leased_until = coalesce(leased_until, clock_timestamp())
+    update feeds set mode = 'off', leased_until = coalesce(leased_until, clock_timestamp() - interval '1 second')
     where mode <> 'off' and not name = any(${[...names]}::text[])`;
 }
 
