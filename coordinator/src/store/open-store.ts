@@ -42,7 +42,7 @@ export async function openStore({ databaseUrl, dataDir, postgresPrograms, log }:
 }
 
 /** Over a server that is somebody else's affair. */
-export async function openAt(address: Address, kind: Store["kind"], log: Log, server?: Pick<Server, "failed">): Promise<Store> {
+export async function openAt(address: Address, kind: Store["kind"], log: Log, server?: Server): Promise<Store> {
   const connectWith = (options: ConnectOptions) => connect(address, log, options);
   const pool = openPool(connectWith, POOL_CONNECTIONS);
   const lane = openLane(connectWith);
@@ -55,6 +55,7 @@ export async function openAt(address: Address, kind: Store["kind"], log: Log, se
       await untilItAnswers(() => migrate(lane, log));
     };
     await Promise.race(server === undefined ? [opened()] : [opened(), server.failed]);
+    server?.hasAnswered();
   } catch (error) {
     await close();
     throw error;

@@ -24,8 +24,10 @@ export interface Server {
   readonly socketFolder: string;
   /** Undefined while it is being started anew. */
   pid(): number | undefined;
-  /** Rejects when it never stayed up: it died many times in a row, each time at once. Later it is started for ever. */
+  /** Rejects when it never stayed up: it died many times in a row, each time at once. */
   readonly failed: Promise<never>;
+  /** It answered: from now on it is started anew for ever. */
+  hasAnswered(): void;
   close(): Promise<void>;
 }
 
@@ -90,6 +92,7 @@ async function startServer(places: ServerPlaces, log: Log, release: () => Promis
 
   let child: ChildProcess | undefined;
   let isClosing = false;
+  let isProven = false;
   /** Resolves when it has ended. */
   const start = async () => {
     await clearStaleServer(cluster, log);
@@ -115,16 +118,14 @@ async function startServer(places: ServerPlaces, log: Log, release: () => Promis
   };
 
   const supervise = async (): Promise<void> => {
-    for (let deaths = 0, hasSettled = false; ; ) {
+    for (let deaths = 0; ; ) {
       const begunMs = systemClock.monotonicMs();
       await start();
       child = undefined;
       if (isClosing) return;
-      const settled = systemClock.monotonicMs() - begunMs > SETTLED_AFTER_MS;
-      deaths = settled ? 1 : deaths + 1;
-      hasSettled ||= settled;
+      deaths = systemClock.monotonicMs() - begunMs > SETTLED_AFTER_MS ? 1 : deaths + 1;
       log.error("store.postgres_died", { deaths, said: lines.slice(-3) });
-      if (deaths > DEATHS_IN_A_ROW_MAX && !hasSettled) {
+      if (deaths > DEATHS_IN_A_ROW_MAX && !isProven) {
         throw new StoreError("postgres-not-started", `Postgres ended ${deaths} times in a row: ${lines.join("; ")}`);
       }
       await systemClock.sleep(deaths === 1 ? 0 : 50 + backoffMs(deaths, systemRandom, { baseMs: 50, maxMs: 4_000 }));
@@ -139,6 +140,9 @@ async function startServer(places: ServerPlaces, log: Log, release: () => Promis
     socketFolder,
     pid: () => child?.pid,
     failed,
+    hasAnswered() {
+      isProven = true;
+    },
     async close() {
       isClosing = true;
       await stop(() => child, supervised.catch(() => undefined));
