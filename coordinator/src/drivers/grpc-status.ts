@@ -31,6 +31,7 @@ const STATUS_BY_CODE: Readonly<Record<string, status>> = {
   "not-found": status.NOT_FOUND,
   ambiguous: status.FAILED_PRECONDITION,
   "not-possible-now": status.FAILED_PRECONDITION,
+  "wrong-certificate": status.PERMISSION_DENIED,
 };
 
 export function statusOf(error: unknown, log: Log): ServerErrorResponse {

@@ -39,7 +39,9 @@ export interface Fleet {
   isOnline(agentNo: number): boolean;
   /** Cuts what is there at once; how many streams that were. */
   revoke(agentNo: number): number;
-  probe(agentNo: number, timeoutMs: number): Promise<ProbeAnswer | undefined>;
+  /** Never listed, never routed; another one each time. */
+  nextProbeAddress(): Prefix;
+  probe(agentNo: number, address: Prefix, timeoutMs: number): Promise<ProbeAnswer | undefined>;
   /** Waits until every agent online has this revision of the lists in its kernel; names those that have not in time. */
   waitApplied(wish: AppliedWish): Promise<AppliedOutcome>;
   /** Sends everybody away, to come back at random within `RETURN_WITHIN_MS`. */
@@ -62,7 +64,6 @@ export interface AppliedOutcome {
 /** How long an older stream has to answer before a newcomer of another boot takes its place. */
 const ANSWER_WITHIN_MS = 5_000;
 const RETURN_WITHIN_MS = 30_000;
-/** Never listed, never routed: each probe takes one of these addresses. */
 const PROBE_NETWORK = "192.0.2.";
 
 export function createFleet(parts: FleetParts): Fleet {
@@ -75,6 +76,7 @@ export function createFleet(parts: FleetParts): Fleet {
   const fanOut = createFanOut(() => streams.values());
   let epoch = ledger.epoch;
   let probeNo = 0;
+  let probeAddress = 0;
   let isDraining = false;
 
   const streamParts: StreamParts = { ...parts, reported, hits, counters, admit, claim };
@@ -174,9 +176,13 @@ export function createFleet(parts: FleetParts): Fleet {
       return 1;
     },
 
-    async probe(agentNo, timeoutMs) {
+    nextProbeAddress() {
+      probeAddress = (probeAddress + 1) % 254;
+      return parsePrefix(`${PROBE_NETWORK}${1 + probeAddress}`);
+    },
+
+    async probe(agentNo, address, timeoutMs) {
       probeNo += 1;
-      const address = parsePrefix(`${PROBE_NETWORK}${1 + (probeNo % 254)}`);
       return streams.get(agentNo)?.probe(probeNo, address, timeoutMs);
     },
 

@@ -1,0 +1,84 @@
+/** The Admin service, call by call: each checks its request, does its act, answers. Transport and certificates are the driver's. */
+import type {
+  AgentProbe,
+  ListActsRequest,
+  ListActsResponse,
+  ListAuditRequest,
+  ListAuditResponse,
+  ListingsPage,
+  ListListingsRequest,
+  ProbeAgentsRequest,
+  RemoveActRequest,
+} from "@fleetban/proto/wire/admin";
+import { actMessage } from "./act-message.ts";
+import { type ActKind, acts } from "./act-queries.ts";
+import { allow, ban, removeAct, unban } from "./acts.ts";
+import { createAgents } from "./agents.ts";
+import { auditEntries, brokenAuditRecord } from "./audit.ts";
+import type { Caller } from "./caller.ts";
+import { createAdminCertificate, listAdminCertificates, revokeAdminCertificate } from "./certificates.ts";
+import { createEnrollment, listEnrollments, revokeEnrollment } from "./enrollments.ts";
+import { explain } from "./explain.ts";
+import { feedMessages, fetchFeed } from "./feeds.ts";
+import { holds, resolveHold } from "./holds.ts";
+import { listListings, listStatuses } from "./listings.ts";
+import type { AdminParts } from "./parts.ts";
+import { probeAgents } from "./probe.ts";
+import { getStatus } from "./status.ts";
+
+export type Admin = ReturnType<typeof createAdmin>;
+
+const AUDIT_RECORDS = 100;
+const AUDIT_MAX_RECORDS = 10_000;
+
+export function createAdmin(parts: AdminParts) {
+  const { sql } = parts.store;
+  const agents = createAgents(parts);
+
+  async function listActs(kind: ActKind, { ended }: ListActsRequest): Promise<ListActsResponse> {
+    return { acts: (await acts(sql, kind, ended)).map(actMessage) };
+  }
+
+  async function listAudit({ limit }: ListAuditRequest): Promise<ListAuditResponse> {
+    const records = await auditEntries(sql, Math.min(limit || AUDIT_RECORDS, AUDIT_MAX_RECORDS));
+    return { records, brokenAuditNo: (await brokenAuditRecord(sql)) ?? 0 };
+  }
+
+  return {
+    getStatus: () => getStatus(parts, agents),
+    listAgents: async (request: { agent: string }) => ({ agents: await agents.list(request.agent) }),
+    revokeAgent: agents.revoke,
+    probeAgents: (request: ProbeAgentsRequest): AsyncIterable<AgentProbe> => probeAgents(parts, agents, request),
+    createEnrollment: bind(createEnrollment),
+    listEnrollments: async () => ({ enrollments: await listEnrollments(parts) }),
+    revokeEnrollment: bind(revokeEnrollment),
+    createAdminCertificate: bind(createAdminCertificate),
+    listAdminCertificates: async () => ({ certificates: await listAdminCertificates(parts) }),
+    revokeAdminCertificate: bind(revokeAdminCertificate),
+    ban: bind(ban),
+    unban: bind(unban),
+    allow: bind(allow),
+    listBans: (request: ListActsRequest) => listActs("ban", request),
+    listPardons: (request: ListActsRequest) => listActs("pardon", request),
+    listAllowlist: (request: ListActsRequest) => listActs("allowed", request),
+    removeBan: bindRemoval("ban"),
+    removePardon: bindRemoval("pardon"),
+    removeAllowed: bindRemoval("allowed"),
+    listLists: async () => ({ lists: listStatuses(parts) }),
+    listListings: (request: ListListingsRequest): AsyncIterable<ListingsPage> => listListings(parts, request),
+    explain: (request: Parameters<typeof explain>[1]) => explain(parts, request),
+    listFeeds: async () => ({ feeds: await feedMessages(parts) }),
+    fetchFeed: bind(fetchFeed),
+    listHolds: async ({ resolved }: { resolved: boolean }) => ({ holds: await holds(sql, resolved) }),
+    resolveHold: bind(resolveHold),
+    listAudit,
+  };
+
+  function bind<Request, Response>(act: (parts: AdminParts, caller: Caller, request: Request) => Promise<Response>) {
+    return (caller: Caller, request: Request) => act(parts, caller, request);
+  }
+
+  function bindRemoval(kind: ActKind) {
+    return (caller: Caller, request: RemoveActRequest) => removeAct(parts, caller, kind, request);
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * Why a prefix is listed or not, from all that is known of it, and what would take it off (invariant 9).
+ *
+ * Every way off is a command that works as it stands, or a date.
+ */
+import { isSingle, lengthOf, type Prefix, parsePrefix, widen } from "@fleetban/proto/model/prefix";
+import { specialPurposeOf } from "@fleetban/proto/model/special-purpose";
+import { secondsFromMs } from "@fleetban/proto/model/time";
+import { isExpired } from "@fleetban/proto/model/until";
+import type { ExplainRequest, ExplainResponse, Listing } from "@fleetban/proto/wire/admin";
+import { actMessage } from "./act-message.ts";
+import { activeActs, type StoredAct } from "./act-queries.ts";
+import { feedsNaming, newestSightings, sightingTotals, strikes } from "./explain-queries.ts";
+import { feedNamesByNo, type ListingRow, listingOf, relatedListings } from "./listings.ts";
+import type { AdminParts } from "./parts.ts";
+import { untilText } from "./plan-act.ts";
+import { protectedAddresses } from "./protected-addresses.ts";
+
+interface Known {
+  readonly prefix: Prefix;
+  /** In force, on deny lists, around or equal. */
+  readonly denied: readonly Listing[];
+  readonly pardons: readonly StoredAct[];
+  readonly allowed: readonly StoredAct[];
+  readonly bans: readonly StoredAct[];
+  readonly feeds: readonly string[];
+  /** Why it can never be listed. */
+  readonly protection: string | undefined;
+  readonly sightings: number;
+  readonly agents: number;
+}
+
+type Judgement = Pick<ExplainResponse, "state" | "verdict" | "waysOff">;
+
+const MAX_INSIDE = 100;
+const V6_OFFENDER_LENGTH = 64;
+
+export async function explain(parts: AdminParts, request: ExplainRequest): Promise<ExplainResponse> {
+  const { sql } = parts.store;
+  const prefix = parsePrefix(request.prefix);
+  const around = networksAround(prefix);
+  const offenders = offendersOf(prefix);
+  const nowMs = parts.ledger.ledgerTimeMs();
+  const now = secondsFromMs(nowMs);
+  const heads = new Map(parts.ledger.lists().map((head) => [head.list.list, head.list]));
+  const names = await feedNamesByNo(sql);
+  const rows = (await relatedListings(sql, prefix, around, MAX_INSIDE)).filter(isInForce);
+  const totals = await sightingTotals(sql, offenders);
+  const known: Known = {
+    prefix,
+    denied: rows.filter((row) => isDenied(row) && around.includes(row.prefix)).map(named),
+    pardons: await activeActs(sql, "pardon", prefix, "overlapping"),
+    allowed: await activeActs(sql, "allowed", prefix, "overlapping"),
+    bans: await activeActs(sql, "ban", prefix, "overlapping"),
+    feeds: await feedsNaming(sql, prefix, around),
+    protection: await protectionOf(parts, prefix),
+    sightings: totals.sightings,
+    agents: totals.agents,
+  };
+  return {
+    prefix,
+    ...judge(known),
+    listings: rows.map(named),
+    sightings: await newestSightings(sql, offenders),
+    strikes: await strikes(sql, offenders),
+    bans: known.bans.map(actMessage),
+    pardons: known.pardons.map(actMessage),
+    allowed: known.allowed.map(actMessage),
+    feeds: [...known.feeds],
+    sightingsTotal: totals.sightings,
+    agents: totals.agents,
+  };
+
+  function isInForce(row: ListingRow): boolean {
+    return row.untilMs === 0 || !isExpired(secondsFromMs(row.untilMs), now);
+  }
+
+  function isDenied({ list }: ListingRow): boolean {
+    return heads.get(list)?.effect === "deny";
+  }
+
+  function named(row: ListingRow): Listing {
+    return listingOf(row, heads.get(row.list)?.name ?? String(row.list), names);
+  }
+}
+
+/** In the order of strength: protected, allowed, pardoned, listed. */
+function judge(known: Known): Judgement {
+  const { prefix, protection, denied } = known;
+  if (protection !== undefined)
+    return { state: "protected", verdict: `${prefix} is never listed: ${protection}`, waysOff: [] };
+  const allowed = known.allowed.find((act) => covers(act, prefix));
+  if (allowed !== undefined) {
+    const verdict = `${prefix} is let through: ${allowed.prefix} is on the allowlist ${untilText(allowed.until)}${because(allowed)}`;
+    return { state: "allowed", verdict, waysOff: [`fleetban allowlist remove ${allowed.actNo}`] };
+  }
+  const pardon = known.pardons.find((act) => covers(act, prefix));
+  if (pardon !== undefined) {
+    const verdict = `${prefix} is let through: ${pardon.prefix} is pardoned ${untilText(pardon.until)}${because(pardon)}`;
+    return { state: "pardoned", verdict, waysOff: [`fleetban pardons remove ${pardon.actNo}`] };
+  }
+  if (denied.length === 0) return { state: "not-listed", verdict: notListedText(known), waysOff: [] };
+  return { state: "listed", verdict: listedText(prefix, denied), waysOff: waysOff(known) };
+}
+
+function covers(act: StoredAct, prefix: Prefix): boolean {
+  return networksAround(prefix).includes(act.prefix);
+}
+
+function because({ reason, author }: StoredAct): string {
+  return `, by ${author}${reason === "" ? "" : `: ${reason}`}`;
+}
+
+function listedText(prefix: Prefix, denied: readonly Listing[]): string {
+  const parts = denied.map(({ list, prefix: listed, untilMs, reasons }) => {
+    const by = listed === prefix ? "" : ` with ${listed}`;
+    return `on ${list}${by} ${momentText(untilMs)} (${[...new Set(reasons)].join(", ")})`;
+  });
+  return `${prefix} is listed ${parts.join("; ")}`;
+}
+
+function notListedText({ prefix, sightings, agents, feeds }: Known): string {
+  if (sightings === 0 && feeds.length === 0)
+    return `${prefix} is not listed: no agent has sighted it and no feed names it`;
+  const seen =
+    sightings === 0
+      ? "no agent has sighted it"
+      : `${sightings} sightings by ${agents} agents do not (any more) list it`;
+  return `${prefix} is not listed: ${seen}${feeds.length === 0 ? "" : ", and what feeds say is not enforced"}`;
+}
+
+function waysOff({ prefix, denied, bans }: Known): string[] {
+  const ends = denied.map(({ untilMs }) => untilMs);
+  const last = ends.includes(0) ? 0 : Math.max(...ends);
+  return [
+    ...bans.filter((ban) => covers(ban, prefix)).map((ban) => `fleetban bans remove ${ban.actNo}`),
+    `fleetban unban ${prefix}`,
+    `fleetban allow ${prefix}`,
+    ...(last === 0 ? [] : [`by itself ${momentText(last).replace("until", "at")}, if nothing prolongs it`]),
+  ];
+}
+
+function momentText(untilMs: number): string {
+  return untilText(untilMs === 0 ? secondsFromMs(0) : secondsFromMs(untilMs));
+}
+
+async function protectionOf(parts: AdminParts, prefix: Prefix): Promise<string | undefined> {
+  const special = specialPurposeOf(prefix);
+  if (special !== undefined) return `it is in ${special.range}, ${special.name}`;
+  const own = (await protectedAddresses(parts)).find(({ address }) => address === prefix);
+  return own === undefined ? undefined : `it is an address of ${own.owner}`;
+}
+
+/** Itself and every network around it: 33 or 129 equalities on a key. */
+function networksAround(prefix: Prefix): readonly Prefix[] {
+  const networks = [prefix];
+  for (let length = lengthOf(prefix) - 1; length >= 0; length -= 1) networks.push(widen(prefix, length));
+  return networks;
+}
+
+/** The policy counts an IPv6 address under its /64. */
+function offendersOf(prefix: Prefix): readonly Prefix[] {
+  const isV6Address = prefix.includes(":") && isSingle(prefix);
+  return isV6Address ? [prefix, widen(prefix, V6_OFFENDER_LENGTH)] : [prefix];
+}
