@@ -70,6 +70,13 @@ test("closing ends in time although Redis is away", { skip: redisMissing }, asyn
   assert.ok(performance.now() - begunMs < 7_000);
 });
 
+test("closing ends in time although Redis never came", async (t) => {
+  const jobs = startReplica(t, "/nonexistent/redis.sock", () => undefined);
+  const begunMs = performance.now();
+  await jobs.close();
+  assert.ok(performance.now() - begunMs < 4_000);
+});
+
 test("a job asked for runs soon, though its turn is far away", { skip: redisMissing }, async (t) => {
   const redis = await createTestRedis(t);
   await redis.start();

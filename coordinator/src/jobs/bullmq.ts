@@ -23,6 +23,7 @@ const PREFIX = "fleetban"; // begins every key, so that several products share a
 const QUEUE = "jobs";
 const CONCURRENCY = 4;
 const RETRY_MAX_MS = 2_000;
+const CONNECT_TIMEOUT_MS = 3_000;
 /** A restart of Redis is no news. */
 const UNREACHABLE_VISIBLE_AFTER_MS = 10_000;
 /** Closing waits for running jobs; without Redis BullMQ would wait for ever. */
@@ -33,7 +34,7 @@ export function startBullJobs(parts: BullParts): Jobs {
   const { clock, log } = parts;
   const jobs = new Map<string, Job>();
   const stopping = new AbortController();
-  const connections = [connect(parts.redisUrl), connect(parts.redisUrl)] as const;
+  const connections = [connect(parts.redisUrl, stopping.signal), connect(parts.redisUrl, stopping.signal)] as const;
   const [forQueue, forWorker] = connections;
   let awaySinceMs: number | undefined = clock.monotonicMs();
 
@@ -99,10 +100,14 @@ export function startBullJobs(parts: BullParts): Jobs {
   };
 }
 
-/** `maxRetriesPerRequest: null`: a command waits for Redis to come back instead of failing (BullMQ demands it). */
-function connect(url: string): Redis {
+/**
+ * `maxRetriesPerRequest: null`: a command waits for Redis to come back instead of failing (BullMQ demands it). BullMQ makes
+ * further connections of its own from these options; the signal ends their retries too.
+ */
+function connect(url: string, signal: AbortSignal): Redis {
   return new Redis(url, {
     maxRetriesPerRequest: null,
-    retryStrategy: (attempt) => Math.min(100 * attempt, RETRY_MAX_MS),
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    retryStrategy: (attempt) => (signal.aborted ? null : Math.min(100 * attempt, RETRY_MAX_MS)),
   });
 }

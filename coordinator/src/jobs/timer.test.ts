@@ -61,9 +61,9 @@ test("closing ends a running turn by its signal and waits for it", async () => {
     name: "feeds",
     everyMs: 1_000,
     run: async (signal) => {
-      await clock.sleep(3600_000, signal).finally(() => {
-        ended = true;
-      });
+      await clock.sleep(3600_000, signal).catch(() => undefined);
+      await new Promise((resolve) => setImmediate(resolve)); // tidies up
+      ended = true;
     },
   });
   await clock.run(10);
