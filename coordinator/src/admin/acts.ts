@@ -15,13 +15,13 @@ import type {
   UnbanRequest,
 } from "@fleetban/proto/wire/admin";
 import type { Sql } from "../store/sql.ts";
+import { type PlannedAct, planAllow, planBan, planRemoval, planUnban } from "./act-effects.ts";
 import { type ActKind, activeAct, activeActs, endAct, type StoredAct } from "./act-queries.ts";
 import { checkReason, checkSeconds, checkWait } from "./arguments.ts";
 import { recordAct } from "./audit.ts";
 import type { Caller } from "./caller.ts";
 import { AdminError } from "./errors.ts";
 import type { AdminParts } from "./parts.ts";
-import { type PlannedAct, planAllow, planBan, planRemoval, planUnban } from "./plan-act.ts";
 import { protectedAddresses } from "./protected-addresses.ts";
 import { pardonedPrefix, parseSubject, refuseProtected } from "./subject.ts";
 

@@ -1,7 +1,7 @@
 /** Agents with their newest certificate and addresses, and what was stored of their reports. */
 import { digestFromBytes } from "@fleetban/proto/model/digest";
 import { type Epoch, type ListNo, listNo, revision } from "@fleetban/proto/model/listing";
-import type { LastHello } from "../fleet/queries.ts";
+import type { LastHello } from "../fleet/last-hello.ts";
 import type { AppliedList } from "../fleet/reported.ts";
 import type { Sql } from "../store/sql.ts";
 

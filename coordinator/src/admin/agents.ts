@@ -5,7 +5,7 @@
 import { digestToBytes } from "@fleetban/proto/model/digest";
 import type { ListNo } from "@fleetban/proto/model/listing";
 import type { AgentListStatus, AgentStatus, RevokeAgentRequest, RevokeAgentResponse } from "@fleetban/proto/wire/admin";
-import { lastHelloOf } from "../fleet/queries.ts";
+import { lastHelloOf } from "../fleet/last-hello.ts";
 import { type AppliedList, warnablesOf } from "../fleet/reported.ts";
 import type { ListHead } from "../ledger/ledger.ts";
 import { type AgentRow, agentRows, revokeAgentRow, type StoredList, storedLists } from "./agent-queries.ts";

@@ -6,8 +6,7 @@ import type {
   RevokeAdminCertificateRequest,
   RevokeAdminCertificateResponse,
 } from "@fleetban/proto/wire/admin";
-import { issueClientCertificate } from "../enrollment/certificates.ts";
-import { insertAdminCertificate } from "../enrollment/queries.ts";
+import { type ClientCertificate, issueClientCertificate } from "../enrollment/certificates.ts";
 import type { Sql } from "../store/sql.ts";
 import { checkReason } from "./arguments.ts";
 import { recordAct } from "./audit.ts";
@@ -112,4 +111,16 @@ async function certificates(sql: Sql, nowMs: number): Promise<AdminCertificate[]
     author: row.created_by,
     state: row.is_revoked ? "revoked" : row.ends_at.getTime() <= nowMs ? "expired" : "valid",
   }));
+}
+
+async function insertAdminCertificate(
+  sql: Sql,
+  admin: { name: string; author: string },
+  certificate: ClientCertificate,
+): Promise<void> {
+  await sql`
+    insert into admin_certificates (serial, name, key_fingerprint, issued_at, ends_at, created_by)
+    values (${certificate.serial}, ${admin.name}, decode(${certificate.keyFingerprint}, 'hex'),
+      to_timestamp(${certificate.issuedAtMs / 1_000}::float8), to_timestamp(${certificate.endsAtMs / 1_000}::float8),
+      ${admin.author})`;
 }

@@ -6,8 +6,8 @@ import type {
   RevokeEnrollmentRequest,
   RevokeEnrollmentResponse,
 } from "@fleetban/proto/wire/admin";
-import { createToken } from "../enrollment/create-token.ts";
-import { revokeToken, stateOf, type TokenRow, tokens } from "../enrollment/queries.ts";
+import { stateOf, type Token } from "../enrollment/token.ts";
+import { createToken, listTokens, revokeToken } from "../enrollment/tokens.ts";
 import { checkReason } from "./arguments.ts";
 import { recordAct } from "./audit.ts";
 import type { Caller } from "./caller.ts";
@@ -47,7 +47,7 @@ export async function createEnrollment(
 }
 
 export async function listEnrollments({ store }: AdminParts): Promise<EnrollmentToken[]> {
-  return (await tokens(store.sql)).map(messageOf);
+  return (await listTokens(store.sql)).map(messageOf);
 }
 
 export async function revokeEnrollment(
@@ -70,7 +70,7 @@ export async function revokeEnrollment(
   return { enrollment: messageOf(row) };
 }
 
-function messageOf(row: TokenRow): EnrollmentToken {
+function messageOf(row: Token): EnrollmentToken {
   const { enrollmentNo, usesLeft, createdAtMs, endsAtMs, group, author } = row;
   return { enrollmentNo, usesLeft, createdAtMs, endsAtMs, group, author, state: stateOf(row) };
 }

@@ -8,12 +8,12 @@ import { specialPurposeOf } from "@fleetban/proto/model/special-purpose";
 import { secondsFromMs } from "@fleetban/proto/model/time";
 import { isExpired } from "@fleetban/proto/model/until";
 import type { ExplainRequest, ExplainResponse, Listing } from "@fleetban/proto/wire/admin";
+import { untilText } from "./act-effects.ts";
 import { actMessage } from "./act-message.ts";
 import { activeActs, type StoredAct } from "./act-queries.ts";
 import { feedsNaming, newestSightings, sightingTotals, strikes } from "./explain-queries.ts";
 import { feedNamesByNo, type ListingRow, listingOf, relatedListings } from "./listings.ts";
 import type { AdminParts } from "./parts.ts";
-import { untilText } from "./plan-act.ts";
 import { protectedAddresses } from "./protected-addresses.ts";
 
 interface Known {

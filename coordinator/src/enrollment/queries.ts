@@ -1,19 +1,7 @@
 /** Statements about one-time tokens, new agents and certificates. */
 import type { Sql } from "../store/sql.ts";
 import type { ClientCertificate } from "./certificates.ts";
-
-export interface TokenRow {
-  readonly enrollmentNo: number;
-  readonly group: string;
-  readonly uses: number;
-  readonly usesLeft: number;
-  readonly createdAtMs: number;
-  readonly endsAtMs: number;
-  readonly isExpired: boolean;
-  readonly isRevoked: boolean;
-  readonly author: string;
-  readonly reason: string;
-}
+import type { Token } from "./token.ts";
 
 interface RawToken {
   enrollment_no: number;
@@ -37,7 +25,7 @@ export interface NewToken {
   readonly reason: string;
 }
 
-export async function insertToken(sql: Sql, token: NewToken): Promise<TokenRow> {
+export async function insertToken(sql: Sql, token: NewToken): Promise<Token> {
   const [row] = await sql<RawToken[]>`
     insert into enrollment_tokens (token_hash, agent_group, uses, uses_left, ends_at, created_by, reason)
     values (${token.hash}, ${token.group}, ${token.uses}, ${token.uses},
@@ -48,7 +36,7 @@ export async function insertToken(sql: Sql, token: NewToken): Promise<TokenRow> 
 }
 
 /** Locks the row: of two redemptions of the last use one waits and then finds none left. */
-export async function lockToken(sql: Sql, hash: Buffer): Promise<TokenRow | undefined> {
+export async function lockToken(sql: Sql, hash: Buffer): Promise<Token | undefined> {
   const [row] = await sql<RawToken[]>`
     select enrollment_no, agent_group, uses, uses_left, created_at, ends_at, created_by, reason,
       ends_at <= clock_timestamp() as is_expired, revoked_at is not null as is_revoked
@@ -60,7 +48,7 @@ export async function spendToken(sql: Sql, hash: Buffer): Promise<void> {
   await sql`update enrollment_tokens set uses_left = uses_left - 1 where token_hash = ${hash}`;
 }
 
-export async function tokens(sql: Sql): Promise<TokenRow[]> {
+export async function tokenRows(sql: Sql): Promise<Token[]> {
   const rows = await sql<RawToken[]>`
     select enrollment_no, agent_group, uses, uses_left, created_at, ends_at, created_by, reason,
       ends_at <= clock_timestamp() as is_expired, revoked_at is not null as is_revoked
@@ -69,7 +57,7 @@ export async function tokens(sql: Sql): Promise<TokenRow[]> {
 }
 
 /** Undefined = there is no such token. */
-export async function revokeToken(sql: Sql, enrollmentNo: number): Promise<TokenRow | undefined> {
+export async function revokeTokenRow(sql: Sql, enrollmentNo: number): Promise<Token | undefined> {
   const [row] = await sql<RawToken[]>`
     update enrollment_tokens set revoked_at = coalesce(revoked_at, clock_timestamp())
     where enrollment_no = ${enrollmentNo}
@@ -96,27 +84,7 @@ export async function insertAgentCertificate(sql: Sql, agentNo: number, certific
       to_timestamp(${certificate.issuedAtMs / 1_000}::float8), to_timestamp(${certificate.endsAtMs / 1_000}::float8))`;
 }
 
-export async function insertAdminCertificate(
-  sql: Sql,
-  admin: { name: string; author: string },
-  certificate: ClientCertificate,
-): Promise<void> {
-  await sql`
-    insert into admin_certificates (serial, name, key_fingerprint, issued_at, ends_at, created_by)
-    values (${certificate.serial}, ${admin.name}, decode(${certificate.keyFingerprint}, 'hex'),
-      to_timestamp(${certificate.issuedAtMs / 1_000}::float8), to_timestamp(${certificate.endsAtMs / 1_000}::float8),
-      ${admin.author})`;
-}
-
-export type TokenState = "open" | "used" | "expired" | "revoked";
-
-export function stateOf(token: TokenRow): TokenState {
-  if (token.isRevoked) return "revoked";
-  if (token.usesLeft <= 0) return "used";
-  return token.isExpired ? "expired" : "open";
-}
-
-function tokenFromRow(row: RawToken): TokenRow {
+function tokenFromRow(row: RawToken): Token {
   return {
     enrollmentNo: row.enrollment_no,
     group: row.agent_group,

@@ -17,7 +17,8 @@ import type { Store } from "../store/store.ts";
 import type { Attempts } from "./attempts.ts";
 import { type Authority, type ClientCertificate, issueClientCertificate } from "./certificates.ts";
 import { EnrollmentError } from "./errors.ts";
-import { insertAgent, insertAgentCertificate, lockToken, spendToken, stateOf } from "./queries.ts";
+import { insertAgent, insertAgentCertificate, lockToken, spendToken } from "./queries.ts";
+import { stateOf } from "./token.ts";
 
 export interface EnrollmentParts {
   readonly store: Store;

@@ -3,7 +3,8 @@ import { type ListNo, listNo } from "@fleetban/proto/model/listing";
 import type { Sql } from "../store/sql.ts";
 import type { Agent, AgentGroup } from "./agent.ts";
 import type { HitTotal, PrefixHits } from "./hit-totals.ts";
-import { type AppliedList, type ReportedAgent, warnablesOf } from "./reported.ts";
+import { lastHelloOf } from "./last-hello.ts";
+import type { AppliedList, ReportedAgent } from "./reported.ts";
 
 export interface CertifiedAgent {
   readonly agent: Agent;
@@ -74,19 +75,6 @@ export async function writeApplied(sql: Sql, replica: string, rows: readonly App
       replica = excluded.replica, written_at = excluded.written_at`;
 }
 
-/** What survives an agent's stream and a restart of the coordinator. */
-export interface LastHello {
-  readonly seen_at_ms: number;
-  readonly program_version: string;
-  readonly backend: string;
-  readonly clock_skew_ms: number;
-  readonly spool_sightings: number;
-  readonly lost_sightings: number;
-  readonly own_entries: number;
-  readonly local_entries: number;
-  readonly warnables: readonly string[];
-}
-
 export async function writeLastHellos(sql: Sql, agents: readonly ReportedAgent[]): Promise<void> {
   const rows = agents.map((agent) => ({
     agent_no: agent.agentNo,
@@ -97,20 +85,6 @@ export async function writeLastHellos(sql: Sql, agents: readonly ReportedAgent[]
     update agents set last_hello = r.last_hello, capacity_entries = r.capacity_entries
     from jsonb_to_recordset(${sql.json(rows as never)}) as r (agent_no int, capacity_entries bigint, last_hello jsonb)
     where agents.agent_no = r.agent_no`;
-}
-
-export function lastHelloOf(agent: ReportedAgent): LastHello {
-  return {
-    seen_at_ms: Math.round(agent.lastSeenAtMs),
-    program_version: agent.facts?.programVersion ?? "",
-    backend: agent.facts?.backend ?? "",
-    clock_skew_ms: agent.health?.clockSkewMs ?? agent.facts?.clockSkewMs ?? 0,
-    spool_sightings: agent.health?.spoolSightings ?? 0,
-    lost_sightings: agent.health?.lostSightings ?? 0,
-    own_entries: agent.health?.ownEntries ?? 0,
-    local_entries: agent.health?.localEntries ?? 0,
-    warnables: warnablesOf(agent).map(({ code }) => code),
-  };
 }
 
 export async function addHits(

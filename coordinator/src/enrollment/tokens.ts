@@ -1,11 +1,12 @@
-/** Makes a one-time token; what is stored of it is its hash. */
+/** One-time tokens: made, shown, revoked. What is stored of one is its hash. */
 import type { Random } from "@fleetban/kit/random";
 import { formatEnrollmentToken } from "@fleetban/proto/model/enrollment-token";
 import type { Sql } from "../store/sql.ts";
 import type { Authority } from "./certificates.ts";
 import { EnrollmentError } from "./errors.ts";
-import { groupNames, insertToken, type TokenRow } from "./queries.ts";
+import { groupNames, insertToken, revokeTokenRow, tokenRows } from "./queries.ts";
 import { hashOf } from "./redeem.ts";
+import type { Token } from "./token.ts";
 
 export interface TokenWish {
   readonly uses: number;
@@ -27,7 +28,7 @@ const SECRET_BYTES = 16;
 const MAX_USES = 100_000;
 const MAX_VALID_SECONDS = 365 * 86_400;
 
-export async function createToken(parts: TokenParts, wish: TokenWish): Promise<{ token: string; row: TokenRow }> {
+export async function createToken(parts: TokenParts, wish: TokenWish): Promise<{ token: string; row: Token }> {
   if (wish.uses > MAX_USES) {
     throw new EnrollmentError("bad-enrollment", `${wish.uses} uses: at most ${MAX_USES}`, "make several tokens");
   }
@@ -48,4 +49,14 @@ export async function createToken(parts: TokenParts, wish: TokenWish): Promise<{
     addresses: parts.addresses,
   });
   return { token, row };
+}
+
+/** The newest first, those that are over included. */
+export async function listTokens(sql: Sql): Promise<Token[]> {
+  return tokenRows(sql);
+}
+
+/** Undefined = there is no such token. */
+export async function revokeToken(sql: Sql, enrollmentNo: number): Promise<Token | undefined> {
+  return revokeTokenRow(sql, enrollmentNo);
 }

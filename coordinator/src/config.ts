@@ -1,0 +1,250 @@
+/**
+ * The coordinator's configuration: one table of keys, of which the handbook's page is made too, and the record it gives.
+ *
+ * A secret may stand in a file of its own (`…_file`), so that the configuration itself can be shown to anybody. Reading
+ * those files is the caller's; after `loadConfig` nobody reads files, flags or environment again.
+ */
+import { type ConfigOf, type ConfigTable, readConfig } from "@fleetban/kit/config";
+import { FleetbanError } from "@fleetban/kit/errors";
+import { ENROLLMENT_PORT, FLEET_PORT, WEB_PORT } from "@fleetban/proto/wire/channel";
+
+const HOUR_S = 3_600;
+
+export const CONFIG_TABLE = {
+  data_dir: {
+    kind: "text",
+    default: "/var/lib/fleetban/coordinator",
+    description: "What the coordinator keeps: its certificate authority and, without database_url, its database",
+    check: (text) => (text.startsWith("/") ? undefined : "must be an absolute path; begin it with /"),
+  },
+  ca_dir: {
+    kind: "text",
+    default: undefined,
+    description: "The certificate authority's two files; default: ca below data_dir. Replicas need the same ones",
+  },
+  admin_socket: {
+    kind: "text",
+    default: "/run/fleetban/admin.sock",
+    description: "Unix socket of the Admin service; whoever can open it is an operator",
+  },
+  log_level: {
+    kind: "choice",
+    of: ["debug", "info", "warn", "error"],
+    default: "info",
+    description: "Lines of less importance are not logged",
+  },
+  replica: {
+    kind: "text",
+    default: undefined,
+    description: "Name of this coordinator among others over one database; default: the host's name",
+    check: (text) => (/^[A-Za-z0-9._-]{1,64}$/.test(text) ? undefined : "must be 1 to 64 letters, digits, . _ -"),
+  },
+  "listen.host": {
+    kind: "text",
+    default: "*",
+    description: "Address on which agents reach the coordinator; * = all",
+  },
+  "listen.fleet_port": port(FLEET_PORT, "Port of Fleet and Admin (mTLS)"),
+  "listen.enrollment_port": port(ENROLLMENT_PORT, "Port of Enrollment (TLS)"),
+  "advertise.hosts": {
+    kind: "texts",
+    default: [],
+    description:
+      "Names or addresses by which agents reach the coordinator, told in enrollment tokens; default: this machine's own",
+    check: (text) => (/^[A-Za-z0-9.:_-]{1,253}$/.test(text) ? undefined : "must be a host name or an address, no port"),
+  },
+  "web.host": {
+    kind: "text",
+    default: "127.0.0.1",
+    description: "Address of /livez, /readyz and /metrics; they are not encrypted and show no addresses of attackers",
+  },
+  "web.port": port(WEB_PORT, "Port of /livez, /readyz and /metrics"),
+  database_url: {
+    kind: "text",
+    default: undefined,
+    description:
+      "Postgres, as postgres://user:password@host/database; default: one of the coordinator's own in data_dir",
+    check: databaseProblem,
+  },
+  database_url_file: {
+    kind: "text",
+    default: undefined,
+    description: "File that holds database_url",
+  },
+  postgres_programs: {
+    kind: "text",
+    default: undefined,
+    description: "Folder with initdb and postgres for the coordinator's own database; default: those it brings",
+  },
+  redis_url: {
+    kind: "text",
+    default: undefined,
+    description:
+      "Redis for jobs, as redis://host:6379 or the path of its socket; default: none, jobs run in the process",
+  },
+  retention: {
+    kind: "duration",
+    default: "30d",
+    min: "1d",
+    max: "400d",
+    description: "Sightings are kept so long",
+  },
+  "policy.ladder": {
+    kind: "texts",
+    default: ["1h", "4h", "1d", "7d", "30d"],
+    description: "How long the first strike lists a prefix, the second, and so on; the last for all further ones",
+    check: durationProblem,
+  },
+  "policy.corroboration": {
+    kind: "number",
+    default: 1,
+    min: 1,
+    max: 1_000,
+    description: "So many agents must have sighted a prefix before it is listed",
+  },
+  "policy.threshold": {
+    kind: "number",
+    default: 1,
+    min: 0.01,
+    max: 1_000,
+    isFraction: true,
+    description: "Sum of the weights of sightings that lists; it halves within a day",
+  },
+  "policy.jails": {
+    kind: "named",
+    description: "Weight of each jail's sightings, by the jail's name; others weigh 1",
+    of: {
+      weight: {
+        kind: "number",
+        min: 0,
+        max: 1_000,
+        isFraction: true,
+        description: "0 = its sightings are stored and never list",
+      },
+    },
+  },
+  "feeds.abuseipdb.key": {
+    kind: "text",
+    default: undefined,
+    description: "Key of AbuseIPDB's API; without one the feed is off",
+  },
+  "feeds.abuseipdb.key_file": { kind: "text", default: undefined, description: "File that holds the key" },
+  "feeds.abuseipdb.mode": {
+    kind: "choice",
+    of: ["off", "observe", "enforce"],
+    default: "enforce",
+    description: "observe = fetched and counted, nothing is listed for it",
+  },
+  "feeds.abuseipdb.confidence_minimum": {
+    kind: "number",
+    default: 100,
+    min: 25,
+    max: 100,
+    description: "Confidence from which on an address is taken; below 100 needs a subscription",
+  },
+  "feeds.abuseipdb.limit": {
+    kind: "number",
+    default: 10_000,
+    min: 1,
+    max: 500_000,
+    description: "Most addresses to ask for; the free plan gives 10,000",
+  },
+  "feeds.abuseipdb.every": {
+    kind: "duration",
+    default: "24h",
+    min: "1h",
+    max: "7d",
+    description: "How often it is fetched",
+  },
+  "feeds.abuseipdb.stale_after": {
+    kind: "duration",
+    default: "3d",
+    min: "2h",
+    max: "30d",
+    description: "A listing ends so long after the last fetch that named it",
+  },
+  "feeds.abuseipdb.calls_per_day": {
+    kind: "number",
+    default: 5,
+    min: 1,
+    max: 10_000,
+    description: "Calls that the plan allows in a UTC day; free: 5",
+  },
+  "feeds.abuseipdb.calls_kept": {
+    kind: "number",
+    default: 2,
+    min: 0,
+    max: 10_000,
+    description: "Of these, kept for `fleetban feeds fetch`",
+  },
+  "feeds.abuseipdb.url": {
+    kind: "text",
+    default: "https://api.abuseipdb.com/api/v2",
+    description: "Base of the API",
+    check: (text) => (/^https?:\/\/\S+$/.test(text) ? undefined : "must begin with https://"),
+  },
+} as const satisfies ConfigTable;
+
+export type CoordinatorConfig = ConfigOf<typeof CONFIG_TABLE>;
+
+/** Reads a file that a key names; rejects with the system's error. */
+export type ReadFile = (path: string) => Promise<string>;
+
+/** Throws a FleetbanError that tells every mistake: `file:line: key is value: problem; remedy`. */
+export async function loadConfig(text: string, file: string, readFile: ReadFile): Promise<CoordinatorConfig> {
+  const config = readConfig(text, file, CONFIG_TABLE);
+  const databaseUrl = await secretOf(config, "database_url", "database_url_file", { file, readFile });
+  const problem = databaseUrl === undefined ? undefined : databaseProblem(databaseUrl);
+  if (problem !== undefined) throw new FleetbanError("bad-config", `${file}: database_url_file: its text ${problem}`);
+  const key = await secretOf(config, "feeds.abuseipdb.key", "feeds.abuseipdb.key_file", { file, readFile });
+  const stale = config["feeds.abuseipdb.stale_after"];
+  const every = config["feeds.abuseipdb.every"];
+  if (stale <= every) {
+    const values = `${stale / 1_000 / HOUR_S}h and ${every / 1_000 / HOUR_S}h`;
+    throw new FleetbanError(
+      "bad-config",
+      `${file}: feeds.abuseipdb.stale_after and feeds.abuseipdb.every are ${values}: a listing would end before the next fetch; make stale_after longer`,
+    );
+  }
+  return Object.freeze({ ...config, database_url: databaseUrl, "feeds.abuseipdb.key": key });
+}
+
+type SecretKey = "database_url" | "feeds.abuseipdb.key";
+type SecretFileKey = "database_url_file" | "feeds.abuseipdb.key_file";
+
+async function secretOf(
+  config: CoordinatorConfig,
+  key: SecretKey,
+  fileKey: SecretFileKey,
+  { file, readFile }: { file: string; readFile: ReadFile },
+): Promise<string | undefined> {
+  const path = config[fileKey];
+  if (path === undefined) return config[key];
+  if (config[key] !== undefined) {
+    throw new FleetbanError("bad-config", `${file}: ${key} and ${fileKey} are both given; remove one of them`);
+  }
+  try {
+    const secret = (await readFile(path)).trim();
+    if (secret !== "") return secret;
+  } catch (cause) {
+    const why = (cause as NodeJS.ErrnoException).code ?? String(cause);
+    const message = `${file}: ${fileKey} is ${JSON.stringify(path)}: cannot be read (${why}); look at its path and owner`;
+    throw new FleetbanError("bad-config", message, { cause });
+  }
+  throw new FleetbanError(
+    "bad-config",
+    `${file}: ${fileKey} is ${JSON.stringify(path)}: is empty; put the secret into it`,
+  );
+}
+
+function port(number: number, description: string) {
+  return { kind: "number", default: number, min: 1, max: 65_535, description } as const;
+}
+
+function durationProblem(text: string): string | undefined {
+  return /^(?:\d{1,6}[wdhms])+$/.test(text) ? undefined : "must be a duration; write it like 1h, 7d or 1h30m";
+}
+
+function databaseProblem(text: string): string | undefined {
+  return /^postgres(?:ql)?:\/\/\S+$/.test(text) ? undefined : "must begin with postgres://";
+}
