@@ -1,0 +1,70 @@
+/**
+ * Finds the records in the hand-off file that fail2ban's action writes (deploy/fail2ban/action.d/fleetban.conf).
+ *
+ * A record is twelve fields that end in NUL, the first a mark, the last another. No value holds a NUL, so a record that
+ * begins with the one and has the other in its place is whole. Where it is not (a torn record, a full disk, somebody
+ * else's bytes) reading goes on at the next mark: a following good record is never lost, a bad one never half believed.
+ */
+import type { Framed, Framing } from "../follow/framing.ts";
+
+export const HANDOFF_FIELDS = 12;
+const MARK = Buffer.from("FLEETBAN1\0");
+const END_FIELD = "END";
+/** The action's records are below 4096 bytes; what has not ended by twice that is none. */
+const RECORD_MAX_BYTES = 8_192;
+const NUL = 0;
+
+export type HandoffFields = readonly string[];
+
+export function createHandoffFraming(offset: number): Framing<HandoffFields> {
+  let pending: Buffer = Buffer.alloc(0);
+  let end = offset; // of what was cut off from `pending`
+
+  function drop(bytes: number): void {
+    pending = pending.subarray(bytes);
+    end += bytes;
+  }
+
+  return {
+    push(bytes) {
+      pending = pending.length === 0 ? bytes : Buffer.concat([pending, bytes]);
+      const records: Framed<HandoffFields>[] = [];
+      for (;;) {
+        drop(markAt(pending));
+        const found = readRecord(pending);
+        if (found === "incomplete") break;
+        if (found === "damaged") {
+          drop(1);
+          continue;
+        }
+        drop(found.bytes);
+        records.push({ record: found.fields, end });
+      }
+      pending = Buffer.from(pending); // a copy: the rest of the chunk may go
+      return records;
+    },
+  };
+}
+
+/** Where the first mark begins, or could begin with the bytes to come. */
+function markAt(bytes: Buffer): number {
+  const at = bytes.indexOf(MARK);
+  if (at >= 0) return at;
+  for (let length = Math.min(MARK.length - 1, bytes.length); length > 0; length -= 1) {
+    const tail = bytes.length - length;
+    if (bytes.subarray(tail).equals(MARK.subarray(0, length))) return tail;
+  }
+  return bytes.length;
+}
+
+function readRecord(bytes: Buffer): { fields: HandoffFields; bytes: number } | "incomplete" | "damaged" {
+  const fields: string[] = [];
+  let begin = 0;
+  while (fields.length < HANDOFF_FIELDS) {
+    const end = bytes.indexOf(NUL, begin);
+    if (end < 0 || end > RECORD_MAX_BYTES) return bytes.length > RECORD_MAX_BYTES ? "damaged" : "incomplete";
+    fields.push(bytes.toString("utf8", begin, end));
+    begin = end + 1;
+  }
+  return fields.at(-1) === END_FIELD ? { fields, bytes: begin } : "damaged";
+}

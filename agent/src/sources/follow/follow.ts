@@ -1,0 +1,204 @@
+/**
+ * Follows a file that somebody appends to, through renames and truncation, and gives its records on with positions.
+ *
+ * A change wakes it at once; a look each second finds what a notification missed. The position behind a record is given
+ * with it, so that whoever makes the record durable makes the position durable too. A batch that can't be taken is
+ * given again until it can; meanwhile nothing more is read.
+ */
+import { backoffMs } from "@fleetban/kit/backoff";
+import type { Clock } from "@fleetban/kit/clock";
+import type { Log } from "@fleetban/kit/log";
+import type { Random } from "@fleetban/kit/random";
+import type { SourcePosition } from "../../spool/source-position.ts";
+import type { SourceFiles } from "./files.ts";
+import type { StartFraming } from "./framing.ts";
+import { resumeTails } from "./resume.ts";
+import { readChunk, restart, startTail, type Tail, wasCut } from "./tail.ts";
+import { createWakeup } from "./wakeup.ts";
+
+const LOOK_EVERY_MS = 1_000;
+/** A writer that opened the file just before it was renamed still writes there. */
+const REPLACED_GRACE_MS = 2_000;
+const RETRY = { baseMs: 100, maxMs: 5_000 };
+
+export interface FollowParts {
+  readonly files: SourceFiles;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface FollowedRecord<Record> {
+  readonly record: Record;
+  readonly position: SourcePosition;
+  /** Written no later than (Unix milliseconds). */
+  readonly writtenByMs: number;
+}
+
+export interface FollowSettings<Record> {
+  readonly source: string;
+  readonly path: string;
+  readonly begin: "start" | "end";
+  readonly positions: ReadonlyMap<string, SourcePosition>;
+  readonly framing: StartFraming<Record>;
+  readonly take: (records: readonly FollowedRecord<Record>[]) => Promise<void>;
+  /** Read to here without a record to give. */
+  readonly note: (position: SourcePosition) => Promise<void>;
+  /** Names that a rotated file may have, oldest first. */
+  readonly rotated: () => readonly string[];
+  /** For a file that is ours to rotate: renamed when it is larger, removed when it is read. */
+  readonly rotation?: { readonly bytes: number; readonly path: string };
+  /** Called once, when everything that was there at the start is taken. */
+  readonly onCaughtUp?: () => void;
+}
+
+/** Runs until `signal` aborts, then rejects with its reason. A file that can't be read is tried again at each look. */
+export async function followFile<Record>(
+  parts: FollowParts,
+  settings: FollowSettings<Record>,
+  signal: AbortSignal,
+): Promise<never> {
+  const wakeup = createWakeup(parts.files, parts.clock, settings.path, LOOK_EVERY_MS);
+  const follower: Follower<Record> = { parts, settings, tails: [], isStarted: false, refusals: new Set() };
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      const woken = wakeup.next(signal);
+      woken.catch(() => undefined); // awaited below, unless looking fails first
+      await lookUnlessRefused(follower, signal);
+      await woken;
+    }
+  } finally {
+    wakeup.close();
+    for (const { file } of follower.tails) file.close();
+  }
+}
+
+interface Follower<Record> {
+  readonly parts: FollowParts;
+  readonly settings: FollowSettings<Record>;
+  /** Oldest first. */
+  readonly tails: Tail<Record>[];
+  isStarted: boolean;
+  /** What the system refuses is said once until it works again. */
+  readonly refusals: Set<string>;
+}
+
+async function lookUnlessRefused<Record>(follower: Follower<Record>, signal: AbortSignal): Promise<void> {
+  const { parts, settings, refusals } = follower;
+  try {
+    const isFirst = !follower.isStarted;
+    if (isFirst) await start(follower);
+    await look(follower, signal);
+    if (isFirst) settings.onCaughtUp?.();
+    refusals.delete("read");
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!refusals.has("read")) parts.log.error("sources.read_failed", { path: settings.path, error });
+    refusals.add("read");
+  }
+}
+
+async function start<Record>(follower: Follower<Record>): Promise<void> {
+  const { parts, settings, tails } = follower;
+  const names = [positionName(settings.source, true), positionName(settings.source, false)];
+  const positions = names.flatMap((name) => settings.positions.get(name) ?? []);
+  tails.push(...resumeTails(parts.files, parts.log, { ...settings, positions }));
+  for (const tail of tails) if (tail.path !== settings.path) tail.replacedAtMs = parts.clock.monotonicMs();
+  follower.isStarted = true;
+  if (positions.length === 0) await Promise.all(tails.map((tail) => settings.note(positionOf(settings, tail))));
+}
+
+async function look<Record>(follower: Follower<Record>, signal: AbortSignal): Promise<void> {
+  await followName(follower);
+  for (const tail of follower.tails) await drain(follower, tail, signal);
+  await rotate(follower);
+  retire(follower);
+}
+
+/** Another file, or none, may have the name by now. */
+async function followName<Record>({ parts, settings, tails }: Follower<Record>): Promise<void> {
+  const { files, clock } = parts;
+  const present = tails.find((tail) => tail.replacedAtMs === undefined);
+  const inode = files.inodeOf(settings.path);
+  if (present !== undefined && present.file.inode === inode) return;
+  if (present !== undefined) {
+    present.replacedAtMs = clock.monotonicMs();
+    await settings.note(positionOf(settings, present)); // under its other name, before the next file takes this one
+  }
+  const file = inode === undefined ? undefined : files.open(settings.path);
+  if (file !== undefined) tails.push(startTail(file, settings.path, 0, settings.framing));
+}
+
+async function drain<Record>(follower: Follower<Record>, tail: Tail<Record>, signal: AbortSignal): Promise<void> {
+  const { parts, settings } = follower;
+  if (wasCut(tail)) {
+    parts.log.warn("sources.file_cut", { path: tail.path, offset: tail.offset });
+    restart(tail, settings.framing);
+  }
+  for (;;) {
+    signal.throwIfAborted();
+    const chunk = readChunk(tail, parts.clock.nowMs());
+    if (chunk === undefined) return;
+    const { writtenByMs } = chunk;
+    const records = chunk.records.map(({ record, end }) => {
+      return { record, writtenByMs, position: { ...positionOf(settings, tail), value: String(end) } };
+    });
+    if (records.length > 0) await give(follower, records, signal);
+    tail.settled = chunk.records.at(-1)?.end ?? tail.settled;
+  }
+}
+
+async function give<Record>(
+  { parts, settings }: Follower<Record>,
+  records: readonly FollowedRecord<Record>[],
+  signal: AbortSignal,
+): Promise<void> {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await settings.take(records);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (attempt === 0)
+        parts.log.error("sources.take_failed", { source: settings.source, records: records.length, error });
+      await parts.clock.sleep(backoffMs(attempt, parts.random, RETRY), signal);
+    }
+  }
+}
+
+async function rotate<Record>(follower: Follower<Record>): Promise<void> {
+  const { parts, settings, tails } = follower;
+  const [only, ...others] = tails;
+  const { rotation } = settings;
+  if (rotation === undefined || only === undefined || others.length > 0) return;
+  if (only.replacedAtMs !== undefined || only.offset < rotation.bytes) return;
+  try {
+    parts.files.rename(only.path, rotation.path);
+    follower.refusals.delete("rotate");
+  } catch (error) {
+    if (!follower.refusals.has("rotate")) parts.log.warn("sources.rotation_failed", { path: only.path, error });
+    follower.refusals.add("rotate");
+    return;
+  }
+  only.path = rotation.path;
+  only.replacedAtMs = parts.clock.monotonicMs();
+  await settings.note(positionOf(settings, only));
+}
+
+function retire<Record>({ parts, settings, tails }: Follower<Record>): void {
+  const sinceMs = parts.clock.monotonicMs() - REPLACED_GRACE_MS;
+  for (const tail of tails.filter(({ replacedAtMs }) => replacedAtMs !== undefined && replacedAtMs <= sinceMs)) {
+    tail.file.close();
+    tails.splice(tails.indexOf(tail), 1);
+    if (settings.rotation?.path === tail.path) parts.files.remove(tail.path);
+  }
+}
+
+function positionOf({ source }: { readonly source: string }, tail: Tail<unknown>): SourcePosition {
+  const isReplaced = tail.replacedAtMs !== undefined;
+  return { source: positionName(source, isReplaced), file: tail.identity, value: String(tail.settled) };
+}
+
+function positionName(source: string, isReplaced: boolean): string {
+  return isReplaced ? `${source}.old` : source;
+}

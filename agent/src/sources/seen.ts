@@ -1,0 +1,63 @@
+/** What a source says it has seen, before anybody asks whether it is known already. */
+import type { Prefix } from "@fleetban/proto/model/prefix";
+import type { Source } from "@fleetban/proto/model/sighting";
+import type { SourcePosition } from "../spool/source-position.ts";
+
+/** Times are of this machine's clock. */
+export interface SeenBan {
+  readonly kind: "ban" | "prolong" | "restored";
+  readonly source: Source;
+  readonly address: Prefix;
+  readonly jail: string;
+  /** `undefined` where the source does not say (a log's prolonged ban): that of the ban it belongs to. */
+  readonly bannedAtMs: number | undefined;
+  /** -1 = for ever, 0 = unknown. */
+  readonly banSeconds: number;
+  /** Where the source gives the ban's end and not its length. */
+  readonly untilMs?: number;
+  readonly failures: number;
+  /** 0 = unknown. */
+  readonly banCount: number;
+  /** The source wrote this no later than. */
+  readonly atMs: number;
+}
+
+/** A ban is over: by its time, or before it by somebody's hand. */
+export interface SeenEnd {
+  readonly kind: "end";
+  readonly source: Source;
+  readonly address: Prefix;
+  readonly jail: string;
+  /** Of the ban, as far as the source says. */
+  readonly bannedAtMs: number | undefined;
+  readonly banSeconds: number;
+  readonly atMs: number;
+  /** `stopped`: fail2ban or its jail stops, which pardons nobody; `asked`: by this agent itself. */
+  readonly cause: "time-or-hand" | "hand" | "stopped" | "asked";
+}
+
+export type Seen =
+  | SeenBan
+  | SeenEnd
+  /** The record names no address. */
+  | { readonly kind: "junk"; readonly source: Source }
+  /** Nothing to tell; the position counts. */
+  | { readonly kind: "nothing" };
+
+export interface SourceItem {
+  readonly seen: Seen;
+  /** Up to which the source is accounted for with this item; absent for a source that can't be read again. */
+  readonly position: SourcePosition | undefined;
+}
+
+export interface SightingSink {
+  /** Resolves when all of it is durable. Rejects with SpoolError; then none of it counts, and it can be given again. */
+  take(items: readonly SourceItem[]): Promise<void>;
+}
+
+export const JAIL_MAX = 64;
+
+/** At most 64 UTF-16 units, as the ledger counts them; a character is not cut in two. */
+export function jailName(text: string): string {
+  return text.slice(0, JAIL_MAX).replace(/[\ud800-\udbff]$/, "");
+}
