@@ -79,7 +79,7 @@ async function answer(
 ): Promise<void> {
   try {
     const url = URL.parse(target ?? "/", "http://localhost");
-    const handler = url !== null && Object.hasOwn(routes, url.pathname) ? routes[url.pathname] : undefined;
+    const handler = url === null ? undefined : routes[url.pathname]; // a path begins with "/", no inherited name does
     if (method !== "GET" && method !== "HEAD") send(response, method, { status: 405, body: "GET or HEAD only\n" });
     else if (url === null || handler === undefined) send(response, method, { status: 404, body: "not here\n" });
     else send(response, method, await handler({ url, headers }));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { isIP, SocketAddress } from "node:net";
 import { test } from "node:test";
 import fc from "fast-check";
-import { anyPrefix } from "./listing.fixture.ts";
+import { anyPrefix, poolPrefix } from "./listing.fixture.ts";
 import {
   bytesOf,
   comparePrefixes,
@@ -71,6 +71,7 @@ const REFUSED: readonly [string, RegExp][] = [
   ["192.0.2.7/24", /host bits; write 192\.0\.2\.0\/24 for the network or 192\.0\.2\.7/],
   ["2001:db8::1/64", /host bits; write 2001:db8::\/64/],
   ["::ffff:192.0.2.7/24", /IPv4-mapped/],
+  ["::ffff:0:0/95", /wider than the IPv4-mapped range/],
   ["1::2::3", /:: twice/],
   [":1::2", /no address/],
   ["1:2:3:4:5:6:7:8:9", /no address/],
@@ -165,13 +166,14 @@ test("a network covers itself and what is inside, and nothing of the other famil
   );
   assert.equal(covers(parsePrefix("192.0.2.0/24"), parsePrefix("192.0.3.1")), false);
   assert.equal(widen(parsePrefix("2001:db8:1:2:3::4"), 64), "2001:db8:1:2::/64");
+  assert.equal(widen(parsePrefix("192.0.2.0/24"), 28), "192.0.2.0/24");
 });
 
 test("the order is that of the bytes, IPv4 first, a wider network before what is inside", () => {
   const key = (prefix: Prefix) =>
     `${familyOf(prefix)} ${Buffer.from(bytesOf(prefix)).toString("hex")} ${String(lengthOf(prefix)).padStart(3, "0")}`;
   fc.assert(
-    fc.property(anyPrefix, anyPrefix, (first, second) => {
+    fc.property(fc.oneof(anyPrefix, poolPrefix), fc.oneof(anyPrefix, poolPrefix), (first, second) => {
       assert.equal(
         Math.sign(comparePrefixes(first, second)),
         key(first) < key(second) ? -1 : key(first) > key(second) ? 1 : 0,
@@ -179,4 +181,5 @@ test("the order is that of the bytes, IPv4 first, a wider network before what is
     }),
   );
   assert.ok(comparePrefixes(parsePrefix("192.0.2.0/24"), parsePrefix("192.0.2.0/25")) < 0);
+  assert.ok(comparePrefixes(parsePrefix("2001:db8::1"), parsePrefix("2001:db8::2")) < 0);
 });
