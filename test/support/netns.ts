@@ -22,9 +22,14 @@ export function enterFreshNetns(): false | string {
   return false;
 }
 
-/** Into one that has a name (`ip netns add`). */
-export function enterNetns(name: string): void {
-  const namespace = openSync(`/run/netns/${name}`, "r");
+/** Into one that has a name (`ip netns add`). Gives the way back to where the process was. */
+export function enterNetns(name: string): () => void {
+  const before = openSync("/proc/self/ns/net", "r");
+  enter(openSync(`/run/netns/${name}`, "r"));
+  return () => enter(before);
+}
+
+function enter(namespace: number): void {
   try {
     check("setns", libc().setns(namespace, CLONE_NEWNET));
   } finally {
@@ -38,7 +43,14 @@ interface NamespaceCalls {
   errno(): number;
 }
 
+let calls: NamespaceCalls | undefined;
+
 function libc(): NamespaceCalls {
+  calls ??= loadCalls();
+  return calls;
+}
+
+function loadCalls(): NamespaceCalls {
   const koffi: typeof import("koffi") = createRequire(import.meta.url)("koffi");
   const library = koffi.load(null);
   return {
