@@ -27,19 +27,21 @@ const CONNECT_TIMEOUT_MS = 3_000;
 /** A restart of Redis is no news. */
 const UNREACHABLE_VISIBLE_AFTER_MS = 10_000;
 /** Closing waits for running jobs; without Redis BullMQ would wait for ever. */
+const PING_MAX_MS = 500;
 const CLOSE_MAX_MS = 5_000;
 const KEPT_RUNS = { removeOnComplete: { count: 50 }, removeOnFail: { count: 200 } };
 
 export function startBullJobs(parts: BullParts): Jobs {
   const { clock, log } = parts;
   const jobs = new Map<string, Job>();
+  const running = new Set<Promise<void>>();
   const stopping = new AbortController();
   const connections = [connect(parts.redisUrl, stopping.signal), connect(parts.redisUrl, stopping.signal)] as const;
   const [forQueue, forWorker] = connections;
   let awaySinceMs: number | undefined = clock.monotonicMs();
 
   const queue = new Queue(QUEUE, { connection: forQueue, prefix: PREFIX });
-  const worker = new Worker(QUEUE, ({ name }) => turn(name), {
+  const worker = new Worker(QUEUE, ({ name }) => whileRunning(turn(name)), {
     connection: forWorker,
     prefix: PREFIX,
     concurrency: CONCURRENCY,
@@ -57,6 +59,12 @@ export function startBullJobs(parts: BullParts): Jobs {
     awaySinceMs ??= clock.monotonicMs();
   });
 
+  /** Closing waits for it, though BullMQ may not. */
+  async function whileRunning(work: Promise<void>): Promise<void> {
+    running.add(work);
+    await work.finally(() => running.delete(work));
+  }
+
   async function turn(name: string): Promise<void> {
     const job = jobs.get(name);
     if (job === undefined) {
@@ -70,6 +78,15 @@ export function startBullJobs(parts: BullParts): Jobs {
 
   function keepScheduled({ name, everyMs }: Job): void {
     queue.upsertJobScheduler(name, { every: everyMs }, { name, data: {}, opts: KEPT_RUNS }).catch(noteError);
+  }
+
+  /** Undefined when it fails or takes longer. */
+  async function within<T>(maxMs: number, work: Promise<T>): Promise<T | undefined> {
+    const late = new AbortController();
+    const given = clock.sleep(maxMs, late.signal).catch(() => undefined);
+    const result = await Promise.race([work.catch(noteError), given]);
+    late.abort();
+    return result ?? undefined;
   }
 
   function noteError(error: unknown): void {
@@ -91,10 +108,10 @@ export function startBullJobs(parts: BullParts): Jobs {
     },
     async close() {
       stopping.abort(new Error("jobs are closing"));
-      const closed = Promise.all([worker.close(), queue.close()]).catch(noteError);
-      const late = new AbortController();
-      await Promise.race([closed, clock.sleep(CLOSE_MAX_MS, late.signal).catch(() => undefined)]);
-      late.abort();
+      await Promise.allSettled(running);
+      // While Redis is away BullMQ's polite farewell would wait for an answer for ever.
+      const isThere = (await within(PING_MAX_MS, forQueue.ping())) !== undefined;
+      await within(CLOSE_MAX_MS, Promise.all([worker.close(!isThere), queue.close()]));
       for (const connection of connections) connection.disconnect();
     },
   };
