@@ -4,11 +4,12 @@
  * Equal listings have equal bytes. Decoding gives sorted, distinct, canonical listings or a WireError.
  */
 import { createHash } from "node:crypto";
+import { finish, type Slices } from "@fleetban/kit/slices";
 import { MAX_RANK } from "../model/listing.ts";
 import { emptyListingColumns, FAMILIES, type ListingColumns } from "../model/sorted-columns.ts";
 import { MAX_UNTIL } from "../model/until.ts";
 import type { Columns } from "./gen/fleetban/v1/columns.ts";
-import { decodePrefixes, encodePrefixes } from "./prefixes.ts";
+import { decodePrefixesInSlices, encodePrefixes } from "./prefixes.ts";
 import { decodeRuns, encodeRuns, type NumberColumn } from "./runs.ts";
 
 export function encodeColumns(families: readonly ListingColumns[]): Columns {
@@ -23,8 +24,16 @@ export function encodeColumns(families: readonly ListingColumns[]): Columns {
 
 /** Refuses more than `maxListings` before it allocates. `part` names the message in errors. */
 export function decodeColumns(part: string, message: Columns | undefined, maxListings: number): ListingColumns[] {
+  return finish(decodeColumnsInSlices(part, message, maxListings));
+}
+
+export function* decodeColumnsInSlices(
+  part: string,
+  message: Columns | undefined,
+  maxListings: number,
+): Slices<ListingColumns[]> {
   const hasBegun = (message?.begun.length ?? 0) > 0;
-  const families = decodePrefixes(part, message?.prefixes, maxListings, (family, count) =>
+  const families = yield* decodePrefixesInSlices(part, message?.prefixes, maxListings, (family, count) =>
     emptyListingColumns(family, count, hasBegun),
   );
   const empty = new Uint8Array(0);

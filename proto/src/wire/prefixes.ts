@@ -5,6 +5,7 @@
  * else is a WireError. No count is believed before the bytes can hold it: an address takes at least one.
  */
 
+import { finish, type Slices } from "@fleetban/kit/slices";
 import {
   blankWords,
   dropMapping,
@@ -23,6 +24,7 @@ import { WireError } from "./wire-error.ts";
 export type MakeColumns<Columns extends PrefixColumns> = (family: Family, count: number) => Columns;
 
 const EMPTY = Buffer.alloc(0);
+const SLICE_ROWS = 8_192; // some 2 ms
 
 /** Takes a pair of columns as `prefixColumns` gives it. */
 export function encodePrefixes(families: readonly PrefixColumns[]): Prefixes {
@@ -43,6 +45,15 @@ export function decodePrefixes<Columns extends PrefixColumns>(
   maxCount: number,
   make: MakeColumns<Columns>,
 ): Columns[] {
+  return finish(decodePrefixesInSlices(part, message, maxCount, make));
+}
+
+export function* decodePrefixesInSlices<Columns extends PrefixColumns>(
+  part: string,
+  message: Prefixes | undefined,
+  maxCount: number,
+  make: MakeColumns<Columns>,
+): Slices<Columns[]> {
   const counts = { 4: message?.v4Count ?? 0, 6: message?.v6Count ?? 0 };
   const addresses = { 4: message?.v4 ?? EMPTY, 6: message?.v6 ?? EMPTY };
   const lengths = { 4: message?.v4Length ?? EMPTY, 6: message?.v6Length ?? EMPTY };
@@ -53,12 +64,14 @@ export function decodePrefixes<Columns extends PrefixColumns>(
     if (counts[family] <= addresses[family].length) continue;
     throw new WireError(part, `${counts[family]} v${family} prefixes in ${addresses[family].length} bytes`);
   }
-  return FAMILIES.map((family) => {
+  const families: Columns[] = [];
+  for (const family of FAMILIES) {
     const columns = make(family, counts[family]);
     decodeRuns(`${part} v${family} lengths`, lengths[family], [columns.lengths], maxLength(family));
-    decodeAddresses({ part: `${part} v${family}`, bytes: addresses[family], at: 0 }, columns);
-    return columns;
-  });
+    yield* decodeAddresses({ part: `${part} v${family}`, bytes: addresses[family], at: 0 }, columns);
+    families.push(columns);
+  }
+  return families;
 }
 
 function encodeAddresses(columns: PrefixColumns): Buffer {
@@ -75,7 +88,7 @@ function encodeAddresses(columns: PrefixColumns): Buffer {
   return sinkBytes(sink);
 }
 
-function decodeAddresses(cursor: Cursor, columns: PrefixColumns): void {
+function* decodeAddresses(cursor: Cursor, columns: PrefixColumns): Slices<void> {
   const words = blankWords();
   words.family = columns.family;
   const [address, difference] = threeNumbers(columns.family);
@@ -92,6 +105,7 @@ function decodeAddresses(cursor: Cursor, columns: PrefixColumns): void {
     writePrefix(columns, row, words);
     dropMapping(words);
     if (words.family !== columns.family) throw new WireError(cursor.part, `row ${row} is IPv4 written as IPv6`);
+    if (row % SLICE_ROWS === SLICE_ROWS - 1) yield;
   }
   if (cursor.at !== cursor.bytes.length)
     throw new WireError(cursor.part, `bytes after the last of ${columns.count} rows`);

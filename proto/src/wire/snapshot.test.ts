@@ -49,6 +49,21 @@ test("a body goes in chunks of at most 65,536 bytes and resumes at any of them",
   assert.deepEqual([...chunksOf(snapshot, 2)], [...chunksOf(snapshot)].slice(2));
 });
 
+test("others get their turns while a long snapshot is read", async () => {
+  const { body, sha256, listings, digest } = await largeSnapshot();
+  let turnsTaken = 0;
+  const turns = {
+    isOver: () => true,
+    next: () => {
+      turnsTaken += 1;
+      return Promise.resolve();
+    },
+  };
+  const back = await decodeSnapshotBody(body, { list: listFixture, key: keyFixture, sha256, listings, digest }, turns);
+  assert.equal(back.size, listings);
+  assert.ok(turnsTaken >= 14, `${turnsTaken} turns`); // 60,000 rows, twice, in slices of 8,192
+});
+
 test("a digest that was believed with the SHA-256 is found wrong when it is summed", async () => {
   const blocklist = filled([listingFixture(prefixFromBytes(Uint8Array.of(192, 0, 2, 7)))]);
   const { body, sha256 } = await encodeSnapshotBody(blocklist);

@@ -7,13 +7,15 @@
 import { createHash } from "node:crypto";
 import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
+import { finishInTurns } from "@fleetban/kit/slices";
+import type { Turns } from "@fleetban/kit/turns";
 import type { Blocklist } from "../model/blocklist.ts";
-import { blocklistOf } from "../model/blocklist-columns.ts";
+import { blocklistInSlices } from "../model/blocklist-columns.ts";
 import { type Digest, type DigestKey, digestToBytes } from "../model/digest.ts";
 import { epochToBytes } from "../model/epoch.ts";
 import type { Epoch, ListNo, Revision } from "../model/listing.ts";
 import type { ListingColumns } from "../model/sorted-columns.ts";
-import { canonicalSha256, decodeColumns, encodeColumns } from "./columns.ts";
+import { canonicalSha256, decodeColumnsInSlices, encodeColumns } from "./columns.ts";
 import { digestField, epochField, listField, revisionField, sized } from "./fields.ts";
 import { Columns, Encoding } from "./gen/fleetban/v1/columns.ts";
 import { CoordinatorMessage, type SnapshotChunk } from "./gen/fleetban/v1/fleet.ts";
@@ -137,22 +139,30 @@ export function maxBodyBytes(listings: number): number {
   return listings * LISTING_MAX_BYTES + MESSAGE_OVERHEAD_BYTES;
 }
 
+/** With `turns` others get theirs while a long list is read. */
 export async function decodeSnapshotColumns(
   body: Uint8Array,
   expected: Pick<ExpectedSnapshot, "list" | "sha256" | "listings">,
+  turns?: Turns,
 ): Promise<ListingColumns[]> {
   const part = `snapshot of list ${expected.list}`;
-  if (expected.listings > MAX_LISTINGS) throw new WireError(part, `${expected.listings} listings are too many`);
+  const { listings } = expected;
+  if (listings > MAX_LISTINGS) throw new WireError(part, `${listings} listings are too many`);
   if (!sha256Of(body).equals(expected.sha256)) throw new WireError(part, "body has another SHA-256 than announced");
-  const families = decodeColumns(part, await unpack(part, body, maxBodyBytes(expected.listings)), expected.listings);
+  const message = await unpack(part, body, maxBodyBytes(listings));
+  const families = await finishInTurns(decodeColumnsInSlices(part, message, listings), turns);
   const count = families.reduce((sum, columns) => sum + columns.count, 0);
-  if (count !== expected.listings)
-    throw new WireError(part, `${count} listings where ${expected.listings} were announced`);
+  if (count !== listings) throw new WireError(part, `${count} listings where ${listings} were announced`);
   return families;
 }
 
-export async function decodeSnapshotBody(body: Uint8Array, expected: ExpectedSnapshot): Promise<Blocklist> {
-  return blocklistOf(expected, await decodeSnapshotColumns(body, expected), expected.digest);
+export async function decodeSnapshotBody(
+  body: Uint8Array,
+  expected: ExpectedSnapshot,
+  turns?: Turns,
+): Promise<Blocklist> {
+  const families = await decodeSnapshotColumns(body, expected, turns);
+  return finishInTurns(blocklistInSlices(expected, families, expected.digest), turns);
 }
 
 async function unpack(part: string, body: Uint8Array, maxBytes: number): Promise<Columns> {
