@@ -5,6 +5,7 @@
  * Knows no clock: expired listings stay until they are removed.
  */
 import { FleetbanError } from "@fleetban/kit/errors";
+import { finish, type Slices } from "@fleetban/kit/slices";
 import { type Digest, type DigestKey, DigestSum, EMPTY_DIGEST } from "./digest.ts";
 import { type Listing, type ListNo, MAX_RANK, type Rank } from "./listing.ts";
 import type { Prefix } from "./prefix.ts";
@@ -102,7 +103,14 @@ export class Blocklist {
 
   /** A sorted copy of the columns. */
   columns(): ListingColumns[] {
-    return FAMILIES.map((family) => sortedColumnsOf(this.#tables[family]));
+    return finish(this.columnsInSlices());
+  }
+
+  /** The list must not change before the last slice: take a clone. */
+  *columnsInSlices(): Slices<ListingColumns[]> {
+    const columns: ListingColumns[] = [];
+    for (const family of FAMILIES) columns.push(yield* sortedColumnsOf(this.#tables[family]));
+    return columns;
   }
 
   clone(): Blocklist {

@@ -9,13 +9,17 @@ import { MAX_RANK } from "../model/listing.ts";
 import { emptyListingColumns, FAMILIES, type ListingColumns } from "../model/sorted-columns.ts";
 import { MAX_UNTIL } from "../model/until.ts";
 import type { Columns } from "./gen/fleetban/v1/columns.ts";
-import { decodePrefixesInSlices, encodePrefixes } from "./prefixes.ts";
+import { decodePrefixesInSlices, encodePrefixesInSlices } from "./prefixes.ts";
 import { decodeRuns, encodeRuns, type NumberColumn } from "./runs.ts";
 
 export function encodeColumns(families: readonly ListingColumns[]): Columns {
+  return finish(encodeColumnsInSlices(families));
+}
+
+export function* encodeColumnsInSlices(families: readonly ListingColumns[]): Slices<Columns> {
   const hasBegun = families.some(({ begun }) => begun?.some((moment) => moment !== 0) === true);
   return {
-    prefixes: encodePrefixes(families),
+    prefixes: yield* encodePrefixesInSlices(families),
     until: encodeRuns(families.map(({ untils }) => untils)),
     rank: encodeRuns(families.map(({ ranks }) => ranks)),
     begun: hasBegun ? encodeRuns(families.map(({ begun, count }) => begun ?? new Uint32Array(count))) : Buffer.alloc(0),

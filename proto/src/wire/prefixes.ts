@@ -28,13 +28,17 @@ const SLICE_ROWS = 8_192; // some 2 ms
 
 /** Takes a pair of columns as `prefixColumns` gives it. */
 export function encodePrefixes(families: readonly PrefixColumns[]): Prefixes {
+  return finish(encodePrefixesInSlices(families));
+}
+
+export function* encodePrefixesInSlices(families: readonly PrefixColumns[]): Slices<Prefixes> {
   const [v4, v6] = FAMILIES.map((family) => families.find((columns) => columns.family === family));
   return {
     v4Count: v4?.count ?? 0,
-    v4: v4 === undefined ? EMPTY : encodeAddresses(v4),
+    v4: v4 === undefined ? EMPTY : yield* encodeAddresses(v4),
     v4Length: v4 === undefined ? EMPTY : encodeRuns([v4.lengths]),
     v6Count: v6?.count ?? 0,
-    v6: v6 === undefined ? EMPTY : encodeAddresses(v6),
+    v6: v6 === undefined ? EMPTY : yield* encodeAddresses(v6),
     v6Length: v6 === undefined ? EMPTY : encodeRuns([v6.lengths]),
   };
 }
@@ -74,7 +78,7 @@ export function* decodePrefixesInSlices<Columns extends PrefixColumns>(
   return families;
 }
 
-function encodeAddresses(columns: PrefixColumns): Buffer {
+function* encodeAddresses(columns: PrefixColumns): Slices<Buffer> {
   const sink = createSink(columns.count * 4);
   const words = blankWords();
   const [previous, address, difference] = threeNumbers(columns.family);
@@ -84,6 +88,7 @@ function encodeAddresses(columns: PrefixColumns): Buffer {
     subtract(address, previous, difference);
     writeVarint(sink, difference);
     previous.set(address);
+    if (row % SLICE_ROWS === SLICE_ROWS - 1) yield;
   }
   return sinkBytes(sink);
 }

@@ -15,7 +15,7 @@ import { type Digest, type DigestKey, digestToBytes } from "../model/digest.ts";
 import { epochToBytes } from "../model/epoch.ts";
 import type { Epoch, ListNo, Revision } from "../model/listing.ts";
 import type { ListingColumns } from "../model/sorted-columns.ts";
-import { canonicalSha256, decodeColumnsInSlices, encodeColumns } from "./columns.ts";
+import { canonicalSha256, decodeColumnsInSlices, encodeColumnsInSlices } from "./columns.ts";
 import { digestField, epochField, listField, revisionField, sized } from "./fields.ts";
 import { Columns, Encoding } from "./gen/fleetban/v1/columns.ts";
 import { CoordinatorMessage, type SnapshotChunk } from "./gen/fleetban/v1/fleet.ts";
@@ -69,10 +69,12 @@ const MESSAGE_OVERHEAD_BYTES = 1_024;
 const compress = promisify(gzip);
 const decompress = promisify(gunzip);
 
-/** Takes a sorted copy of the list at the call; the list may change before it is done. */
-export async function encodeSnapshotBody(blocklist: Blocklist): Promise<SnapshotBody> {
-  const columns = blocklist.columns();
-  const body = await compress(Columns.encode(encodeColumns(columns)).finish());
+/** Of the list at the call, which may change before this is done. With `turns` others get theirs meanwhile. */
+export async function encodeSnapshotBody(blocklist: Blocklist, turns?: Turns): Promise<SnapshotBody> {
+  const frozen = turns === undefined ? blocklist : blocklist.clone();
+  const columns = await finishInTurns(frozen.columnsInSlices(), turns);
+  const message = await finishInTurns(encodeColumnsInSlices(columns), turns);
+  const body = await compress(Columns.encode(message).finish());
   return { body, sha256: sha256Of(body), columnsSha256: canonicalSha256(columns) };
 }
 
