@@ -36,7 +36,8 @@ export function startBullJobs(parts: BullParts): Jobs {
   const jobs = new Map<string, Job>();
   const running = new Set<Promise<void>>();
   const stopping = new AbortController();
-  const connections = [connect(parts.redisUrl, stopping.signal), connect(parts.redisUrl, stopping.signal)] as const;
+  const leaving = new AbortController();
+  const connections = [connect(parts.redisUrl, leaving.signal), connect(parts.redisUrl, leaving.signal)] as const;
   const [forQueue, forWorker] = connections;
   let awaySinceMs: number | undefined = clock.monotonicMs();
 
@@ -111,7 +112,9 @@ export function startBullJobs(parts: BullParts): Jobs {
       await Promise.allSettled(running);
       // While Redis is away BullMQ's polite farewell would wait for an answer for ever.
       const isThere = (await within(PING_MAX_MS, forQueue.ping())) !== undefined;
-      await within(CLOSE_MAX_MS, Promise.all([worker.close(!isThere), queue.close()]));
+      const closed = Promise.all([worker.close(!isThere), queue.close()]);
+      leaving.abort(); // not before: a worker that is not closing spins on a connection that has ended
+      await within(CLOSE_MAX_MS, closed);
       for (const connection of connections) connection.disconnect();
     },
   };
