@@ -9,7 +9,8 @@ import type { Brand } from "@fleetban/kit/brand";
 import { FleetbanError } from "@fleetban/kit/errors";
 import type { Listing, ListNo } from "./listing.ts";
 import type { Prefix } from "./prefix.ts";
-import { type PrefixWords, scanned, scanPrefix } from "./prefix-words.ts";
+import { scanned, scanPrefix } from "./prefix-scan.ts";
+import type { PrefixWords } from "./prefix-words.ts";
 import { keyWords, sipHashWords } from "./siphash.ts";
 
 /** Below 2^128. */

@@ -4,15 +4,9 @@
  * Runs only after the fast scanner has refused, so it may take its time; it decides nothing, it explains.
  */
 import { FleetbanError } from "@fleetban/kit/errors";
-import {
-  hasHostBits,
-  maskWord,
-  maxLength,
-  type PrefixWords,
-  scanned,
-  scanPrefix,
-  textOfWords,
-} from "./prefix-words.ts";
+import { scanned, scanPrefix } from "./prefix-scan.ts";
+import { textOfWords } from "./prefix-text.ts";
+import { hasHostBits, maskWord, maxLength, type PrefixWords } from "./prefix-words.ts";
 
 export class PrefixError extends FleetbanError {
   constructor(message: string, remedy: string) {

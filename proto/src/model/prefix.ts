@@ -6,6 +6,8 @@
  */
 import type { Brand } from "@fleetban/kit/brand";
 import { PrefixError, refusalOf } from "./prefix-refusal.ts";
+import { scanned, scanPrefix } from "./prefix-scan.ts";
+import { textOfWords } from "./prefix-text.ts";
 import {
   agree,
   compareWords,
@@ -15,9 +17,6 @@ import {
   maskWord,
   maxLength,
   type PrefixWords,
-  scanned,
-  scanPrefix,
-  textOfWords,
 } from "./prefix-words.ts";
 
 export type Prefix = Brand<string, "Prefix">;

@@ -6,7 +6,8 @@
  */
 import type { Listing, Rank } from "./listing.ts";
 import { type Prefix, type PrefixParts, partsOf } from "./prefix.ts";
-import { blankWords, compareWords, type Family, type PrefixWords, textOfWords } from "./prefix-words.ts";
+import { textOfWords } from "./prefix-text.ts";
+import { blankWords, compareWords, type Family, type PrefixWords } from "./prefix-words.ts";
 import type { UnixSeconds } from "./time.ts";
 
 /** Prefixes alone, as a delta's removals. */
