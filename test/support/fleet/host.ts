@@ -1,5 +1,5 @@
 /** One host of a test network: processes started in its namespace, and ended by their ids. */
-import { type ChildProcess, type SpawnOptions, execFile, spawn } from "node:child_process";
+import { type ChildProcess, execFile, type SpawnOptions, spawn } from "node:child_process";
 import { once } from "node:events";
 import { promisify } from "node:util";
 
@@ -17,11 +17,13 @@ export interface Host {
   stop(child: ChildProcess): Promise<void>;
   /** SIGKILL; resolves when it is gone. */
   kill(child: ChildProcess): Promise<void>;
+  /** Ends everything on it; nothing can be started on it after. */
   stopAll(): Promise<void>;
 }
 
 export function createHost(name: string, namespace: string, addresses: readonly string[]): Host {
   const children = new Set<ChildProcess>();
+  let isClosed = false;
   const inside = (command: string, args: readonly string[]) => ["netns", "exec", namespace, command, ...args];
 
   async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
@@ -38,6 +40,7 @@ export function createHost(name: string, namespace: string, addresses: readonly 
     namespace,
     addresses,
     spawn(command, args, options = {}) {
+      if (isClosed) throw new Error(`host ${name} is being taken down`);
       // `ip netns exec` replaces itself by the command: the child's id is the command's own.
       const child = spawn("ip", inside(command, args), { stdio: "ignore", ...options });
       children.add(child);
@@ -52,6 +55,7 @@ export function createHost(name: string, namespace: string, addresses: readonly 
     stop: (child) => end(child, "SIGTERM"),
     kill: (child) => end(child, "SIGKILL"),
     async stopAll() {
+      isClosed = true;
       await Promise.all([...children].map((child) => end(child, "SIGTERM")));
       // What a child left behind (sshd's sessions, a server that made itself a daemon) lives in this namespace only.
       const { stdout } = await exec("ip", ["netns", "pids", namespace]);

@@ -19,15 +19,31 @@ export interface Network extends AsyncDisposable {
 
 export async function createNetwork(): Promise<Network> {
   await sweepStaleNamespaces();
-  const prefix = `fb-${process.pid}-${(networks += 1)}`;
+  networks += 1;
+  const prefix = `fb-${process.pid}-${networks}`;
   const switchName = `${prefix}-switch`;
   const hosts: Host[] = [];
+  const growing = new Set<Promise<unknown>>();
+  let isClosed = false;
   await ip(["netns", "add", switchName]);
   await ip(["-n", switchName, "link", "add", "br0", "type", "bridge", "forward_delay", "0"]);
   await ip(["-n", switchName, "link", "set", "br0", "up"]);
 
   async function plug(host: Host, index: number, linkUp: boolean, addresses: readonly string[]): Promise<void> {
-    await ip(["-n", switchName, "link", "add", `p${index}`, "type", "veth", "peer", "name", "eth0", "netns", host.namespace]);
+    await ip([
+      "-n",
+      switchName,
+      "link",
+      "add",
+      `p${index}`,
+      "type",
+      "veth",
+      "peer",
+      "name",
+      "eth0",
+      "netns",
+      host.namespace,
+    ]);
     await ip(["-n", switchName, "link", "set", `p${index}`, "master", "br0"]);
     await ip(["-n", switchName, "link", "set", `p${index}`, linkUp ? "up" : "down"]);
     await ip(["-n", host.namespace, "link", "set", "lo", "up"]);
@@ -41,20 +57,31 @@ export async function createNetwork(): Promise<Network> {
   }
   const port = (host: Host) => `p${hosts.indexOf(host)}`;
 
+  async function addHost(name: string, addresses: readonly string[], linkUp: boolean): Promise<Host> {
+    const namespace = `${prefix}-${name}`;
+    await ip(["netns", "add", namespace]);
+    const host = createHost(name, namespace, addresses);
+    hosts.push(host);
+    await plug(host, hosts.length - 1, linkUp, addresses);
+    return host;
+  }
+
   return {
     async host(name, addresses, { linkUp = true } = {}) {
-      const namespace = `${prefix}-${name}`;
-      await ip(["netns", "add", namespace]);
-      const host = createHost(name, namespace, addresses);
-      hosts.push(host);
-      await plug(host, hosts.length - 1, linkUp, addresses);
-      return host;
+      if (isClosed) throw new Error("the network is being taken down");
+      const adding = addHost(name, addresses, linkUp);
+      growing.add(adding);
+      return await adding.finally(() => growing.delete(adding));
     },
     cut: (host) => ip(["-n", switchName, "link", "set", port(host), "down"]),
     heal: (host) => ip(["-n", switchName, "link", "set", port(host), "up"]),
     async [Symbol.asyncDispose]() {
+      if (isClosed) return;
+      isClosed = true;
+      await Promise.allSettled(growing); // its maker hears of it; what it made is taken down here
       await Promise.all(hosts.map((host) => host.stopAll()));
-      for (const namespace of [...hosts.map((host) => host.namespace), switchName]) await ip(["netns", "del", namespace]);
+      const namespaces = [...hosts.map((host) => host.namespace), switchName];
+      for (const namespace of namespaces) await ip(["netns", "del", namespace]);
     },
   };
 }

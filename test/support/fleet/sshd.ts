@@ -41,7 +41,9 @@ export async function startSshd(host: Host, dir: string): Promise<Sshd> {
   await writeFile(authLog, "");
   const child = host.spawn("/usr/sbin/sshd", ["-D", "-e", "-f", config], { stdio: ["ignore", "ignore", "pipe"] });
   const lines = createInterface({ input: child.stderr as NodeJS.ReadableStream });
-  lines.on("line", (line) => appendFileSync(authLog, `${syslogTime()} ${host.name} sshd[${child.pid}]: ${line.trimEnd()}\n`));
+  lines.on("line", (line) =>
+    appendFileSync(authLog, `${syslogTime()} ${host.name} sshd[${child.pid}]: ${line.trimEnd()}\n`),
+  );
   return { authLog };
 }
 
