@@ -1,0 +1,15 @@
+/** Why a command failed: 1 = it could not be done, 2 = it was not understood. */
+import { type ErrorDetails, FleetbanError } from "@fleetban/kit/errors";
+
+export class CliError extends FleetbanError {
+  readonly exitCode: 1 | 2;
+
+  constructor(code: string, message: string, details: ErrorDetails & { exitCode?: 1 | 2 } = {}) {
+    super(code, message, details);
+    this.exitCode = details.exitCode ?? 1;
+  }
+}
+
+export function usageError(message: string, hint?: string): CliError {
+  return new CliError("usage", message, { exitCode: 2, ...(hint === undefined ? {} : { hint }) });
+}

@@ -1,0 +1,92 @@
+/** `fleetban explain`: why a prefix is listed or not, and what would take it off. */
+
+import { humanMoment, renderTable } from "@fleetban/kit/cli-output";
+import type { ExplainResponse } from "@fleetban/proto/wire/admin";
+import type { Command } from "commander";
+import { example, type Run } from "../run.ts";
+import { actsTable } from "./kept-acts.ts";
+import { listingsTable } from "./listings.ts";
+
+export function addExplain(program: Command, run: Run): void {
+  program
+    .command("explain")
+    .description("why an address is listed or not, and what would take it off")
+    .argument("<prefix>", "an address or network")
+    .action(
+      run(async (cli, prefix: string) => {
+        const answer = await cli.calls.call((admin) => admin.explain, { prefix });
+        cli.show(answer, () => explainText(answer, cli.nowMs));
+      }),
+    )
+    .addHelpText("after", example("explain 8.8.8.8", "explain 2a00:1450::/32 --json"));
+}
+
+function explainText(answer: ExplainResponse, nowMs: number): string {
+  const sections: (readonly [string, string])[] = [
+    ["listings", answer.listings.length === 0 ? "" : listingsTable(answer.listings, nowMs)],
+    [sightingsTitle(answer), answer.sightings.length === 0 ? "" : sightingsTable(answer, nowMs)],
+    ["strikes", answer.strikes.length === 0 ? "" : strikesTable(answer, nowMs)],
+    ["bans", answer.bans.length === 0 ? "" : actsTable(answer.bans, nowMs)],
+    ["pardons", answer.pardons.length === 0 ? "" : actsTable(answer.pardons, nowMs)],
+    ["allowlist", answer.allowed.length === 0 ? "" : actsTable(answer.allowed, nowMs)],
+    ["feeds", answer.feeds.join("\n")],
+    [answer.state === "listed" ? "what would take it off" : "what would change that", answer.waysOff.join("\n")],
+  ];
+  const shown = sections.filter(([, text]) => text !== "").map(([title, text]) => `\n${title}:\n${indented(text)}`);
+  return [answer.verdict, ...shown].join("\n");
+}
+
+function sightingsTitle({ sightings, sightingsTotal, agents }: ExplainResponse): string {
+  const newest = sightings.length < sightingsTotal ? ` (the newest ${sightings.length})` : "";
+  return `${sightingsTotal} sightings by ${agents} ${agents === 1 ? "agent" : "agents"}${newest}`;
+}
+
+function sightingsTable({ sightings }: ExplainResponse, nowMs: number): string {
+  return renderTable(
+    [
+      { title: "when" },
+      { title: "agent" },
+      { title: "source" },
+      { title: "jail" },
+      { title: "kind" },
+      { title: "failures", align: "right" },
+      { title: "address" },
+      { title: "outcome" },
+    ],
+    sightings.map((one) => [
+      humanMoment(one.atMs, nowMs),
+      one.agent,
+      one.source,
+      one.jail,
+      one.kind,
+      one.failures,
+      one.address,
+      one.outcome,
+    ]),
+  );
+}
+
+function strikesTable({ strikes }: ExplainResponse, nowMs: number): string {
+  return renderTable(
+    [
+      { title: "strike", align: "right" },
+      { title: "when" },
+      { title: "until" },
+      { title: "agents" },
+      { title: "jails" },
+      { title: "" },
+    ],
+    strikes.map((strike) => [
+      strike.strikeNo,
+      humanMoment(strike.struckAtMs, nowMs),
+      strike.untilMs === 0 ? "open-ended" : humanMoment(strike.untilMs, nowMs),
+      strike.agents.join(", "),
+      strike.summary,
+      strike.voided ? "voided" : "counts",
+    ]),
+  );
+}
+
+function indented(text: string): string {
+  return text.replaceAll(/^/gm, "  ");
+}

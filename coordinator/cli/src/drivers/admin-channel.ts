@@ -1,0 +1,131 @@
+/**
+ * Calls the Admin service: by the coordinator's unix socket, or over the network with an operator's certificate.
+ *
+ * A failed call is told with the coordinator's own words and remedy; one that never arrived, with what to look at.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { AdminClient } from "@fleetban/proto/wire/admin";
+import { CLIENT_CHANNEL_OPTIONS } from "@fleetban/proto/wire/channel";
+import { CODE_KEY, HINT_KEY, OPERATOR_KEY } from "@fleetban/proto/wire/error-metadata";
+import { type ChannelCredentials, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import type { Calls, ConnectOptions, Method, StreamMethod } from "../cli.ts";
+import { CliError } from "../cli-error.ts";
+
+export const CREDENTIAL_FILES = {
+  certificate: "certificate.pem",
+  key: "key.pem",
+  ca: "ca.pem",
+  address: "address",
+} as const;
+
+interface Way {
+  /** For messages. */
+  readonly name: string;
+  readonly target: string;
+  readonly credentials: ChannelCredentials;
+  readonly options: Readonly<Record<string, string | number>>;
+  readonly hint: string;
+}
+
+const SOCKET = "/run/fleetban/admin.sock";
+const CALL_WITHIN_MS = 20_000;
+
+export function openAdminChannel(options: ConnectOptions, operator: string): Calls & { close(): void } {
+  const way = wayOf(options);
+  const client = new AdminClient(way.target, way.credentials, way.options);
+  const metadata = new Metadata();
+  metadata.set(OPERATOR_KEY, Buffer.from(operator, "utf8"));
+  return {
+    call<Request, Response>(
+      pick: (client: AdminClient) => Method<Request, Response>,
+      request: Request,
+      { withinMs = CALL_WITHIN_MS }: { readonly withinMs?: number } = {},
+    ) {
+      const deadline = Date.now() + withinMs;
+      return new Promise<Response>((resolve, reject) => {
+        pick(client).call(client, request, metadata, { deadline }, (error, response) =>
+          error === null ? resolve(response) : reject(cliErrorOf(error, way)),
+        );
+      });
+    },
+    async *pages<Request, Page>(pick: (client: AdminClient) => StreamMethod<Request, Page>, request: Request) {
+      const call = pick(client).call(client, request, metadata);
+      try {
+        for await (const page of call) yield page as Page;
+      } catch (error) {
+        throw cliErrorOf(error as ServiceError, way);
+      } finally {
+        call.cancel();
+      }
+    },
+    close: () => client.close(),
+  };
+}
+
+function wayOf({ socket, address, credentials: folder }: ConnectOptions): Way {
+  if (address === undefined && folder === undefined) return socketWay(socket ?? SOCKET);
+  if (folder === undefined) {
+    throw new CliError("usage", `address ${address}: needs an operator's certificate`, {
+      hint: "name its folder with --credentials; `fleetban certificates create NAME` at the coordinator makes one",
+      exitCode: 2,
+    });
+  }
+  const read = (file: string) => readCredential(join(folder, file));
+  const target = address ?? read(CREDENTIAL_FILES.address).toString("utf8").trim();
+  return {
+    name: target,
+    target,
+    credentials: credentials.createSsl(
+      read(CREDENTIAL_FILES.ca),
+      read(CREDENTIAL_FILES.key),
+      read(CREDENTIAL_FILES.certificate),
+    ),
+    options: CLIENT_CHANNEL_OPTIONS,
+    hint: "is that address right, and may this machine reach the coordinator's port 7741?",
+  };
+}
+
+function socketWay(path: string): Way {
+  return {
+    name: path,
+    target: `unix:${path}`,
+    credentials: credentials.createInsecure(), // the file's owner and mode are the protection
+    options: {},
+    hint: "is the coordinator running on this machine? `systemctl status fleetban-coordinator`; elsewhere use --socket or --address",
+  };
+}
+
+function readCredential(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    const why = (cause as NodeJS.ErrnoException).code ?? "unreadable";
+    throw new CliError("no-credentials", `${path}: cannot be read (${why})`, {
+      hint: "--credentials names a folder that `fleetban certificates create` has made",
+      cause,
+    });
+  }
+}
+
+function cliErrorOf(error: ServiceError, way: Way): CliError {
+  const [code] = error.metadata?.get(CODE_KEY) ?? [];
+  const [hint] = error.metadata?.get(HINT_KEY) ?? [];
+  if (typeof code === "string") {
+    const remedy = Buffer.isBuffer(hint) ? { hint: hint.toString("utf8") } : {};
+    return new CliError(code, error.details, { ...remedy, cause: error });
+  }
+  if (error.code === status.UNAVAILABLE) {
+    return new CliError("unreachable", `the coordinator cannot be reached at ${way.name}`, {
+      hint: way.hint,
+      cause: error,
+    });
+  }
+  if (error.code === status.DEADLINE_EXCEEDED) {
+    return new CliError("no-answer", `the coordinator at ${way.name} did not answer in time`, {
+      hint: "its log may say why; `fleetban status` shows whether its database answers",
+      cause: error,
+    });
+  }
+  return new CliError("failed", error.details === "" ? error.message : error.details, { cause: error });
+}

@@ -1,0 +1,18 @@
+/** Files that a command makes: never over what is there, because a key that is overwritten is gone. */
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { CliFiles } from "../cli.ts";
+import { CliError } from "../cli-error.ts";
+
+export const newFiles: CliFiles = {
+  async writeNew(path, text, mode) {
+    try {
+      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      await writeFile(path, text, { flag: "wx", mode });
+    } catch (cause) {
+      const { code } = cause as NodeJS.ErrnoException;
+      const what = code === "EEXIST" ? "is there already" : `cannot be written (${code})`;
+      throw new CliError("not-written", `${path}: ${what}`, { hint: "name another folder with --out", cause });
+    }
+  },
+};
