@@ -21,21 +21,15 @@ import { addListings } from "./commands/listings.ts";
 import { addStatus } from "./commands/status.ts";
 import { addVersion } from "./commands/version.ts";
 import { createRun, example } from "./run.ts";
+import { withDefaults } from "./with-defaults.ts";
 
 export async function runProgram(args: readonly string[], parts: CliParts): Promise<number> {
   try {
-    await createProgram(parts).parseAsync(singularBan(args), { from: "user" });
+    await createProgram(parts).parseAsync(withDefaults(args), { from: "user" });
     return 0;
   } catch (error) {
     return complain(error, parts);
   }
-}
-
-/** `ban` is an act and the singular of `bans`: what follows tells them apart. */
-function singularBan(args: readonly string[]): string[] {
-  const at = args.indexOf("ban");
-  const isNoun = at >= 0 && ["list", "remove"].includes(args[at + 1] ?? "");
-  return isNoun ? args.with(at, "bans") : [...args];
 }
 
 function createProgram(parts: CliParts): Command {

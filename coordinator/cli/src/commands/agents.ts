@@ -15,7 +15,7 @@ export function addAgents(program: Command, run: Run): void {
   const agents = program.command("agents").alias("agent").description("the servers that enforce the lists");
 
   agents
-    .command("list", { isDefault: true })
+    .command("list")
     .description("all agents, or those of one group")
     .option("--group <name>", "only of this group")
     .action(

@@ -11,7 +11,7 @@ const LIMIT = 100;
 export function addAudit(program: Command, run: Run): void {
   const audit = program.command("audit").description("what operators did");
   audit
-    .command("list", { isDefault: true })
+    .command("list")
     .description("the newest records; fails when the chain of their hashes is broken")
     .option("--limit <count>", "at most so many", wholeNumber, LIMIT)
     .action(

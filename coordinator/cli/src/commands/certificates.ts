@@ -26,7 +26,7 @@ export function addCertificates(program: Command, run: Run): void {
     .addHelpText("after", example("certificates create anna", "--credentials ./anna status"));
 
   certificates
-    .command("list", { isDefault: true })
+    .command("list")
     .description("those that were made")
     .action(
       run(async (cli) => {

@@ -35,7 +35,7 @@ export function addEnrollments(program: Command, run: Run): void {
     .addHelpText("after", example("enrollments create", "enrollments create --uses 20 --valid 7d --group web"));
 
   enrollments
-    .command("list", { isDefault: true })
+    .command("list")
     .description("the newest tokens; those that are over included")
     .action(
       run(async (cli) => {

@@ -11,7 +11,7 @@ export function addFeeds(program: Command, run: Run): void {
   const feeds = program.command("feeds").alias("feed").description("outside lists, such as AbuseIPDB's");
 
   feeds
-    .command("list", { isDefault: true })
+    .command("list")
     .description("how current they are, and their quotas")
     .action(
       run(async (cli) => {

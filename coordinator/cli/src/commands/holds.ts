@@ -11,7 +11,7 @@ export function addHolds(program: Command, run: Run): void {
   const holds = program.command("holds").alias("hold").description("changes that wait for your word");
 
   holds
-    .command("list", { isDefault: true })
+    .command("list")
     .description("those that are open")
     .option("--resolved", "also those that are over", false)
     .action(

@@ -56,7 +56,7 @@ function addNoun(program: Command, run: Run, noun: Noun): void {
   if (noun.singular !== undefined) group.alias(noun.singular);
 
   group
-    .command("list", { isDefault: true })
+    .command("list")
     .description("those in force")
     .option("--ended", "also those that are over", false)
     .action(

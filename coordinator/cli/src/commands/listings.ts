@@ -20,7 +20,7 @@ const LIMIT = 100;
 export function addListings(program: Command, run: Run): void {
   const listings = program.command("listings").alias("listing").description("prefixes on the lists");
   listings
-    .command("list", { isDefault: true })
+    .command("list")
     .description("listings of the deny lists, or of one list")
     .argument("[prefix]", "only those inside or around this prefix")
     .option("--list <name>", "fleet, feeds or exempt")
@@ -34,7 +34,7 @@ export function addListings(program: Command, run: Run): void {
 
   const lists = program.command("lists").alias("list").description("the lists themselves");
   lists
-    .command("list", { isDefault: true })
+    .command("list")
     .description("their revisions and sizes")
     .action(
       run(async (cli) => {

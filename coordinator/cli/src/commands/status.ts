@@ -12,7 +12,7 @@ const AGENTS_SHOWN = 40;
 
 export function addStatus(program: Command, run: Run): void {
   program
-    .command("status", { isDefault: true })
+    .command("status")
     .description("lists, agents, feeds, and what is wrong (the default)")
     .action(
       run(async (cli) => {
