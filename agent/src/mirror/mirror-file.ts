@@ -96,7 +96,10 @@ export function createMirrorFile({ files, folder, mirror, clock, log }: MirrorFi
     disk.waitingBytes += record.length;
     enqueue(list, async () => {
       disk.waitingBytes -= record.length;
-      if (disk.log === undefined) return save(list);
+      if (disk.log === undefined) {
+        if (!unsaved.has(list)) save(list); // else it is tried again in its own time
+        return;
+      }
       await disk.log.append(record);
       disk.logBytes += record.length;
       if (disk.logBytes > Math.max(LOG_MIN_BYTES, disk.baseBytes)) save(list);

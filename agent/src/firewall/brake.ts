@@ -1,0 +1,41 @@
+/**
+ * The agent's brake (PROTOCOL rule 8): a ledger that is mistaken, restored or emptied can't empty this kernel faster
+ * than the lease. Pure but for the short memory of `createBrake`.
+ *
+ * A large removal that no operator approved is mirrored and not carried out. Slices of one plan come one after the
+ * other, each of them small: so what the last minute took away counts, too.
+ */
+import type { ListNo } from "@fleetban/proto/model/listing";
+import { lengthOf, type Prefix } from "@fleetban/proto/model/prefix";
+
+const ALWAYS_ALLOWED = 100;
+const MEMORY_MS = 60_000;
+/** On an exempt list anything wider needs an operator's approval. */
+const EXEMPT_WIDEST_LENGTH = { 4: 8, 6: 24 } as const;
+
+export interface Brake {
+  /** `removed` of `inForce` entries are to go now. True = leave them to their leases. */
+  holds(list: ListNo, removed: number, inForce: number): boolean;
+}
+
+export function createBrake(clock: { monotonicMs(): number }): Brake {
+  const removals: { readonly list: ListNo; readonly atMs: number; readonly removed: number }[] = [];
+  return {
+    holds(list, removed, inForce) {
+      const nowMs = clock.monotonicMs();
+      while (removals[0] !== undefined && nowMs - removals[0].atMs > MEMORY_MS) removals.shift();
+      const lately = removals.reduce((sum, one) => sum + (one.list === list ? one.removed : 0), 0);
+      if (isTooMuch(removed + lately, inForce + lately)) return true;
+      if (removed > 0) removals.push({ list, atMs: nowMs, removed });
+      return false;
+    },
+  };
+}
+
+export function isTooMuch(removed: number, inForce: number): boolean {
+  return removed > ALWAYS_ALLOWED && removed > inForce / 2;
+}
+
+export function isTooWideToExempt(prefix: Prefix): boolean {
+  return lengthOf(prefix) < EXEMPT_WIDEST_LENGTH[prefix.includes(":") ? 6 : 4];
+}

@@ -1,0 +1,157 @@
+/**
+ * What carries wishes into the kernel and keeps it so: lanes, pump, growth, reading back and reconcile, joined.
+ *
+ * Knows sets and what is wanted of an entry, nothing of lists. Never has two batches in the kernel at once.
+ */
+import type { Clock } from "@fleetban/kit/clock";
+import type { Log } from "@fleetban/kit/log";
+import type { Prefix } from "@fleetban/proto/model/prefix";
+import { prefixColumns } from "@fleetban/proto/model/sorted-columns";
+import { applyBatch } from "./apply-batch.ts";
+import type { Backend, Op } from "./backend.ts";
+import type { Drift } from "./drift.ts";
+import { opFor } from "./entry-op.ts";
+import { createExclusive, type Exclusive } from "./exclusive.ts";
+import { createGrowth, type Growth, roomFor } from "./growth.ts";
+import { isExempting, type KernelSet } from "./kernel-set.ts";
+import { createLanes, type Lanes } from "./lanes.ts";
+import type { PlannedOp } from "./order-batch.ts";
+import type { PaceLimits } from "./pacing.ts";
+import { createPercentiles, type Percentiles } from "./percentiles.ts";
+import { createPump, type Pump } from "./pump.ts";
+import { createReadBack, type Difference, type ReadBack } from "./read-back.ts";
+import { createReconcile, type Reconcile } from "./reconcile.ts";
+import type { SetRegistry } from "./set-registry.ts";
+import { SWEEP_ORDER } from "./sweep.ts";
+import type { AskWanted } from "./wanted.ts";
+
+export interface EnforcerParts {
+  readonly backend: Backend;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly sets: SetRegistry;
+  readonly drift: Drift;
+  readonly wanted: AskWanted;
+  /** Why the agent itself refuses to put it there. */
+  readonly protectedReason: (set: KernelSet, prefix: Prefix) => string | undefined;
+  readonly limits: () => PaceLimits;
+  readonly ledgerNowMs: () => number;
+  readonly onApplied: (ops: readonly Op[]) => void;
+  readonly onBatch: () => void;
+  /** Wishes all that the set is to hold. */
+  readonly refill: (set: KernelSet) => void;
+  readonly isRuled: (set: KernelSet) => boolean;
+  readonly checkRules: (areSuspect: boolean) => Promise<void>;
+}
+
+export interface Enforcer {
+  readonly lanes: Lanes;
+  readonly pump: Pump;
+  readonly growth: Growth;
+  readonly readBack: ReadBack;
+  readonly reconcile: Reconcile;
+  readonly exclusive: Exclusive;
+  readonly applyUs: Percentiles;
+  readonly planAdd: (set: KernelSet, prefix: Prefix) => PlannedOp | undefined;
+  /** Why the last batch failed as a whole. */
+  failure(): unknown;
+  /** All urgent wishes of this moment are in the kernel, or will not get there. */
+  settled(): Promise<void>;
+}
+
+/** More than this is repaired by a sweep. */
+const WISHED_REPAIRS = 1_024;
+
+export function createEnforcer(parts: EnforcerParts): Enforcer {
+  const { backend, clock, log, sets, wanted } = parts;
+  const nowSeconds = () => clock.monotonicMs() / 1_000;
+  const exclusive = createExclusive();
+  const applyUs = createPercentiles();
+  let waiting: (() => void)[] = [];
+  let failure: unknown;
+
+  function planOne(set: KernelSet, prefix: Prefix): PlannedOp | undefined {
+    const op = opFor(set, prefix, wanted(set, prefix), nowSeconds());
+    if (op === undefined) return undefined;
+    if (op.kind === "add" && !set.entries.has(prefix) && isProtected(set, prefix)) return undefined;
+    return { set, op, isFill: false };
+  }
+
+  function planAdd(set: KernelSet, prefix: Prefix): PlannedOp | undefined {
+    const planned = planOne(set, prefix);
+    return planned?.op.kind === "add" ? planned : undefined;
+  }
+
+  function isProtected(set: KernelSet, prefix: Prefix): boolean {
+    const reason = parts.protectedReason(set, prefix);
+    if (reason === undefined) return false;
+    if (!set.refused.has(prefix)) log.warn("firewall.protected_refused", { set: set.name, prefix, reason });
+    set.refused.set(prefix, "protected");
+    return true;
+  }
+
+  const lanes = createLanes(clock, planOne);
+  const growth = createGrowth({ backend, lanes, exclusive, log, nowSeconds });
+  const readBack = createReadBack({ backend, clock, newTable: sets.newTable });
+
+  const isSettled = () => !lanes.has("urgent") && lanes.inFlight !== "urgent" && !growth.isAwaited();
+
+  function onBatch(touched: Iterable<KernelSet>): void {
+    for (const set of touched) growth.growIfNearlyFull(set);
+    parts.onBatch();
+    if (!isSettled()) return;
+    for (const resolve of waiting) resolve();
+    waiting = [];
+  }
+
+  function repair(set: KernelSet, { missing, foreign }: Difference): void {
+    if (missing.length + foreign.length <= WISHED_REPAIRS) {
+      for (const prefix of missing) lanes.wish("urgent", set, prefix);
+      for (const prefix of foreign) lanes.wish(isExempting(set) ? "urgent" : "bulk", set, prefix);
+      return;
+    }
+    const lane = isExempting(set) ? "urgent" : "bulk";
+    for (const columns of prefixColumns([...missing, ...foreign])) {
+      if (columns.count > 0) lanes.sweep({ lane, order: SWEEP_ORDER.repair, set, columns, holdsRevision: true });
+    }
+  }
+
+  async function remake(set: KernelSet): Promise<void> {
+    const maxEntries = set.maxEntries || roomFor(0);
+    await backend.createSet({ name: set.name, family: set.family, maxEntries });
+    set.isPresent = true;
+  }
+
+  const reconcile = createReconcile({
+    ...{ backend, clock, log, sets, exclusive, readBack, remake, repair },
+    drift: parts.drift,
+    ledgerNowMs: parts.ledgerNowMs,
+    newTable: sets.newTable,
+    refill: parts.refill,
+    isRuled: parts.isRuled,
+    checkRules: parts.checkRules,
+    onForgotten: (set, prefix) => lanes.wish("bulk", set, prefix),
+  });
+
+  const applyParts = {
+    ...{ backend, clock, log },
+    onApplied: parts.onApplied,
+    onFull: growth.full,
+    onSetMissing: () => reconcile.soon(),
+    onFailure: (cause: unknown) => {
+      failure = cause;
+    },
+  };
+  const pump = createPump({
+    ...{ lanes, clock, exclusive, applyUs },
+    limits: parts.limits,
+    apply: ({ lane, planned }) => applyBatch(applyParts, lane, planned),
+    onBatch: ({ planned }) => onBatch(new Set(planned.map(({ set }) => set))),
+  });
+
+  return {
+    ...{ lanes, pump, growth, readBack, reconcile, exclusive, applyUs, planAdd },
+    failure: () => failure,
+    settled: () => (isSettled() ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
+  };
+}

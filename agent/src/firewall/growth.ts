@@ -1,0 +1,119 @@
+/**
+ * A set that is full, or soon will be, grows by replacement: a larger one is filled beside it, takes its place in one
+ * atomic swap, and the old one goes (keeps invariant 4).
+ *
+ * Filling is a sweep in front of the bulk lane; what is applied meanwhile goes to both. Entries that found no room are
+ * wished again as soon as there is some.
+ */
+import type { Log } from "@fleetban/kit/log";
+import type { Prefix } from "@fleetban/proto/model/prefix";
+import type { Backend } from "./backend.ts";
+import { secondsLeftAt } from "./entry-op.ts";
+import type { Exclusive } from "./exclusive.ts";
+import { isExempting, type KernelSet } from "./kernel-set.ts";
+import type { Lane, Lanes } from "./lanes.ts";
+import type { PlannedOp } from "./order-batch.ts";
+import { replacementOf } from "./set-names.ts";
+import { SWEEP_ORDER } from "./sweep.ts";
+
+export interface Growth {
+  /** Begins unless it is under way already. Resolves when filling has begun. */
+  grow(set: KernelSet, entries: number): Promise<void>;
+  /** The kernel refused it for want of room. */
+  full(set: KernelSet, prefix: Prefix, lane: Lane): void;
+  /** Begins before a set is full, so that a fresh ban finds room. */
+  growIfNearlyFull(set: KernelSet): void;
+  /** An urgent entry waits for room. */
+  isAwaited(): boolean;
+}
+
+export interface GrowthParts {
+  readonly backend: Backend;
+  readonly lanes: Pick<Lanes, "sweep" | "wish">;
+  readonly exclusive: Exclusive;
+  readonly log: Log;
+  readonly nowSeconds: () => number;
+}
+
+const LEAST_ROOM = 1_024;
+const NEARLY_FULL = 0.9;
+
+/** What a set for so many entries is made for. */
+export function roomFor(entries: number): number {
+  return entries + Math.max(LEAST_ROOM, Math.ceil(entries / 4));
+}
+
+export function createGrowth({ backend, lanes, exclusive, log, nowSeconds }: GrowthParts): Growth {
+  const waiting = new Map<KernelSet, Map<Prefix, Lane>>();
+  const growing = new Set<KernelSet>();
+
+  function planFill(set: KernelSet, name: string, prefix: Prefix): PlannedOp | undefined {
+    if (set.replacement !== name) return undefined; // given up
+    const left = secondsLeftAt(set.entries.endOf(prefix), nowSeconds());
+    if (left === undefined || left <= 0) return undefined;
+    const timeoutSeconds = left === Number.POSITIVE_INFINITY ? 0 : Math.ceil(left);
+    return { set, op: { kind: "add", set: name, prefix, timeoutSeconds }, isFill: true };
+  }
+
+  /** One that fails is tried again at the next entry that finds no room. */
+  async function step(set: KernelSet, act: () => Promise<void>): Promise<void> {
+    try {
+      await exclusive(act);
+    } catch (error) {
+      log.error("firewall.growth_failed", { set: set.name, entries: set.entries.size, error });
+      set.replacement = undefined;
+      set.isSuspect = true;
+      growing.delete(set);
+      waiting.delete(set); // reading the set back finds them missing
+    }
+  }
+
+  function begin(set: KernelSet, maxEntries: number): Promise<void> {
+    const name = replacementOf(set.name);
+    growing.add(set);
+    return step(set, async () => {
+      await backend.destroySet(name); // of an attempt that failed
+      await backend.createSet({ name, family: set.family, maxEntries });
+      set.replacement = name;
+      const lane = isExempting(set) || waiting.has(set) ? "urgent" : "bulk";
+      lanes.sweep({
+        lane,
+        order: SWEEP_ORDER.growth,
+        set,
+        columns: set.entries.columns(),
+        holdsRevision: true,
+        plan: (prefix) => planFill(set, name, prefix),
+        finish: () => step(set, () => replace(set, name, maxEntries)),
+      });
+    });
+  }
+
+  async function replace(set: KernelSet, name: string, maxEntries: number): Promise<void> {
+    if (set.replacement !== name) return;
+    await backend.swapSets(set.name, name);
+    set.replacement = undefined;
+    log.info("firewall.set_grown", { set: set.name, from: set.maxEntries, to: maxEntries, entries: set.entries.size });
+    set.maxEntries = maxEntries;
+    growing.delete(set);
+    for (const [prefix, lane] of waiting.get(set) ?? []) lanes.wish(lane, set, prefix);
+    waiting.delete(set);
+    await backend.destroySet(name);
+  }
+
+  // Nobody waits for the growth that the kernel or the pump asks for: a step never rejects.
+  const growth: Growth = {
+    async grow(set, entries) {
+      if (!growing.has(set) && set.isPresent) await begin(set, roomFor(entries));
+    },
+    full(set, prefix, lane) {
+      const ofSet = waiting.get(set) ?? new Map<Prefix, Lane>();
+      waiting.set(set, ofSet.set(prefix, ofSet.get(prefix) === "urgent" ? "urgent" : lane));
+      void growth.grow(set, Math.max(set.entries.size, set.maxEntries));
+    },
+    growIfNearlyFull(set) {
+      if (set.entries.size > set.maxEntries * NEARLY_FULL) void growth.grow(set, set.entries.size);
+    },
+    isAwaited: () => waiting.values().some((keys) => keys.values().some((lane) => lane === "urgent")),
+  };
+  return growth;
+}

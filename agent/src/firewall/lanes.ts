@@ -1,0 +1,188 @@
+/**
+ * What is yet to be brought into the kernel: wishes by key, and sweeps, in two lanes (keeps invariant 7).
+ *
+ * A wish names an entry and nothing else; what becomes of it is planned when it is taken, from the newest truth. One wish
+ * a key, urgent is never demoted. Urgent goes before bulk whenever a batch is taken; in each lane exempt sets go first.
+ */
+import type { Clock } from "@fleetban/kit/clock";
+import { createTurns } from "@fleetban/kit/turns";
+import type { Prefix } from "@fleetban/proto/model/prefix";
+import { isExempting, type KernelSet } from "./kernel-set.ts";
+import type { PlannedOp } from "./order-batch.ts";
+import { createSweep, type Sweep, type SweepSpec } from "./sweep.ts";
+
+export type Lane = "urgent" | "bulk";
+
+export interface Batch {
+  readonly lane: Lane;
+  readonly planned: readonly PlannedOp[];
+  /** Sweeps of which these were the last entries. */
+  readonly finished: readonly Sweep[];
+}
+
+export interface Lanes {
+  wish(lane: Lane, set: KernelSet, prefix: Prefix): void;
+  sweep(spec: SweepSpec): void;
+  /** Waits until there is something to do. Urgent: some hundred at most; bulk: `entries` at most. */
+  take(entries: number, signal: AbortSignal): Promise<Batch>;
+  /** What was taken last is carried out. */
+  done(): void;
+  /** Taken and not done. */
+  readonly inFlight: Lane | undefined;
+  /** Ends early when an urgent wish comes. */
+  restUnlessUrgent(durationMs: number, signal: AbortSignal): Promise<void>;
+  has(lane: Lane): boolean;
+  /** Something that a revision waits for is pending for this set. */
+  isPending(set: KernelSet): boolean;
+  /** Forgets what is pending for a set that is gone. */
+  drop(set: KernelSet): void;
+}
+
+export type PlanOne = (set: KernelSet, prefix: Prefix) => PlannedOp | undefined;
+
+const URGENT_ENTRIES = 256;
+/** Rows that may be looked at in vain before other work gets its chance. */
+const ROWS_A_LOOK = 1_024;
+
+export function createLanes(clock: Clock, planOne: PlanOne): Lanes {
+  const wishes = { urgent: new Map<KernelSet, Set<Prefix>>(), bulk: new Map<KernelSet, Set<Prefix>>() };
+  const sweeps: Record<Lane, Sweep[]> = { urgent: [], bulk: [] };
+  let woken = Promise.withResolvers<void>();
+  let endRest: (() => void) | undefined;
+  let inFlight: Lane | undefined;
+
+  const has = (lane: Lane) => wishes[lane].size > 0 || sweeps[lane].length > 0;
+
+  function wake(lane: Lane): void {
+    woken.resolve();
+    woken = Promise.withResolvers();
+    if (lane === "urgent") endRest?.();
+  }
+
+  /** The set that goes first among those with wishes. */
+  function firstSet(lane: Lane): KernelSet | undefined {
+    const sets = [...wishes[lane].keys()];
+    return sets.find(isExempting) ?? sets[0];
+  }
+
+  function takeWishes(lane: Lane, entries: number, planned: PlannedOp[]): void {
+    for (let set = firstSet(lane); set !== undefined && planned.length < entries; set = firstSet(lane)) {
+      const keys = wishes[lane].get(set) ?? new Set<Prefix>();
+      for (const prefix of keys) {
+        if (planned.length >= entries) break;
+        keys.delete(prefix);
+        const one = planOne(set, prefix);
+        if (one !== undefined) planned.push(one);
+      }
+      if (keys.size === 0) wishes[lane].delete(set);
+    }
+  }
+
+  function takeRows(sweep: Sweep, entries: number, planned: PlannedOp[]): void {
+    for (let rows = 0; rows < ROWS_A_LOOK && planned.length < entries; rows += 1) {
+      const prefix = sweep.next();
+      if (prefix === undefined) return;
+      const one = sweep.plan === undefined ? planOne(sweep.set, prefix) : sweep.plan(prefix);
+      if (one !== undefined) planned.push(one);
+    }
+  }
+
+  /** A piece of the first sweep; it stays in front until it is over. */
+  function takeSweep(lane: Lane, isFirst: (sweep: Sweep) => boolean, entries: number, planned: PlannedOp[]): Sweep[] {
+    const sweep = sweeps[lane].find(isFirst);
+    if (sweep === undefined) return [];
+    takeRows(sweep, entries, planned);
+    if (!sweep.isOver) return [];
+    sweeps[lane].splice(sweeps[lane].indexOf(sweep), 1);
+    return [sweep];
+  }
+
+  function takeUrgent(entries: number): Batch {
+    const planned: PlannedOp[] = [];
+    const exempting = takeSweep("urgent", ({ set }) => isExempting(set), entries, planned);
+    if (exempting.length > 0 || planned.length > 0 || sweeps.urgent.some(({ set }) => isExempting(set))) {
+      return { lane: "urgent", planned, finished: exempting };
+    }
+    takeWishes("urgent", URGENT_ENTRIES, planned);
+    const finished = planned.length > 0 ? [] : takeSweep("urgent", () => true, entries, planned);
+    return { lane: "urgent", planned, finished };
+  }
+
+  function takeBulk(entries: number): Batch {
+    const planned: PlannedOp[] = [];
+    takeWishes("bulk", entries, planned);
+    const finished = planned.length < entries ? takeSweep("bulk", () => true, entries, planned) : [];
+    return { lane: "bulk", planned, finished };
+  }
+
+  return {
+    has,
+    get inFlight() {
+      return inFlight;
+    },
+    done() {
+      inFlight = undefined;
+    },
+    wish(lane, set, prefix) {
+      if (lane === "bulk" && wishes.urgent.get(set)?.has(prefix)) return;
+      if (lane === "urgent") wishes.bulk.get(set)?.delete(prefix);
+      const keys = wishes[lane].get(set);
+      if (keys === undefined) wishes[lane].set(set, new Set([prefix]));
+      else keys.add(prefix);
+      wake(lane);
+    },
+    sweep(spec) {
+      const queue = sweeps[spec.lane];
+      const before = queue.findIndex(({ order }) => order > spec.order);
+      queue.splice(before < 0 ? queue.length : before, 0, createSweep(spec));
+      wake(spec.lane);
+    },
+    async take(entries, signal) {
+      const turns = createTurns(clock);
+      for (;;) {
+        signal.throwIfAborted();
+        if (!has("urgent") && !has("bulk")) await untilAborted(woken.promise, signal);
+        const batch = has("urgent") ? takeUrgent(entries) : takeBulk(entries);
+        const isLast = !has("urgent") && !has("bulk"); // nothing left to do: whoever waits for that is told
+        if (batch.planned.length > 0 || batch.finished.length > 0 || isLast) {
+          inFlight = batch.lane;
+          return batch;
+        }
+        if (turns.isOver()) await turns.next();
+      }
+    },
+    async restUnlessUrgent(durationMs, signal) {
+      if (has("urgent") || durationMs <= 0) return;
+      const urgent = new AbortController();
+      endRest = () => urgent.abort();
+      try {
+        await clock.sleep(durationMs, AbortSignal.any([signal, urgent.signal]));
+      } catch {
+        signal.throwIfAborted(); // else an urgent wish ended the rest
+      } finally {
+        endRest = undefined;
+      }
+    },
+    isPending: (set) =>
+      wishes.urgent.has(set) ||
+      wishes.bulk.has(set) ||
+      [...sweeps.urgent, ...sweeps.bulk].some((sweep) => sweep.set === set && sweep.holdsRevision),
+    drop(set) {
+      for (const lane of ["urgent", "bulk"] as const) {
+        wishes[lane].delete(set);
+        sweeps[lane] = sweeps[lane].filter((sweep) => sweep.set !== set);
+      }
+    },
+  };
+}
+
+async function untilAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}

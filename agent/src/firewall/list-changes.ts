@@ -1,0 +1,81 @@
+/**
+ * A delta's changes into wishes: the lane of each (PROTOCOL §2), and what the brake holds back.
+ *
+ * Urgent is what a server waits for: everything exempt, a fresh ban, a ban lifted, an extension that comes at the last
+ * minute. Feeds and the other extensions are bulk.
+ */
+import { LIST_FEEDS } from "@fleetban/proto/model/listing";
+import { familyOf, type Prefix } from "@fleetban/proto/model/prefix";
+import type { MirrorChange } from "../mirror/held.ts";
+import { isTooWideToExempt } from "./brake.ts";
+import { secondsLeftAt } from "./entry-op.ts";
+import { NO_TIMEOUT } from "./entry-table.ts";
+import type { Lane } from "./lanes.ts";
+import type { ListState } from "./list-sets.ts";
+import { keepAll, type LoadParts } from "./load-list.ts";
+import { setsOf } from "./set-registry.ts";
+
+const LATE_EXTENSION_SECONDS = 600;
+
+export type ChangeParts = Pick<LoadParts, "clock" | "log" | "lanes" | "lists" | "brake" | "onMemory"> & {
+  /** Something became exempt. */
+  readonly lift: (prefix: Prefix) => void;
+};
+
+export function wishChanges(
+  parts: ChangeParts,
+  state: ListState,
+  changes: readonly MirrorChange[],
+  approved: boolean,
+): void {
+  const now = parts.clock.monotonicMs() / 1_000;
+  const goes = changes.filter(({ prefix, after }) => after === undefined && isInForce(state, prefix, now));
+  const isHeld =
+    !approved && state.list.effect === "deny" && parts.brake.holds(state.list.list, goes.length, inForceOf(state, now));
+  if (isHeld) {
+    const held = goes.map(({ prefix }) => prefix);
+    keepAll(parts, state, held);
+  }
+  for (const change of changes) {
+    if (isHeld && change.after === undefined) continue;
+    const set = state.pair[familyOf(change.prefix)];
+    if (change.after !== undefined) becameListed(parts, state, change.prefix, approved);
+    else state.heldWide.delete(change.prefix);
+    set.refused.delete(change.prefix); // another truth, another try
+    parts.lanes.wish(laneOf(state, change, now), set, change.prefix);
+  }
+}
+
+/** Puts what the brake kept back among the wanted, and tells the machine what is exempt. */
+function becameListed(parts: ChangeParts, state: ListState, prefix: Prefix, approved: boolean): void {
+  const { entries } = state.pair[familyOf(prefix)];
+  if (entries.isKept(prefix)) entries.put(prefix, entries.endOf(prefix) ?? NO_TIMEOUT);
+  if (state.list.effect !== "exempt") return;
+  if (isTooWideToExempt(prefix) && !parts.lists.approvedWide.has(prefix)) {
+    if (!approved) {
+      state.heldWide.add(prefix);
+      parts.log.warn("firewall.wide_exemption_held", { list: state.list.name, prefix });
+      return;
+    }
+    parts.lists.approvedWide.add(prefix);
+    parts.onMemory();
+  }
+  parts.lift(prefix);
+}
+
+function laneOf({ list, pair }: ListState, { prefix, after }: MirrorChange, now: number): Lane {
+  if (list.effect === "exempt") return "urgent";
+  const left = secondsLeftAt(pair[familyOf(prefix)].entries.endOf(prefix), now) ?? 0;
+  const isIn = left > 0;
+  if (after !== undefined && isIn) return left < LATE_EXTENSION_SECONDS ? "urgent" : "bulk";
+  if (list.list === LIST_FEEDS) return "bulk";
+  return after !== undefined || isIn ? "urgent" : "bulk";
+}
+
+function isInForce({ pair }: ListState, prefix: Prefix, now: number): boolean {
+  return (secondsLeftAt(pair[familyOf(prefix)].entries.endOf(prefix), now) ?? 0) > 0;
+}
+
+function inForceOf({ pair }: ListState, now: number): number {
+  return setsOf(pair).reduce((sum, { entries }) => sum + entries.countAfter(now), 0);
+}

@@ -1,0 +1,308 @@
+/**
+ * Follows the mirror: opens sets for a list when its time has come, and turns snapshots, deltas, removals and a moving
+ * line into wishes. A list's own steps happen one after the other; lists don't wait for each other.
+ */
+import type { Clock } from "@fleetban/kit/clock";
+import type { Log } from "@fleetban/kit/log";
+import type { List, ListNo } from "@fleetban/proto/model/listing";
+import type { Prefix } from "@fleetban/proto/model/prefix";
+import type { MirrorChange, MirroredList } from "../mirror/held.ts";
+import type { Mirror, Replaced } from "../mirror/mirror.ts";
+import type { Backend, DenyRule } from "./backend.ts";
+import { createBrake } from "./brake.ts";
+import type { Cut } from "./cut.ts";
+import type { Enforcer } from "./enforcer.ts";
+import { createExclusive, type Exclusive } from "./exclusive.ts";
+import type { KernelSet, Owner } from "./kernel-set.ts";
+import { wishChanges } from "./list-changes.ts";
+import type { ListSets, ListState } from "./list-sets.ts";
+import { type LoadFacts, type LoadParts, laneOfList, loadList, openSet } from "./load-list.ts";
+import type { MachineSets } from "./machine-sets.ts";
+import type { PlannedOp } from "./order-batch.ts";
+import type { FirewallMemory } from "./saved-state.ts";
+import { LOCAL_SETS, listSets, OWN_SETS, type SetPair } from "./set-names.ts";
+import { type KernelPair, type SetRegistry, setsOf } from "./set-registry.ts";
+import { isSupported } from "./supported.ts";
+import { SWEEP_ORDER } from "./sweep.ts";
+import type { AskWanted } from "./wanted.ts";
+import { createWithdrawals, type Withdrawals } from "./withdraw-list.ts";
+
+export interface ListKeeperParts {
+  readonly backend: Backend;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly mirror: Mirror;
+  readonly lists: ListSets;
+  readonly sets: SetRegistry;
+  readonly cut: Cut;
+  readonly enforcer: Enforcer;
+  readonly machine: MachineSets;
+  readonly wanted: AskWanted;
+  readonly ledgerNowMs: () => number;
+  readonly capacity: number;
+  readonly syncRules: () => Promise<void>;
+  readonly onMemory: () => void;
+  /** The list's newest revision is wholly in the kernel. */
+  readonly onEnforced: (list: ListNo) => void;
+}
+
+export interface ListKeeper {
+  readonly withdrawals: Withdrawals;
+  /** What a former run remembered, before anything is opened. */
+  restore(memory: FirewallMemory): Promise<void>;
+  /** Opens and loads whatever may be and is not yet. */
+  openAll(): Promise<void>;
+  changed(list: ListNo, changes: readonly MirrorChange[], approved: boolean): void;
+  replaced(list: ListNo, replaced: Replaced, approved: boolean): Promise<void>;
+  /** What is said of the lists changed. */
+  redefined(): Promise<void>;
+  removed(removed: MirroredList, approved: boolean): Promise<void>;
+  /** Wishes all that the list's set is to hold. */
+  refill(set: KernelSet): void;
+  /** Notes revisions that are wholly in the kernel. */
+  advance(): void;
+  /** Looked at once a minute: there may be room again. */
+  growLine(): void;
+  /** As they are to be; exempt lists and own addresses in the kernel provided. */
+  rules(): readonly DenyRule[];
+}
+
+const SAME_LEDGER: LoadFacts = { approved: false, isNewEpoch: false };
+
+export function createListKeeper(parts: ListKeeperParts): ListKeeper {
+  const { backend, clock, log, mirror, lists, sets, cut, enforcer } = parts;
+  const { lanes, growth, exclusive, readBack, planAdd } = enforcer;
+  const nowSeconds = () => clock.monotonicMs() / 1_000;
+  const steps = new Map<ListNo, Exclusive>();
+  let kept: FirewallMemory["keptBySet"] = {};
+
+  const withdrawals = createWithdrawals({
+    ...{ backend, sets, lanes, exclusive, log, nowSeconds },
+    syncRules: parts.syncRules,
+    onMemory: parts.onMemory,
+  });
+  const loadParts: LoadParts = {
+    ...{ backend, clock, log, lanes, lists, growth, exclusive, readBack, planAdd },
+    brake: createBrake(clock),
+    wanted: parts.wanted,
+    ledgerNowMs: parts.ledgerNowMs,
+    capacity: parts.capacity,
+    onMemory: parts.onMemory,
+    onReady: becameReady,
+  };
+
+  function inTurn(list: ListNo, act: () => Promise<void>): Promise<void> {
+    const step = steps.get(list) ?? createExclusive();
+    steps.set(list, step);
+    return step(act);
+  }
+
+  /** The first time all of an exempt list is in the kernel, deny lists may come. */
+  function becameReady(state: ListState): void {
+    if (state.list.effect !== "exempt") return;
+    parts.machine.liftCovered();
+    if (state.isReady) return;
+    state.isReady = true;
+    // Owned by openAll, which never rejects; the pump that calls here must not wait for what needs the pump.
+    void openAll();
+  }
+
+  async function openAll(): Promise<void> {
+    const exemptFirst = mirror.lists().toSorted((a, b) => exemptOrder(a) - exemptOrder(b));
+    for (const { list } of exemptFirst) {
+      await inTurn(list.list, () => openUnlessOpen(list.list)).catch((error: unknown) =>
+        log.error("firewall.list_not_opened", { list: list.name, error }),
+      );
+    }
+  }
+
+  async function openUnlessOpen(no: ListNo): Promise<void> {
+    if (lists.get(no) === undefined) await load(no, SAME_LEDGER);
+  }
+
+  /** Opens the list's sets if need be. Undefined = its time has not come, or it is not understood. */
+  async function open(no: ListNo): Promise<ListState | undefined> {
+    const { list, held } = mirror.get(no) ?? {};
+    if (list === undefined || held === undefined || !isSupported(list)) return undefined;
+    const present = lists.get(no);
+    if (present !== undefined) return present;
+    if (list.effect === "deny" && !lists.isExemptReady()) return undefined;
+    const pair = pairFor(list);
+    for (const set of setsOf(pair)) {
+      await openSet(loadParts, set, held.blocklist.sizeOf(set.family));
+      for (const prefix of kept[set.name] ?? []) if (!held.blocklist.has(prefix)) set.entries.keep(prefix);
+    }
+    const state = newState(list, pair);
+    lists.add(state);
+    return state;
+  }
+
+  function pairFor(list: List): KernelPair {
+    const effect = list.effect === "exempt" ? "exempt" : "deny";
+    const owner: Owner = { kind: "list", list: list.list, effect };
+    const left = withdrawals.takeBack(list.list);
+    if (left === undefined) return sets.ofList(list.list) ?? sets.addList(listSets(list), owner);
+    for (const set of setsOf(left)) set.owner = owner;
+    return left;
+  }
+
+  async function load(no: ListNo, facts: LoadFacts): Promise<void> {
+    const state = await open(no);
+    const held = mirror.get(no)?.held;
+    if (state === undefined || held === undefined) return;
+    if (facts.isNewEpoch) state.enforcedRevision = undefined;
+    if (state.list.effect === "deny") {
+      await cut.replaced(held.blocklist);
+      followLine(cut.move(false));
+    }
+    await loadList(loadParts, state, held, facts);
+    await parts.syncRules();
+    advance();
+  }
+
+  function changed(no: ListNo, changes: readonly MirrorChange[], approved: boolean): void {
+    const state = lists.get(no);
+    const held = mirror.get(no)?.held;
+    if (state === undefined || held === undefined) return;
+    if (state.list.effect === "deny") void countChanges(no, changes);
+    wishChanges({ ...loadParts, lift: parts.machine.lift }, state, changes, approved);
+    if (state.judged === held.blocklist) state.knownRevision = held.revision;
+    advance();
+  }
+
+  /** Counting may have to begin, which takes its time; it computes only and does not reject. */
+  async function countChanges(no: ListNo, changes: readonly MirrorChange[]): Promise<void> {
+    await cut.changed(no, changes);
+    followLine(cut.move(false));
+  }
+
+  function followLine(moved: "same" | "shrunk" | "grown"): void {
+    if (moved === "same") return;
+    log.info("firewall.line_moved", { moved, line: cut.line });
+    parts.onMemory();
+    const denying = lists.all().filter(({ list }) => list.effect === "deny");
+    for (const { pair } of denying) {
+      for (const set of setsOf(pair)) {
+        if (moved === "grown") refill(set);
+        else
+          lanes.sweep({
+            ...sweepOf(set),
+            order: SWEEP_ORDER.removals,
+            columns: set.entries.columns(),
+            plan: planCut(set),
+          });
+      }
+    }
+  }
+
+  /** Takes out what stands on the list and below the line; nothing that the brake has not judged. */
+  function planCut(set: KernelSet): (prefix: Prefix) => PlannedOp | undefined {
+    return (prefix) => {
+      const held = set.owner.kind === "list" ? lists.enforced(set.owner.list)?.held : undefined;
+      const isCut = held?.blocklist.has(prefix) === true && parts.wanted(set, prefix).kind === "absent";
+      return isCut ? { set, op: { kind: "remove", set: set.name, prefix }, isFill: false } : undefined;
+    };
+  }
+
+  function refill(set: KernelSet): void {
+    const enforced = set.owner.kind === "list" ? lists.enforced(set.owner.list) : undefined;
+    const columns = enforced?.held.blocklist.columns().find(({ family }) => family === set.family);
+    if (columns === undefined) return;
+    lanes.sweep({ ...sweepOf(set), order: SWEEP_ORDER.repair, columns, plan: (prefix) => planAdd(set, prefix) });
+  }
+
+  function sweepOf(set: KernelSet) {
+    const isExempt = set.owner.kind === "list" && set.owner.effect === "exempt";
+    return { lane: laneOfList({ effect: isExempt ? "exempt" : "deny" }), set, holdsRevision: true };
+  }
+
+  function advance(): void {
+    if (lanes.inFlight !== undefined) return;
+    for (const state of lists.all()) {
+      const { knownRevision, enforcedRevision, pair, judged, list } = state;
+      if (knownRevision === enforcedRevision || judged !== mirror.get(list.list)?.held?.blocklist) continue;
+      if (setsOf(pair).some(lanes.isPending)) continue;
+      state.enforcedRevision = knownRevision;
+      parts.onEnforced(list.list);
+    }
+  }
+
+  /** No rule names its sets any more; what is in them ends by itself. */
+  async function letGo(state: ListState): Promise<void> {
+    lists.remove(state.list.list);
+    cut.removed(state.list.list);
+    await parts.syncRules();
+    sets.drop(state.pair);
+    for (const set of setsOf(state.pair)) lanes.drop(set);
+  }
+
+  return {
+    withdrawals,
+    openAll,
+    changed,
+    refill,
+    advance,
+    growLine: () => followLine(cut.move(true)),
+    async restore(memory) {
+      kept = memory.keptBySet;
+      cut.restore(memory.line);
+      for (const prefix of memory.approvedWide) lists.approvedWide.add(prefix);
+      const present = new Set((await backend.headers()).map(({ name }) => name));
+      for (const list of memory.withdrawn) {
+        const names = listSets(list);
+        if (mirror.get(list.list) !== undefined || !present.has(names[4]) || !present.has(names[6])) continue;
+        const effect = list.effect === "exempt" ? "exempt" : "deny";
+        const pair = sets.addList(names, { kind: "withdrawn", list: list.list, effect });
+        for (const set of setsOf(pair)) await openSet(loadParts, set, 0);
+        withdrawals.adopt({ list, pair });
+      }
+    },
+    replaced: (no, { isNewEpoch }, approved) => inTurn(no, () => load(no, { approved, isNewEpoch })),
+    async redefined() {
+      for (const { list } of mirror.lists()) {
+        const state = lists.get(list.list);
+        if (state === undefined) continue;
+        if (!isSupported(list) || list.effect !== state.list.effect) await inTurn(list.list, () => letGo(state));
+        else state.list = list;
+      }
+      await parts.syncRules();
+      await openAll();
+    },
+    removed: ({ list }, approved) =>
+      inTurn(list.list, async () => {
+        const state = lists.get(list.list);
+        if (state === undefined) return;
+        lists.remove(list.list);
+        cut.removed(list.list);
+        await withdrawals.withdraw(state, approved);
+      }),
+    rules() {
+      const states = lists.all().map(({ list, pair }) => ({ list, pair }));
+      const everyList = [...states, ...withdrawals.all()].toSorted((a, b) => a.list.list - b.list.list);
+      const excepted = everyList.filter(({ list }) => list.effect === "exempt").map(({ pair }) => namesOf(pair));
+      const except = [...excepted, OWN_SETS];
+      const denying = everyList.filter(({ list }) => list.effect === "deny");
+      const rules = denying.map(({ list, pair }) => ({ deny: namesOf(pair), except, reach: list.reach }));
+      return [...rules, { deny: LOCAL_SETS, except, reach: { kind: "all-traffic" } }];
+    },
+  };
+}
+
+function newState(list: List, pair: KernelPair): ListState {
+  return {
+    ...{ list, pair },
+    judged: undefined,
+    isReady: false,
+    knownRevision: undefined,
+    enforcedRevision: undefined,
+    heldWide: new Set(),
+  };
+}
+
+function exemptOrder({ list }: MirroredList): number {
+  return list.effect === "exempt" ? 0 : 1;
+}
+
+function namesOf(pair: KernelPair): SetPair {
+  return { 4: pair[4].name, 6: pair[6].name };
+}

@@ -1,0 +1,92 @@
+/**
+ * The lists that are enforced here, each with its pair of sets and how far it has come.
+ *
+ * A record only; what happens with it is in `load-list.ts` (whole lists) and `list-changes.ts` (deltas).
+ */
+import type { Blocklist } from "@fleetban/proto/model/blocklist";
+import type { List, ListNo, Revision } from "@fleetban/proto/model/listing";
+import type { Prefix } from "@fleetban/proto/model/prefix";
+import { partsOf, widen } from "@fleetban/proto/model/prefix";
+import type { UnixSeconds } from "@fleetban/proto/model/time";
+import { isExpired } from "@fleetban/proto/model/until";
+import type { Mirror } from "../mirror/mirror.ts";
+import { isTooWideToExempt } from "./brake.ts";
+import { leaseOf } from "./leases.ts";
+import type { KernelPair } from "./set-registry.ts";
+import type { EnforcedList } from "./wanted.ts";
+
+export interface ListState {
+  list: List;
+  readonly pair: KernelPair;
+  /** The blocklist whose removals the brake has judged; another one is not acted on yet. */
+  judged: Blocklist | undefined;
+  /** An exempt list: its entries have been in the kernel once, so deny lists may come. */
+  isReady: boolean;
+  /** The newest that the lanes know of, and the newest that is wholly in the kernel. */
+  knownRevision: Revision | undefined;
+  enforcedRevision: Revision | undefined;
+  /** Exempt listings too wide without an operator's approval. */
+  readonly heldWide: Set<Prefix>;
+}
+
+export interface ListSets {
+  get(list: ListNo): ListState | undefined;
+  all(): readonly ListState[];
+  add(state: ListState): void;
+  remove(list: ListNo): void;
+  /** As `wanted` needs it; undefined = nothing may be changed now. */
+  enforced(list: ListNo): EnforcedList | undefined;
+  /** The exempt listing in force around the prefix. */
+  exemptCover(prefix: Prefix): Prefix | undefined;
+  readonly approvedWide: Set<Prefix>;
+  /** Lists with effect exempt are mirrored and in the kernel. */
+  isExemptReady(): boolean;
+}
+
+export interface ListSetsParts {
+  readonly mirror: Mirror;
+  readonly ledgerNow: () => UnixSeconds;
+  readonly fallbackLeaseSeconds: number;
+}
+
+export function createListSets({ mirror, ledgerNow, fallbackLeaseSeconds }: ListSetsParts): ListSets {
+  const byNumber = new Map<ListNo, ListState>();
+  const approvedWide = new Set<Prefix>();
+
+  const exempting = () => [...byNumber.values()].filter(({ list }) => list.effect === "exempt");
+
+  function enforced(no: ListNo): EnforcedList | undefined {
+    const mirrored = mirror.get(no);
+    const state = byNumber.get(no);
+    if (mirrored?.held === undefined || state?.judged !== mirrored.held.blocklist) return undefined;
+    const lists = mirror.lists().map(({ list }) => list);
+    return {
+      list: mirrored.list,
+      held: mirrored.held,
+      leaseSeconds: leaseOf(mirrored.list, lists, fallbackLeaseSeconds),
+    };
+  }
+
+  function isInForce(state: ListState, prefix: Prefix): boolean {
+    const listing = mirror.get(state.list.list)?.held?.blocklist.get(prefix);
+    if (listing === undefined || isExpired(listing.until, ledgerNow())) return false;
+    return !isTooWideToExempt(prefix) || approvedWide.has(prefix);
+  }
+
+  return {
+    approvedWide,
+    get: (list) => byNumber.get(list),
+    all: () => [...byNumber.values()],
+    add: (state) => void byNumber.set(state.list.list, state),
+    remove: (list) => void byNumber.delete(list),
+    enforced,
+    exemptCover(prefix) {
+      for (let { length } = partsOf(prefix); length >= 0; length -= 1) {
+        const around = widen(prefix, length);
+        if (exempting().some((state) => isInForce(state, around))) return around;
+      }
+      return undefined;
+    },
+    isExemptReady: () => exempting().length > 0 && exempting().every(({ isReady }) => isReady),
+  };
+}

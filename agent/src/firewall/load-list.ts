@@ -1,0 +1,197 @@
+/**
+ * Brings a whole list into its sets: at start, with its first snapshot, with every further one.
+ *
+ * What the kernel holds already is read and stays (no open window); what the list does not want goes, unless the brake
+ * holds it; the rest follows by a sweep. Deny lists wait until exempt is in the kernel (PROTOCOL rules 3, 5, 8).
+ */
+
+import type { Clock } from "@fleetban/kit/clock";
+import type { Log } from "@fleetban/kit/log";
+import { createTurns } from "@fleetban/kit/turns";
+import { LIST_FEEDS, type List } from "@fleetban/proto/model/listing";
+import { familyOf, type Prefix } from "@fleetban/proto/model/prefix";
+import { prefixColumns, prefixesOf } from "@fleetban/proto/model/sorted-columns";
+import type { Held } from "../mirror/held.ts";
+import type { Backend } from "./backend.ts";
+import { type Brake, isTooWideToExempt } from "./brake.ts";
+import { isAfter, NO_TIMEOUT } from "./entry-table.ts";
+import type { Exclusive } from "./exclusive.ts";
+import { type Growth, roomFor } from "./growth.ts";
+import type { KernelSet } from "./kernel-set.ts";
+import type { Lane, Lanes } from "./lanes.ts";
+import type { ListSets, ListState } from "./list-sets.ts";
+import type { PlannedOp } from "./order-batch.ts";
+import type { ReadBack } from "./read-back.ts";
+import { setsOf } from "./set-registry.ts";
+import { SWEEP_ORDER } from "./sweep.ts";
+import type { AskWanted } from "./wanted.ts";
+
+export interface LoadParts {
+  readonly backend: Backend;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly lanes: Lanes;
+  readonly lists: ListSets;
+  readonly growth: Growth;
+  readonly brake: Brake;
+  readonly exclusive: Exclusive;
+  readonly readBack: ReadBack;
+  readonly wanted: AskWanted;
+  /** Plans no removal: a sweep over listings must not carry out what the brake has not judged. */
+  readonly planAdd: (set: KernelSet, prefix: Prefix) => PlannedOp | undefined;
+  readonly ledgerNowMs: () => number;
+  /** The most entries that the lists together may take; 0 = no bound. */
+  readonly capacity: number;
+  readonly onReady: (state: ListState) => void;
+  /** Something that must survive a restart changed. */
+  readonly onMemory: () => void;
+}
+
+/** How a blocklist came to be the one to enforce. */
+export interface LoadFacts {
+  readonly approved: boolean;
+  readonly isNewEpoch: boolean;
+}
+
+/** Makes the set, or takes over what is there. */
+export async function openSet(
+  parts: Pick<LoadParts, "backend" | "exclusive" | "readBack" | "ledgerNowMs">,
+  set: KernelSet,
+  entries: number,
+): Promise<void> {
+  if (set.isPresent) return;
+  const { backend } = parts;
+  const maxEntries = roomFor(entries);
+  const made = await parts.exclusive(() => backend.createSet({ name: set.name, family: set.family, maxEntries }));
+  set.maxEntries = maxEntries;
+  if (made === "exists") {
+    const header = (await backend.headers()).find(({ name }) => name === set.name);
+    set.maxEntries = header?.maxEntries ?? maxEntries;
+    set.entries = await parts.readBack.read(set);
+  }
+  set.checkedAtMs = parts.ledgerNowMs();
+  set.isPresent = true;
+}
+
+export function laneOfList({ effect }: Pick<List, "effect">): Lane {
+  return effect === "exempt" ? "urgent" : "bulk";
+}
+
+/** The list's sets are open. Judges what is to go, then wishes all of it. */
+export async function loadList(parts: LoadParts, state: ListState, held: Held, facts: LoadFacts): Promise<void> {
+  rememberWide(parts, state, held, facts.approved);
+  for (const set of setsOf(state.pair)) forgetKeptThatIsListed(set, held);
+  const unlisted = await unlistedIn(parts, state, held);
+  if (isHeldBack(parts, state, unlisted.length, facts)) keepAll(parts, state, unlisted);
+  state.judged = held.blocklist;
+  const newest = parts.lists.enforced(state.list.list)?.held;
+  if (newest === undefined) return; // another snapshot came meanwhile: it is loaded next
+  state.knownRevision = newest.revision;
+  await sweepList(parts, state, newest);
+}
+
+/** Sweeps alone: what is in the kernel and not wanted, then what is listed. */
+export async function sweepList(parts: LoadParts, state: ListState, held: Held): Promise<void> {
+  const lane = laneOfList(state.list);
+  const order = state.list.list === LIST_FEEDS ? SWEEP_ORDER.feeds : SWEEP_ORDER.load;
+  const listed = held.blocklist.columns();
+  for (const set of setsOf(state.pair)) {
+    const expected = expectedIn(parts, held, set);
+    if (expected > set.maxEntries) await parts.growth.grow(set, expected);
+    const unwanted = await unwantedIn(parts, set);
+    const [columns] = prefixColumns(unwanted).filter(({ family }) => family === set.family);
+    if (columns !== undefined && columns.count > 0) {
+      parts.lanes.sweep({ lane, order: SWEEP_ORDER.removals, set, columns, holdsRevision: true });
+    }
+  }
+  let open = listed.length;
+  for (const columns of listed) {
+    const set = state.pair[columns.family];
+    const plan = (prefix: Prefix) => parts.planAdd(set, prefix);
+    const finish = async () => {
+      open -= 1;
+      if (open === 0) parts.onReady(state);
+    };
+    parts.lanes.sweep({ lane, order, set, columns, holdsRevision: true, plan, finish });
+  }
+}
+
+function expectedIn({ capacity }: LoadParts, held: Held, { family }: KernelSet): number {
+  const listed = held.blocklist.sizeOf(family);
+  return capacity > 0 ? Math.min(listed, capacity) : listed;
+}
+
+/** Entries in force that no listing stands behind, those without timeout (not ours) apart. */
+async function unlistedIn({ clock }: LoadParts, { pair }: ListState, held: Held): Promise<readonly Prefix[]> {
+  const turns = createTurns(clock);
+  const unlisted: Prefix[] = [];
+  const now = clock.monotonicMs() / 1_000;
+  for (const set of setsOf(pair)) {
+    for (const prefix of prefixesOf([
+      set.entries.columns((end, isKept) => end !== NO_TIMEOUT && end > now && !isKept),
+    ])) {
+      if (!held.blocklist.has(prefix)) unlisted.push(prefix);
+      if (turns.isOver()) await turns.next();
+    }
+  }
+  return unlisted;
+}
+
+async function unwantedIn({ clock, wanted }: LoadParts, set: KernelSet): Promise<readonly Prefix[]> {
+  const turns = createTurns(clock);
+  const unwanted: Prefix[] = [];
+  for (const prefix of prefixesOf([set.entries.columns()])) {
+    if (wanted(set, prefix).kind === "absent") unwanted.push(prefix);
+    if (turns.isOver()) await turns.next();
+  }
+  return unwanted;
+}
+
+function isHeldBack(parts: LoadParts, { list, pair }: ListState, unlisted: number, facts: LoadFacts): boolean {
+  if (unlisted === 0) return false;
+  // What another epoch exempted stays beside the new for a lease, however little it is.
+  if (list.effect === "exempt") return facts.isNewEpoch;
+  return !facts.approved && parts.brake.holds(list.list, unlisted, inForce(parts, pair));
+}
+
+function inForce({ clock }: LoadParts, pair: ListState["pair"]): number {
+  const now = clock.monotonicMs() / 1_000;
+  return setsOf(pair).reduce((sum, { entries }) => sum + entries.countAfter(now), 0);
+}
+
+export function keepAll(
+  parts: Pick<LoadParts, "log" | "onMemory">,
+  { list, pair }: ListState,
+  prefixes: readonly Prefix[],
+): void {
+  for (const prefix of prefixes) pair[familyOf(prefix)].entries.keep(prefix);
+  parts.log.warn("firewall.removals_held", {
+    list: list.name,
+    entries: prefixes.length,
+    remedy: "they end with their leases",
+  });
+  parts.onMemory();
+}
+
+function forgetKeptThatIsListed({ entries }: KernelSet, held: Held): void {
+  for (const prefix of prefixesOf([entries.columns((_end, isKept) => isKept)])) {
+    if (held.blocklist.has(prefix)) entries.put(prefix, entries.endOf(prefix) ?? NO_TIMEOUT);
+  }
+}
+
+function rememberWide({ lists, onMemory }: LoadParts, state: ListState, held: Held, approved: boolean): void {
+  if (state.list.effect !== "exempt") return;
+  state.heldWide.clear();
+  for (const { prefix } of held.blocklist.listings()) {
+    if (!isTooWideToExempt(prefix)) continue;
+    // Without the memory of it: what is in the kernel was approved once.
+    if (approved || isAlreadyIn(state, prefix)) lists.approvedWide.add(prefix);
+    else if (!lists.approvedWide.has(prefix)) state.heldWide.add(prefix);
+  }
+  onMemory();
+}
+
+function isAlreadyIn({ pair }: ListState, prefix: Prefix): boolean {
+  const end = pair[familyOf(prefix)].entries.endOf(prefix);
+  return end !== undefined && isAfter(end, 0);
+}

@@ -1,0 +1,75 @@
+/**
+ * Takes batches from the lanes and carries them out, one at a time, at a pace that leaves a slow machine usable.
+ *
+ * An urgent wish waits for the batch in the kernel, never for the rest after it (invariant 7). Work of a millisecond
+ * earns its rest together with the next: timers are no finer.
+ */
+import { type Clock, ms } from "@fleetban/kit/clock";
+import { createTurns } from "@fleetban/kit/turns";
+import type { Exclusive } from "./exclusive.ts";
+import type { Batch, Lanes } from "./lanes.ts";
+import { nextBatchEntries, type PaceLimits, restMs } from "./pacing.ts";
+import type { Percentiles } from "./percentiles.ts";
+
+export interface PumpParts {
+  readonly lanes: Lanes;
+  readonly clock: Clock;
+  readonly exclusive: Exclusive;
+  readonly apply: (batch: Batch) => Promise<void>;
+  /** After a batch, and after the sweeps that ended with it. */
+  readonly onBatch: (batch: Batch) => void;
+  readonly applyUs: Percentiles;
+  /** May change while the pump runs. */
+  readonly limits: () => PaceLimits;
+}
+
+export interface Pump {
+  run(signal: AbortSignal): Promise<never>;
+  /** The size that bulk batches have settled on. */
+  readonly batchEntries: number;
+}
+
+const LEAST_REST_MS = 2;
+
+export function createPump(parts: PumpParts): Pump {
+  const { lanes, clock, limits } = parts;
+  let entries = limits().minEntries;
+  let owedMs = 0;
+
+  async function carryOut(batch: Batch): Promise<number> {
+    const begunMs = clock.monotonicMs();
+    await parts.exclusive(() => parts.apply(batch));
+    const tookMs = clock.monotonicMs() - begunMs;
+    if (batch.planned.length > 0) parts.applyUs.record(Math.round(tookMs * 1_000));
+    for (const sweep of batch.finished) await sweep.finish?.();
+    return tookMs;
+  }
+
+  async function rest(tookMs: number, signal: AbortSignal): Promise<void> {
+    owedMs += restMs(ms(tookMs), limits());
+    if (owedMs < LEAST_REST_MS) return;
+    const restingMs = owedMs;
+    owedMs = 0;
+    await lanes.restUnlessUrgent(restingMs, signal);
+  }
+
+  return {
+    get batchEntries() {
+      return entries;
+    },
+    async run(signal) {
+      const turns = createTurns(clock);
+      for (;;) {
+        const batch = await lanes.take(entries, signal);
+        const tookMs = await carryOut(batch);
+        lanes.done();
+        parts.onBatch(batch);
+        if (batch.lane === "bulk" && batch.planned.length > 0) {
+          entries = nextBatchEntries(entries, ms(tookMs), limits());
+          await rest(tookMs, signal);
+        }
+        if (turns.isOver()) await turns.next();
+      }
+    },
+  };
+}

@@ -1,0 +1,101 @@
+/**
+ * Reads a whole set back and compares it with what it was believed to hold; from then on what was read is believed.
+ *
+ * The set changes meanwhile: what was applied since the reading began is known better than it was read. An entry at the
+ * edge of its timeout is no difference.
+ */
+
+import type { Clock } from "@fleetban/kit/clock";
+import { createTurns } from "@fleetban/kit/turns";
+import type { Prefix } from "@fleetban/proto/model/prefix";
+import { type PrefixColumns, prefixesOf } from "@fleetban/proto/model/sorted-columns";
+import type { Backend } from "./backend.ts";
+import { endAfter } from "./entry-op.ts";
+import { type EntryTable, isAfter } from "./entry-table.ts";
+import type { KernelSet } from "./kernel-set.ts";
+
+export interface Difference {
+  /** Believed in force, and not there. */
+  readonly missing: readonly Prefix[];
+  /** There, and not believed. */
+  readonly foreign: readonly Prefix[];
+}
+
+export interface ReadBack {
+  /** Reads, compares, and lets the set believe it. */
+  compare(set: KernelSet): Promise<Difference>;
+  /** What the kernel holds now, as a table of its own: what is repaired meanwhile does not change it. */
+  read(set: KernelSet): Promise<EntryTable>;
+}
+
+export interface ReadBackParts {
+  readonly backend: Pick<Backend, "readSet">;
+  readonly clock: Pick<Clock, "monotonicMs" | "sleep">;
+  readonly newTable: (family: 4 | 6, expected: number) => EntryTable;
+}
+
+const EDGE_SECONDS = 3;
+
+export function createReadBack({ backend, clock, newTable }: ReadBackParts): ReadBack {
+  const nowSeconds = () => clock.monotonicMs() / 1_000;
+
+  async function read(set: KernelSet): Promise<EntryTable> {
+    const table = newTable(set.family, set.entries.size);
+    const turns = createTurns(clock);
+    for await (const piece of backend.readSet(set.name)) {
+      const now = nowSeconds();
+      for (const { prefix, timeoutSeconds } of piece) table.put(prefix, endAfter(timeoutSeconds, now));
+      if (turns.isOver()) await turns.next();
+    }
+    return table;
+  }
+
+  async function compare(set: KernelSet): Promise<Difference> {
+    const touched = new Set<Prefix>();
+    set.touched = touched;
+    try {
+      const before = set.entries;
+      const found = await read(set);
+      const edge = nowSeconds() + EDGE_SECONDS;
+      const missing = await lacking(
+        before.columns((end) => isAfter(end, edge)),
+        found,
+      );
+      const foreign = await lacking(
+        found.columns((end) => isAfter(end, edge)),
+        before,
+      );
+      return believe(set, found, { missing, foreign }, touched);
+    } finally {
+      set.touched = undefined;
+    }
+  }
+
+  async function lacking(columns: PrefixColumns, table: EntryTable): Promise<readonly Prefix[]> {
+    const absent: Prefix[] = [];
+    const turns = createTurns(clock);
+    for (const prefix of prefixesOf([columns])) {
+      if (!table.has(prefix)) absent.push(prefix);
+      if (turns.isOver()) await turns.next();
+    }
+    return absent;
+  }
+
+  return { compare, read };
+}
+
+/** In one go: nothing is applied between the last look and believing. */
+function believe(set: KernelSet, found: EntryTable, compared: Difference, touched: ReadonlySet<Prefix>): Difference {
+  const before = set.entries;
+  const isUntouched = (prefix: Prefix) => !touched.has(prefix);
+  for (const prefix of prefixesOf([before.columns((_end, isKept) => isKept)])) found.keep(prefix);
+  for (const prefix of touched) copyEntry(before, found, prefix);
+  set.entries = found;
+  return { missing: compared.missing.filter(isUntouched), foreign: compared.foreign.filter(isUntouched) };
+}
+
+function copyEntry(from: EntryTable, to: EntryTable, prefix: Prefix): void {
+  const end = from.endOf(prefix);
+  if (end === undefined) to.remove(prefix);
+  else to.put(prefix, end);
+}

@@ -1,0 +1,52 @@
+/**
+ * A walk over many entries with a cursor, instead of a wish for each: an initial load of a million listings costs a
+ * copy of their columns and no map.
+ *
+ * Each row is planned when its turn comes, from what is true then, so whatever changed meanwhile is already right.
+ */
+import type { Prefix } from "@fleetban/proto/model/prefix";
+import { textOfWords } from "@fleetban/proto/model/prefix-text";
+import { blankWords } from "@fleetban/proto/model/prefix-words";
+import { type PrefixColumns, readPrefix } from "@fleetban/proto/model/sorted-columns";
+import type { KernelSet } from "./kernel-set.ts";
+import type { Lane } from "./lanes.ts";
+import type { PlannedOp } from "./order-batch.ts";
+
+/** Those with the smaller number go first within their lane. */
+export const SWEEP_ORDER = { growth: 0, removals: 1, repair: 2, load: 3, feeds: 4, renewal: 5 } as const;
+
+export interface SweepSpec {
+  readonly lane: Lane;
+  readonly order: number;
+  readonly set: KernelSet;
+  readonly columns: PrefixColumns;
+  /** Until it is through, the list's revision is not enforced yet. */
+  readonly holdsRevision: boolean;
+  /** Instead of what the set wants of the entry. */
+  readonly plan?: (prefix: Prefix) => PlannedOp | undefined;
+  /** Once all of it is applied. */
+  readonly finish?: () => Promise<void>;
+}
+
+export interface Sweep extends SweepSpec {
+  readonly isOver: boolean;
+  /** Undefined = no more. */
+  next(): Prefix | undefined;
+}
+
+export function createSweep(spec: SweepSpec): Sweep {
+  const words = blankWords();
+  let row = 0;
+  return {
+    ...spec,
+    get isOver() {
+      return row >= spec.columns.count;
+    },
+    next() {
+      if (row >= spec.columns.count) return undefined;
+      readPrefix(spec.columns, row, words);
+      row += 1;
+      return textOfWords(words) as Prefix;
+    },
+  };
+}
