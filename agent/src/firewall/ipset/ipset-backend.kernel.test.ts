@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { afterEach, test } from "node:test";
+import type { Clock } from "@fleetban/kit/clock";
 import { systemClock } from "@fleetban/kit/drivers/system-clock";
 import { silentLog } from "@fleetban/kit/log";
 import type { Spawn } from "@fleetban/kit/spawn";
@@ -89,24 +90,30 @@ test("looking at rules that stand still starts no process", { skip }, async () =
 });
 
 test("whoever watches is told of changes to our table, not of sets, other tables or a look", { skip }, async () => {
-  await using(loadNetlink, spawn, async (backend) => {
-    await createPairs(backend);
-    await backend.ensureRules(RULES);
-    let told = 0;
-    const watch = backend.watchRules(() => (told += 1));
-    await load(backend);
-    await backend.ruleState([]);
-    sh(
-      "iptables-nft -t raw -N other; nft add table inet other; nft add chain inet other other; iptables-nft -t raw -X",
-    );
-    const before = told;
-    sh("iptables-nft -t mangle -F fleetban-in");
-    await eventually("a notice", () => told > before);
-    assert.equal(told, before + 1);
-    assert.equal(before, 0);
-    watch.close();
-    watch.close();
-  });
+  let looks = 0;
+  const timer: Clock["timer"] = (durationMs, run) =>
+    systemClock.timer(durationMs, () => {
+      run();
+      looks += 1;
+    });
+  const clock = { ...systemClock, timer };
+  const backend = await openIpsetBackend({ loadNetlink, spawn, clock, log: silentLog });
+  let told = 0;
+  await createPairs(backend);
+  await backend.ensureRules(RULES);
+  const watch = backend.watchRules(() => (told += 1));
+  await load(backend);
+  await backend.ruleState([]);
+  sh("iptables-nft -t raw -N other; nft add table inet other; nft add chain inet other other; iptables-nft -t raw -X");
+  const before = looks;
+  await eventually("a look", () => looks > before);
+  assert.equal(told, 0);
+  sh("iptables-nft -t mangle -F fleetban-in");
+  await eventually("a notice", () => told > 0);
+  assert.equal(told, 1);
+  watch.close();
+  watch.close();
+  await backend.close();
 });
 
 test("more changes than the socket holds are told as one", { skip }, async () => {
@@ -157,7 +164,8 @@ test("without permission the kernel's no is told as that", { skip }, () => {
     `import { loadNetlink } from ${JSON.stringify(import.meta.resolve("../../drivers/netlink.ts"))};`,
     `import { spawn } from ${JSON.stringify(import.meta.resolve("../../drivers/spawn.ts"))};`,
     `import { openIpsetBackend } from ${JSON.stringify(import.meta.resolve("./ipset-backend.ts"))};`,
-    `import { systemClock } from ${JSON.stringify(import.meta.resolve("@fleetban/kit/drivers/system-clock"))};`,
+    `import type { Clock } from "@fleetban/kit/clock";
+import { systemClock } from ${JSON.stringify(import.meta.resolve("@fleetban/kit/drivers/system-clock"))};`,
     `import { silentLog } from ${JSON.stringify(import.meta.resolve("@fleetban/kit/log"))};`,
     "const error = await openIpsetBackend({ loadNetlink, spawn, clock: systemClock, log: silentLog }).catch((e) => e);",
     "console.log(error.code);",

@@ -1,8 +1,8 @@
 /**
  * Tells soon after somebody changed iptables' rules in our table, and what generation the rules are in.
  *
- * A timer looks into the socket without waiting, twice a second: 0.01 ms each time, while a thread that waits in `recv`
- * would keep one of Node's four for ever. However many changes there were, one look calls back once. Own changes are told,
+ * A timer looks into the socket without waiting, once a second: 0.3 ms with the wake-up, 0.03 % of a processor, while a
+ * thread that waits in `recv` would keep one of Node's four for ever. However many changes there were, one look calls back once. Own changes are told,
  * too; ipset's never are. Legacy iptables notifies nobody: there the caller's own checks find it.
  */
 import type { Clock, Timer } from "@fleetban/kit/clock";
@@ -12,7 +12,7 @@ import { NetlinkError, type NetlinkSocket, type OpenNetlink } from "./netlink-so
 import { generationIn, generationRequest, NFTABLES_GROUP, tellsOfChange } from "./nft-notice.ts";
 import { TABLE } from "./rule-text.ts";
 
-const LOOK_EVERY_MS = 500;
+const LOOK_EVERY_MS = 1_000;
 const ENOBUFS = 105;
 
 export interface RuleWatchParts {
