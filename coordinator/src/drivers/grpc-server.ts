@@ -90,6 +90,11 @@ async function closeServer(server: Server, clock: Clock): Promise<void> {
   timer.cancel();
 }
 
+/** Before anything else is started that takes time: a port that is taken is told at once. */
+export async function assertPortUsable(wish: PortWish): Promise<void> {
+  await usableHost(wish);
+}
+
 async function usableHost({ host, port, purpose, key }: PortWish): Promise<string> {
   for (const candidate of host === "*" ? ["::", "0.0.0.0"] : [host]) {
     const code = await tryListen(candidate, port);

@@ -35,11 +35,11 @@ export async function openServerCertificates(
   const listeners = new Set<IdentityListener>();
   const ca = { caCertificate: Buffer.from(authority.certificatePem) };
   const provider: Provider = {
-    addCaCertificateListener: (listener: CaListener) => listener(ca),
+    addCaCertificateListener: (listener: CaListener) => queueMicrotask(() => listener(ca)),
     removeCaCertificateListener: () => undefined, // it never changes, so nobody is remembered
     addIdentityCertificateListener(listener) {
       listeners.add(listener);
-      listener(identityOf(current));
+      queueMicrotask(() => listener(identityOf(current))); // at once would be before anybody passes it on
     },
     removeIdentityCertificateListener: (listener) => void listeners.delete(listener),
   };

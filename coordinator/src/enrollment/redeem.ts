@@ -6,6 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import type { Clock } from "@fleetban/kit/clock";
+import { FleetbanError } from "@fleetban/kit/errors";
 import type { Log } from "@fleetban/kit/log";
 import type { Random } from "@fleetban/kit/random";
 import { isSingle, type Prefix, prefixFromBytes, tryParsePrefix } from "@fleetban/proto/model/prefix";
@@ -30,6 +31,8 @@ export interface EnrollmentParts {
   readonly log: Log;
   /** `host:port` of the Fleet service; empty = where the agent enrolled, at the default port. */
   readonly coordinators: readonly string[];
+  /** For the metrics: `enrolled`, or the code of the refusal. */
+  readonly observe: (outcome: string) => void;
 }
 
 /** Renewed by the agent after two thirds; one that was off for longer enrolls anew. */
@@ -51,8 +54,11 @@ export async function redeemToken(
     throw new EnrollmentError("too-many-attempts", "enrollment: too many attempts that failed", hint);
   }
   try {
-    return await redeem(parts, request, peerAddress);
+    const response = await redeem(parts, request, peerAddress);
+    parts.observe("enrolled");
+    return response;
   } catch (error) {
+    parts.observe(error instanceof FleetbanError ? error.code : "failed");
     attempts.failed(peerAddress, clock.monotonicMs());
     log.warn("enrollment.refused", { peer: peerAddress, name: request.name.slice(0, MAX_NAME_CHARACTERS), error });
     throw error;

@@ -40,12 +40,19 @@ export interface StreamParts {
   readonly reported: Reported;
   readonly hits: HitTotals;
   readonly counters: FleetCounters;
+  readonly observe: ObserveSightings;
   /** Which replica this is. */
   readonly replica: string;
   /** Takes its place beside or instead of an older stream of the same agent. */
   readonly admit: (stream: AgentStream) => Promise<"admitted" | "clone">;
   /** Its own public addresses, told to the ledger. */
   readonly claim: (stream: AgentStream, claims: readonly Prefix[]) => Promise<void>;
+}
+
+/** For the metrics. */
+export interface ObserveSightings {
+  sightings(outcome: string, count: number): void;
+  committed(seconds: number): void;
 }
 
 export interface ProbeAnswer {
@@ -299,14 +306,18 @@ export class AgentStream {
 
   /** Never rejects: what could not be made durable ends the stream, and the agent sends it again. */
   async #commit(message: Sightings, sightings: ReturnType<typeof sightingFromWire>[]): Promise<void> {
-    const { ledger, counters } = this.#parts;
+    const { ledger, counters, clock, observe } = this.#parts;
     const { incarnation, firstSeq, sentAtMs } = message;
     const receivedAtMs = ledger.ledgerTimeMs();
+    const begunMs = clock.monotonicMs();
     try {
       const { agentNo } = this.agent;
       const batch = { agentNo, incarnation, firstSeq, sentAtMs, receivedAtMs, sightings };
       const { seq, overQuota, refused } = await ledger.commitSightings(batch);
       counters.sightings += sightings.length;
+      observe.committed((clock.monotonicMs() - begunMs) / 1_000);
+      const counts = { "over-quota": overQuota, refused, stored: sightings.length - overQuota - refused };
+      for (const [outcome, count] of Object.entries(counts)) if (count > 0) observe.sightings(outcome, count);
       this.#outbox?.acknowledge(incarnation, seq, { overQuota, refused });
       this.#flushSoon();
     } catch (error) {

@@ -13,7 +13,7 @@ import { specialPurposeOf } from "@fleetban/proto/model/special-purpose";
 import { GoodbyeReason } from "@fleetban/proto/wire/fleet";
 import type { AgentAddress, Ledger } from "../ledger/ledger.ts";
 import type { Agent } from "./agent.ts";
-import { AgentStream, type ProbeAnswer, type StreamParts } from "./agent-stream.ts";
+import { AgentStream, type ObserveSightings, type ProbeAnswer, type StreamParts } from "./agent-stream.ts";
 import type { AgentChannel } from "./channel.ts";
 import { createCounters, type FleetCounters } from "./counters.ts";
 import { createFanOut } from "./fan-out.ts";
@@ -26,6 +26,7 @@ export interface FleetParts {
   readonly random: Random;
   readonly log: Log;
   readonly replica: string;
+  readonly observe: ObserveSightings;
 }
 
 export interface Fleet {

@@ -1,0 +1,42 @@
+/** What rooms are given of the configuration: the policy's settings and the feeds. */
+import { parseDurationSeconds } from "@fleetban/kit/duration";
+import type { CoordinatorConfig } from "./config.ts";
+import type { FeedDefinition } from "./feeds/feed.ts";
+import { DEFAULT_POLICY, type Policy } from "./policy/policy.ts";
+
+export function policyOf(config: CoordinatorConfig): Policy {
+  const ladderSeconds = config["policy.ladder"].map(parseDurationSeconds);
+  const jails = Object.entries(config["policy.jails"]);
+  return {
+    ...DEFAULT_POLICY,
+    ladderSeconds,
+    maxSeconds: Math.max(...ladderSeconds),
+    corroboration: config["policy.corroboration"],
+    threshold: config["policy.threshold"],
+    jailWeights: Object.fromEntries(jails.map(([jail, { weight }]) => [jail, weight])),
+    retentionSeconds: config.retention / 1_000,
+  };
+}
+
+/** Without a key there is no feed. */
+export function feedDefinitionsOf(config: CoordinatorConfig): readonly FeedDefinition[] {
+  const key = config["feeds.abuseipdb.key"];
+  if (key === undefined) return [];
+  return [
+    {
+      name: "abuseipdb",
+      kind: "abuseipdb",
+      mode: config["feeds.abuseipdb.mode"],
+      everySeconds: config["feeds.abuseipdb.every"] / 1_000,
+      staleAfterSeconds: config["feeds.abuseipdb.stale_after"] / 1_000,
+      abuseipdb: {
+        url: config["feeds.abuseipdb.url"].replace(/\/+$/, ""),
+        key,
+        confidenceMinimum: config["feeds.abuseipdb.confidence_minimum"],
+        limit: config["feeds.abuseipdb.limit"],
+        callsPerDay: config["feeds.abuseipdb.calls_per_day"],
+        callsKept: config["feeds.abuseipdb.calls_kept"],
+      },
+    },
+  ];
+}

@@ -1,0 +1,286 @@
+/**
+ * One coordinator from start to stop: opens the parts in the order in which they need each other, listens when all of them
+ * work, and closes them the other way round, each within a bound of its own.
+ */
+import { mkdir } from "node:fs/promises";
+import { hostname } from "node:os";
+import { dirname, join } from "node:path";
+import type { Clock } from "@fleetban/kit/clock";
+import { serveHttp } from "@fleetban/kit/drivers/http-endpoints";
+import { systemClock } from "@fleetban/kit/drivers/system-clock";
+import { systemRandom } from "@fleetban/kit/drivers/system-random";
+import { VERSION } from "@fleetban/kit/drivers/version";
+import { FleetbanError } from "@fleetban/kit/errors";
+import type { Log } from "@fleetban/kit/log";
+import { runTasks } from "@fleetban/kit/task-group";
+import { FLEET_PORT } from "@fleetban/proto/wire/channel";
+import { createAdmin } from "../admin/admin.ts";
+import type { CoordinatorConfig } from "../config.ts";
+import { feedDefinitionsOf, policyOf } from "../config-settings.ts";
+import { createAttempts } from "../enrollment/attempts.ts";
+import type { Authority } from "../enrollment/certificates.ts";
+import type { EnrollmentParts } from "../enrollment/redeem.ts";
+import { defineFeeds } from "../feeds/define-feeds.ts";
+import { FETCH_LIMITS, type FeedsParts } from "../feeds/parts.ts";
+import { refreshFeeds } from "../feeds/refresh.ts";
+import { createFleet, type Fleet } from "../fleet/fleet.ts";
+import { followRevocations, writeReports } from "../fleet/write-reports.ts";
+import { startBullJobs } from "../jobs/bullmq.ts";
+import type { Jobs } from "../jobs/jobs.ts";
+import { createTimerJobs } from "../jobs/timer.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import { openLedger } from "../ledger/open-ledger.ts";
+import { openStore } from "../store/open-store.ts";
+import type { Store } from "../store/store.ts";
+import { webRoutes } from "../web/endpoints.ts";
+import { showFleetCounters } from "../web/fleet-counters.ts";
+import { createHealth, type Health } from "../web/health.ts";
+import { type CoordinatorMetrics, createCoordinatorMetrics } from "../web/metrics.ts";
+import { advertisedHosts, protectedOwnAddresses, withPort } from "./advertised.ts";
+import { openAuthorityFiles } from "./authority-files.ts";
+import { assertPortUsable, type PortWish } from "./grpc-server.ts";
+import { downloadOverHttp } from "./http-download.ts";
+import { type Listeners, openListeners } from "./listeners.ts";
+import { openServerCertificates } from "./server-certificate.ts";
+import { notifySystemd } from "./systemd.ts";
+
+export interface RunParts {
+  readonly config: CoordinatorConfig;
+  readonly log: Log;
+  /** `NOTIFY_SOCKET`, where systemd wants to be told. */
+  readonly notifySocket: string | undefined;
+}
+
+/** What every part is given. */
+interface Base {
+  readonly config: CoordinatorConfig;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly random: typeof systemRandom;
+  readonly metrics: CoordinatorMetrics;
+  readonly replica: string;
+  readonly startedAtMs: number;
+}
+
+interface Parts extends Base {
+  readonly store: Store;
+  readonly ledger: Ledger;
+  readonly authority: Authority;
+  readonly fleet: Fleet;
+  readonly jobs: Jobs;
+  readonly feeds: FeedsParts;
+  readonly health: Health;
+}
+
+/** Runs what was opened last first. */
+type Closers = (() => Promise<unknown> | unknown)[];
+
+const FEEDS_EVERY_MS = 60_000; // how often it is looked whether a feed is due
+const READY_EVERY_MS = 2_000;
+
+/** Until the signal aborts; rejects when a part fails for good. */
+export async function runCoordinator({ config, log, notifySocket }: RunParts, signal: AbortSignal): Promise<void> {
+  const closers: Closers = [];
+  const work = new AbortController();
+  const base: Base = {
+    config,
+    log,
+    clock: systemClock,
+    random: systemRandom,
+    metrics: createCoordinatorMetrics(VERSION),
+    replica: config.replica ?? hostname(),
+    startedAtMs: systemClock.nowMs(),
+  };
+  try {
+    for (const wish of [fleetPort(config), enrollmentPort(config), webPort(config)]) await assertPortUsable(wish);
+    const parts = await openParts(base, closers);
+    signal.throwIfAborted();
+    const running = serve(parts, { notifySocket, work }, closers);
+    await Promise.race([running, untilAborted(signal)]);
+    log.info("coordinator.stopping");
+    await notifySystemd("STOPPING=1", notifySocket);
+  } finally {
+    for (const close of closers.reverse()) await closeOne(close, log);
+  }
+  log.info("coordinator.stopped");
+}
+
+/** One that fails to close must not keep the others open. */
+async function closeOne(close: Closers[number], log: Log): Promise<void> {
+  try {
+    await close();
+  } catch (error) {
+    log.warn("coordinator.close_failed", { error });
+  }
+}
+
+async function openParts(base: Base, closers: Closers): Promise<Parts> {
+  const { config, log, clock, random, metrics, replica } = base;
+  const authority = await openAuthorityFiles(config.ca_dir ?? join(config.data_dir, "ca"), { clock, random, log });
+  const store = await openStore({
+    dataDir: config.data_dir,
+    log,
+    ...(config.database_url === undefined ? {} : { databaseUrl: config.database_url }),
+    ...(config.postgres_programs === undefined ? {} : { postgresPrograms: config.postgres_programs }),
+  });
+  closers.push(() => store.close());
+  const definitions = feedDefinitionsOf(config);
+  await defineFeeds(store, definitions);
+  const ledger = await openLedger({ store, clock, random, log, policy: policyOf(config) });
+  closers.push(() => ledger.close());
+  const fleet = createFleet({ ledger, clock, random, log, replica, observe: metrics });
+  closers.push(() => fleet.close());
+  showFleetCounters(metrics.registry, fleet.counters);
+  const observe = metrics.jobRan;
+  const jobs =
+    config.redis_url === undefined
+      ? createTimerJobs({ clock, random, log, observe })
+      : startBullJobs({ redisUrl: config.redis_url, clock, log, observe });
+  closers.push(() => jobs.close());
+  const runId = `${replica} ${Buffer.from(random.bytes(8)).toString("hex")}`;
+  const feeds: FeedsParts = {
+    store,
+    ledger,
+    download: downloadOverHttp,
+    clock,
+    random,
+    log,
+    definitions,
+    limits: FETCH_LIMITS,
+    programVersion: VERSION,
+    runId,
+  };
+  const health = createHealth({ store, ledger, jobs, clock });
+  return { ...base, store, ledger, authority, fleet, jobs, feeds, health };
+}
+
+/** Listens, says that it is ready, and works until `work` aborts. */
+async function serve(
+  parts: Parts,
+  { notifySocket, work }: { notifySocket: string | undefined; work: AbortController },
+  closers: Closers,
+): Promise<void> {
+  const { config, log, clock, random, store, ledger, fleet, health, metrics, authority } = parts;
+  const readiness = { isReady: false };
+  const certificates = await openServerCertificates(authority, { clock, random, log });
+  const ledgerRuns = runTasks(
+    {
+      ledger: (inner) => ledger.run(inner),
+      reports: (inner) => writeReports({ fleet, sql: store.sql, clock, log }, inner),
+      revocations: (inner) => followRevocations({ fleet, sql: store.sql, clock, log }, inner),
+      certificates: (inner) => certificates.run(inner),
+      readiness: (inner) => followReadiness(health, readiness, clock, inner),
+    },
+    work.signal,
+  );
+  closers.push(() => {
+    work.abort(new FleetbanError("stopping", "the coordinator is stopping"));
+    return ledgerRuns.catch(() => undefined); // told by `running` where it was a failure
+  });
+  const hosts = advertisedHosts(config["advertise.hosts"]);
+  await protectOwn(ledger, await protectedOwnAddresses(hosts));
+  const listeners = await listen(parts, certificates, hosts, readiness);
+  closers.push(() => {
+    readiness.isReady = false;
+    fleet.drain();
+    return listeners.close();
+  });
+  const web = await serveHttp({
+    host: config["web.host"],
+    port: config["web.port"],
+    routes: webRoutes(health, metrics.registry),
+    log,
+    signal: work.signal,
+  });
+  parts.jobs.schedule({ name: "feeds", everyMs: FEEDS_EVERY_MS, run: (inner) => refreshFeeds(parts.feeds, inner) });
+  readiness.isReady = true;
+  log.info("coordinator.started", {
+    version: VERSION,
+    replica: parts.replica,
+    store: store.kind,
+    fleet: withPort(hosts, listeners.fleetPort),
+    enrollment: withPort(hosts, listeners.enrollmentPort),
+    web: web.port,
+    adminSocket: config.admin_socket,
+  });
+  await notifySystemd("READY=1", notifySocket);
+  await ledgerRuns;
+}
+
+async function listen(
+  parts: Parts,
+  certificates: Awaited<ReturnType<typeof openServerCertificates>>,
+  hosts: readonly string[],
+  readiness: { readonly isReady: boolean },
+): Promise<Listeners> {
+  const { config, store, ledger, authority, clock, random, log } = parts;
+  const isPlain = config["advertise.hosts"].length === 0 && config["listen.fleet_port"] === FLEET_PORT;
+  const addresses = {
+    fleet: withPort(hosts, config["listen.fleet_port"]),
+    enrollment: withPort(hosts, config["listen.enrollment_port"]),
+  };
+  const enrollment: EnrollmentParts = {
+    store,
+    ledger,
+    authority,
+    attempts: createAttempts(),
+    clock,
+    random,
+    log,
+    // Without a word from the operator the way by which an agent has enrolled is the best that is known.
+    coordinators: isPlain ? [] : addresses.fleet,
+    observe: parts.metrics.enrollment,
+  };
+  const { version, replica, startedAtMs } = { version: VERSION, ...parts };
+  const program = { version, replica, startedAtMs, jobs: parts.jobs.kind };
+  const admin = createAdmin({ ...parts, program, addresses });
+  await mkdir(dirname(config.admin_socket), { recursive: true });
+  return openListeners(
+    { ...parts, admin, enrollment, certificates, sql: store.sql, isReady: () => readiness.isReady },
+    { fleet: fleetPort(config), enrollment: enrollmentPort(config), adminSocket: config.admin_socket },
+  );
+}
+
+/** With those that other replicas have told: each knows its own only. */
+async function protectOwn(ledger: Ledger, own: Awaited<ReturnType<typeof protectedOwnAddresses>>): Promise<void> {
+  const known = ledger.protectedAddresses().filter(({ agentNo }) => agentNo === 0);
+  const missing = own.filter((address) => !known.some((one) => one.address === address));
+  if (missing.length === 0) return;
+  const added = missing.map((address) => ({ address, origin: "observed" as const }));
+  await ledger.setAgentAddresses(0, [...known.map(({ address, origin }) => ({ address, origin })), ...added]);
+}
+
+/** For grpc.health.v1, which has to answer without asking the database. */
+async function followReadiness(
+  health: Health,
+  readiness: { isReady: boolean },
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<never> {
+  for (;;) {
+    await clock.sleep(READY_EVERY_MS, signal);
+    const warnables = await health.warnables();
+    readiness.isReady = !signal.aborted && warnables.every(({ severity }) => severity !== "not-ready");
+  }
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+function fleetPort(config: CoordinatorConfig): PortWish {
+  const port = config["listen.fleet_port"];
+  return { host: config["listen.host"], port, purpose: "Fleet and Admin", key: "listen.fleet_port" };
+}
+
+function enrollmentPort(config: CoordinatorConfig): PortWish {
+  const port = config["listen.enrollment_port"];
+  return { host: config["listen.host"], port, purpose: "Enrollment", key: "listen.enrollment_port" };
+}
+
+function webPort(config: CoordinatorConfig): PortWish {
+  return { host: config["web.host"], port: config["web.port"], purpose: "health and metrics", key: "web.port" };
+}
