@@ -34,6 +34,9 @@ interface TestServer {
 const TEMPLATE = "template_fleetban";
 const LEAK_PATIENCE_MS = 5_000; // a backend takes a moment to see that its client has gone
 
+/** Run before the test's stores are closed, last registered first: `t.after` runs first registered first. */
+const closers = new WeakMap<Store, (() => Promise<void>)[]>();
+
 let serving: Promise<TestServer> | undefined;
 let databases = 0;
 
@@ -45,6 +48,11 @@ after(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+/** For whatever works on the store until it is closed. */
+export function beforeClose(store: Store, close: () => Promise<void>): void {
+  closers.get(store)?.unshift(close);
+}
+
 export async function createTestDatabase(t: TestContext): Promise<TestDatabase> {
   serving ??= startServer();
   const { server, admin } = await serving;
@@ -55,9 +63,11 @@ export async function createTestDatabase(t: TestContext): Promise<TestDatabase> 
   const open = async () => {
     const store = await openAt(addressOf(server, name), "postgres", silentLog);
     stores.push(store);
+    closers.set(store, []);
     return store;
   };
   t.after(async () => {
+    for (const store of stores) for (const close of closers.get(store) ?? []) await close();
     await Promise.all(stores.map((store) => store.close()));
     await assertNobodyConnected(admin, name);
     await admin.unsafe(`drop database ${name} with (force)`);

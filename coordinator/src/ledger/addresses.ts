@@ -1,0 +1,111 @@
+/**
+ * The fleet's own addresses: where agents are seen and what they claim to be (PROTOCOL §2, rule 8 of DESIGN §1).
+ *
+ * What was observed protects at once, for nobody can be at an address that isn't his own. A claim is only a claim: one
+ * public address each, sixteen at most, and one on an address that is listed or widely sighted is held for an operator,
+ * or a compromised agent could shield the attackers of a whole fleet.
+ */
+import { LIST_FEEDS, LIST_FLEET } from "@fleetban/proto/model/listing";
+import { isSingle, type Prefix } from "@fleetban/proto/model/prefix";
+import { specialPurposeOf } from "@fleetban/proto/model/special-purpose";
+import type { Policy } from "../policy/policy.ts";
+import type { Sql } from "../store/sql.ts";
+import type { AddressOrigin, AgentAddress, ListChange, ProtectedAddress } from "./ledger.ts";
+import { prefixFromSql } from "./sql-values.ts";
+import { networkOf } from "./triage.ts";
+
+const CLAIMS_MAX = 16;
+/** A server with both families connects now by the one, now by the other. */
+const OBSERVED_KEPT = "7 days";
+
+export interface AddressPlan {
+  readonly changes: readonly ListChange[];
+  readonly touched: readonly Prefix[];
+  readonly held: readonly Prefix[];
+}
+
+/** Public and single, each once; of the claims the first sixteen. */
+export function acceptable(addresses: readonly AgentAddress[]): AgentAddress[] {
+  const usable = addresses.filter(({ address }) => isSingle(address) && specialPurposeOf(address) === undefined);
+  const byAddress = new Map<Prefix, AgentAddress>();
+  for (const one of usable) if (!outranks(byAddress.get(one.address), one)) byAddress.set(one.address, one);
+  let claims = 0;
+  return [...byAddress.values()].filter(({ origin }) => {
+    claims += origin === "claimed" ? 1 : 0;
+    return origin !== "claimed" || claims <= CLAIMS_MAX;
+  });
+}
+
+const TRUST: Readonly<Record<AddressOrigin, number>> = { claimed: 0, observed: 1, approved: 2 };
+
+function outranks(known: AgentAddress | undefined, one: AgentAddress): boolean {
+  return known !== undefined && TRUST[known.origin] >= TRUST[one.origin];
+}
+
+/** Inside a commit. Rows that an operator approved stay, whatever the agent says. */
+export async function planAddresses(
+  sql: Sql,
+  agentNo: number,
+  wanted: readonly AgentAddress[],
+  policy: Policy,
+): Promise<AddressPlan> {
+  const present = await selectOf(sql, agentNo);
+  const isNew = ({ address }: AgentAddress) => !present.some((one) => one.address === address);
+  const claims = wanted.filter((one) => one.origin === "claimed" && isNew(one)).map(({ address }) => address);
+  const held = await selectDoubtful(sql, claims, policy);
+  if (held.length > 0) await holdClaims(sql, agentNo, held);
+  const accepted = wanted.filter(({ address, origin }) => origin !== "claimed" || !held.includes(address));
+  const gone = await replaceAddresses(sql, agentNo, accepted);
+  const fresh = accepted.filter(isNew).map(({ address }) => address);
+  // What is listed itself comes off; a wider listing gets a hole.
+  const changes = fresh.flatMap((prefix) => [LIST_FLEET, LIST_FEEDS].map((list) => ({ list, prefix, to: undefined })));
+  return { changes, touched: [...fresh, ...gone], held };
+}
+
+export async function selectProtected(sql: Sql): Promise<ProtectedAddress[]> {
+  const rows = await sql<{ agent_no: number; address: string; origin: AddressOrigin }[]>`
+    select agent_no, address::cidr::text as address, origin from agent_addresses order by agent_no, address`;
+  return rows.map((row) => ({ agentNo: row.agent_no, address: prefixFromSql(row.address), origin: row.origin }));
+}
+
+async function selectOf(sql: Sql, agentNo: number): Promise<AgentAddress[]> {
+  const rows = await sql<{ address: string; origin: AddressOrigin }[]>`
+    select address::cidr::text as address, origin from agent_addresses where agent_no = ${agentNo}`;
+  return rows.map((row) => ({ address: prefixFromSql(row.address), origin: row.origin }));
+}
+
+async function selectDoubtful(sql: Sql, claims: readonly Prefix[], policy: Policy): Promise<Prefix[]> {
+  if (claims.length === 0) return [];
+  const rows = await sql<{ address: string }[]>`
+    select distinct c.address::text
+    from unnest(${[...claims]}::cidr[], ${claims.map(networkOf)}::cidr[]) as c(address, network)
+    where exists (select from listings l join lists using (list_no)
+        where effect = 'deny' and l.prefix in (c.address, c.network))
+      or exists (select from offenders o
+        where o.prefix in (c.address, c.network) and o.agents >= ${policy.widelySightedAgents})`;
+  return rows.map(({ address }) => prefixFromSql(address));
+}
+
+async function holdClaims(sql: Sql, agentNo: number, held: readonly Prefix[]): Promise<void> {
+  await sql`
+    insert into holds (subject, subject_no, prefix, reason)
+    select 'claim', ${agentNo}, address, 'the address is listed or widely sighted'
+    from unnest(${[...held]}::cidr[]) as address on conflict do nothing`;
+}
+
+/** Gives the addresses that are no longer this agent's. */
+async function replaceAddresses(sql: Sql, agentNo: number, accepted: readonly AgentAddress[]): Promise<Prefix[]> {
+  const addresses = accepted.map(({ address }) => address);
+  const gone = await sql<{ address: string }[]>`
+    delete from agent_addresses
+    where agent_no = ${agentNo} and not address = any(${addresses}::inet[])
+      and (origin = 'claimed' or origin = 'observed' and seen_at < clock_timestamp() - ${OBSERVED_KEPT}::interval)
+    returning address::cidr::text as address`;
+  await sql`
+    insert into agent_addresses as a (agent_no, address, origin)
+    select ${agentNo}, address, origin
+    from unnest(${addresses}::inet[], ${accepted.map(({ origin }) => origin)}::text[]) as t(address, origin)
+    on conflict (agent_no, address) do update set seen_at = clock_timestamp(),
+      origin = case when a.origin = 'approved' then a.origin else excluded.origin end`;
+  return gone.map(({ address }) => prefixFromSql(address));
+}

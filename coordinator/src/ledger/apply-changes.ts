@@ -1,0 +1,150 @@
+/**
+ * Carries out changes of listings inside a commit that holds the ledger's row: guards them, adds the holes they need,
+ * leaves out what changes nothing, and keeps digests and counts up by the difference (keeps invariants 2 and 5).
+ */
+import type { Change } from "@fleetban/proto/model/changes";
+import { addDigest, type Digest, type DigestKey, digestOfListing, EMPTY_DIGEST, subtractDigest } from "@fleetban/proto/model/digest";
+import type { List, Listing, ListNo, Revision } from "@fleetban/proto/model/listing";
+import { familyOf, lengthOf, type Prefix } from "@fleetban/proto/model/prefix";
+import { unixSeconds } from "@fleetban/proto/model/time";
+import type { Sql } from "../store/sql.ts";
+import {
+  type ListingKey,
+  type ListMove,
+  type MovedList,
+  type PresentListing,
+  type Put,
+  saveChanges,
+  saveReasons,
+  selectListings,
+} from "./change-queries.ts";
+import { guard } from "./guard.ts";
+import { planHoles } from "./holes.ts";
+import type { Cause, ListChange, Reason, WriteOptions } from "./ledger.ts";
+import { causeCode } from "./sighting-codes.ts";
+
+/** One list's part of a commit, as memory follows it. */
+export interface ListCommit extends MovedList {
+  readonly approved: boolean;
+  readonly reportWithinMs: number;
+  readonly changes: readonly Change[];
+}
+
+export interface Applied {
+  readonly revision: Revision | undefined;
+  readonly lists: readonly ListCommit[];
+  readonly changed: number;
+  readonly refused: readonly Prefix[];
+}
+
+export interface Wanted {
+  readonly changes: readonly ListChange[];
+  readonly cause: Cause;
+  readonly options?: WriteOptions;
+  /** Addresses that became the fleet's own, or ceased to be. */
+  readonly touched?: readonly Prefix[];
+}
+
+export interface ApplyParts {
+  readonly key: DigestKey;
+  readonly lists: ReadonlyMap<ListNo, List>;
+}
+
+const MAX_REASONS = 8;
+
+export async function applyChanges(sql: Sql, { key, lists }: ApplyParts, wanted: Wanted): Promise<Applied> {
+  const { cause, options = {}, touched = [] } = wanted;
+  if (wanted.changes.length + touched.length === 0) return { revision: undefined, lists: [], changed: 0, refused: [] };
+  const { changes, refused } = await guard(sql, lastOfEach(wanted.changes), lists, cause.kind);
+  const holes = await planHoles(sql, changes, lists, touched);
+  const all = lastOfEach([...changes, ...holes]);
+  const present = new Map((await selectListings(sql, all)).map((listing) => [keyText(listing), listing]));
+  const { puts, removes, retold } = difference(all, present);
+  if (retold.length > 0) await saveReasons(sql, retold);
+  if (puts.length + removes.length === 0) return { revision: undefined, lists: [], changed: 0, refused };
+  const moves = movesOf(key, puts, removes, present);
+  const facts = {
+    cause: causeCode(cause.kind),
+    causeNo: cause.no,
+    approved: options.approved ?? false,
+    reportWithinMs: options.reportWithinMs ?? 0,
+  };
+  const moved = await saveChanges(sql, { puts, removes, moves }, facts);
+  const commits = moved.map((list) => ({ ...list, ...facts, changes: changesOf(list.list, puts, removes) }));
+  return { revision: moved[0]?.revision, lists: commits, changed: puts.length + removes.length, refused };
+}
+
+function lastOfEach(changes: readonly ListChange[]): ListChange[] {
+  return [...new Map(changes.map((change) => [keyText(change), change])).values()];
+}
+
+function keyText({ list, prefix }: ListingKey): string {
+  return `${list} ${prefix}`;
+}
+
+function difference(wanted: readonly ListChange[], present: ReadonlyMap<string, PresentListing>) {
+  const puts: Put[] = [];
+  const removes: ListingKey[] = [];
+  const retold: Put[] = [];
+  for (const { list, prefix, to } of wanted) {
+    const before = present.get(keyText({ list, prefix }));
+    if (to === undefined) {
+      if (before !== undefined) removes.push({ list, prefix });
+      continue;
+    }
+    const reasons = to.reasons.slice(0, MAX_REASONS);
+    const put: Put = { list, prefix, until: to.until, rank: to.rank, begun: to.begun ?? unixSeconds(0), reasons };
+    if (before === undefined || !isSame(before, put)) puts.push(put);
+    else if (reasonText(before.reasons) !== reasonText(reasons)) retold.push(put);
+  }
+  return { puts, removes, retold };
+}
+
+function isSame(a: Listing, b: Listing): boolean {
+  return a.until === b.until && a.rank === b.rank && a.begun === b.begun;
+}
+
+function reasonText(reasons: readonly Reason[]): string {
+  return reasons.map(({ kind, key }) => `${kind} ${key}`).join("\n");
+}
+
+function movesOf(
+  key: DigestKey,
+  puts: readonly Put[],
+  removes: readonly ListingKey[],
+  present: ReadonlyMap<string, PresentListing>,
+): ListMove[] {
+  const lists = new Set([...puts, ...removes].map(({ list }) => list));
+  return [...lists].map((list) => {
+    let digest: Digest = EMPTY_DIGEST;
+    const put = puts.filter((one) => one.list === list);
+    const changed = [...put, ...removes.filter((one) => one.list === list)];
+    const old = changed.map((one) => present.get(keyText(one))).filter((one) => one !== undefined);
+    for (const before of old) digest = subtractDigest(digest, digestOfListing(key, list, before));
+    for (const after of put) digest = addDigest(digest, digestOfListing(key, list, after));
+    return {
+      list,
+      digest,
+      listings: put.length - old.length,
+      covered: coverageOf(put) - coverageOf(old),
+      changes: changed.length,
+    };
+  });
+}
+
+/** IPv4 addresses and IPv6 networks of 64 bits, each listing for one at least. */
+function coverageOf(listings: readonly Listing[]): bigint {
+  return listings.reduce((sum, { prefix }) => {
+    const whole = familyOf(prefix) === 6 ? 64 : 32;
+    return sum + (1n << BigInt(Math.max(0, whole - lengthOf(prefix))));
+  }, 0n);
+}
+
+function changesOf(list: ListNo, puts: readonly Put[], removes: readonly ListingKey[]): Change[] {
+  return [
+    ...removes.filter((one) => one.list === list).map(({ prefix }) => ({ prefix, after: undefined })),
+    ...puts
+      .filter((one) => one.list === list)
+      .map(({ prefix, until, rank, begun }) => ({ prefix, after: { prefix, until, rank, begun } })),
+  ];
+}

@@ -1,0 +1,175 @@
+/**
+ * One commit of sightings, of as many batches as have gathered (keeps invariant 1).
+ *
+ * Order and locks: agents (advisory, sorted), spools (sorted) → facts → insert sightings → the ledger's row → evidence →
+ * decide → strikes, offenders, listings, changes, revision → commit. Rows at or below a spool's acknowledged number are
+ * skipped, and that number moves in the same transaction: a commit of unknown outcome is simply tried again.
+ * Statements that don't wait for each other's answers are sent together; a commit of one sighting takes five round trips.
+ */
+import type { Revision, Seq } from "@fleetban/proto/model/listing";
+import type { Policy } from "../policy/policy.ts";
+import type { Sql } from "../store/sql.ts";
+import { type Applied, type ApplyParts, applyChanges } from "./apply-changes.ts";
+import { decideBatch, freshByOffender } from "./decide-batch.ts";
+import { holdPrefix, lockLedger, saveRemembered, selectEvidence } from "./evidence-queries.ts";
+import type { CommittedSightings, SightingBatch } from "./ledger.ts";
+import type { Quotas } from "./quota.ts";
+import { isRefused } from "./sighting-codes.ts";
+import {
+  insertSpools,
+  lockAgents,
+  lockSpools,
+  type Spool,
+  type SpoolKey,
+  type SpoolProgress,
+  selectFacts,
+  storeSightings,
+} from "./sighting-queries.ts";
+import { STALE_EPOCH } from "./stale-epoch.ts";
+import { isCandidate, type NewSighting, type Triaged, triage } from "./triage.ts";
+
+/** A batch that waits for its commit. */
+export interface PendingBatch {
+  readonly batch: SightingBatch;
+  /** By number: drawn once, however often the commit is tried. */
+  readonly isOverQuota: Map<number, boolean>;
+  /** Of the last try, for the acknowledgement. */
+  outcomes: readonly Triaged[];
+}
+
+export interface CommitParts extends ApplyParts {
+  /** Of the digest key. */
+  readonly epoch: string;
+  readonly policy: Policy;
+  readonly quotas: Quotas;
+  readonly monotonicMs: number;
+  /** The ledger's clock has jumped: store, decide nothing. */
+  readonly isHeld: boolean;
+  readonly onFailed: (prefix: string, error: unknown) => void;
+}
+
+export interface CommittedGroup extends Applied {
+  readonly acked: ReadonlyMap<PendingBatch, Seq>;
+}
+
+const NOTHING: Applied = { revision: undefined, lists: [], changed: 0, refused: [] };
+
+export async function commitGroup(sql: Sql, parts: CommitParts, group: readonly PendingBatch[]): Promise<CommittedGroup> {
+  const keys = [...new Map(group.map((pending) => [keyOf(pending).text, keyOf(pending)])).values()];
+  const spools = await lockAll(sql, keys);
+  const { sightings, progress, acked } = newSightings(group, spools, parts);
+  if (sightings.length === 0) return { ...NOTHING, acked };
+  const facts = await selectFacts(sql, sightings.filter(isCandidate));
+  const triaged = triage(sightings, facts, parts.policy, parts.isHeld);
+  for (const pending of group) pending.outcomes = triaged.filter((one) => belongsTo(one, pending, spools));
+  const fresh = freshByOffender(triaged);
+  const stored = storeSightings(sql, triaged, progress);
+  if (fresh.size === 0 || parts.isHeld) {
+    await stored;
+    return { ...NOTHING, acked };
+  }
+  const [, ledger, evidence] = await Promise.all([stored, lockLedger(sql, fresh.size), selectEvidence(sql, [...fresh.keys()])]);
+  if (ledger.epoch !== parts.epoch) throw STALE_EPOCH;
+  const decided = decideBatch(fresh, evidence, parts.policy, ledger.now, ledger.firstStrikeNo);
+  for (const { prefix, error } of decided.failed) {
+    parts.onFailed(prefix, error);
+    await holdPrefix(sql, prefix, String(error));
+  }
+  const [applied] = await Promise.all([
+    applyChanges(sql, parts, { changes: decided.changes, cause: { kind: "sightings" } }),
+    saveRemembered(sql, decided, parts.policy.policyNo, ledger.revision + 1),
+  ]);
+  return { ...applied, acked };
+}
+
+/** For the acknowledgement of one batch. */
+export function answerTo(pending: PendingBatch, seq: Seq, revision: Revision | undefined): CommittedSightings {
+  const count = (claim: (one: Triaged) => boolean) => pending.outcomes.filter(claim).length;
+  return {
+    seq,
+    overQuota: count(({ outcome }) => outcome === "over-quota"),
+    refused: count(({ outcome }) => isRefused(outcome)),
+    revision,
+  };
+}
+
+async function lockAll(sql: Sql, keys: readonly SpoolKey[]): Promise<Map<string, Spool>> {
+  const agents = keys.map(({ agentNo }) => agentNo);
+  const [, first] = await Promise.all([lockAgents(sql, agents), lockSpools(sql, keys)]);
+  let spools = first;
+  if (spools.length < keys.length) {
+    await insertSpools(sql, keys);
+    spools = await lockSpools(sql, keys);
+  }
+  return new Map(spools.map((spool) => [spoolText(spool), spool]));
+}
+
+function keyOf({ batch }: PendingBatch): SpoolKey & { text: string } {
+  const incarnation = Buffer.from(batch.incarnation).toString("hex");
+  return { agentNo: batch.agentNo, incarnation, text: spoolText({ agentNo: batch.agentNo, incarnation }) };
+}
+
+function spoolText({ agentNo, incarnation }: SpoolKey): string {
+  return `${agentNo} ${incarnation}`;
+}
+
+/** What lies beyond each spool's acknowledged number, batch by batch as they came. */
+function newSightings(group: readonly PendingBatch[], spools: ReadonlyMap<string, Spool>, parts: CommitParts) {
+  const sightings: NewSighting[] = [];
+  const progressBySpool = new Map<number, SpoolProgress>();
+  const acked = new Map<PendingBatch, Seq>();
+  for (const pending of group) {
+    const spool = spools.get(keyOf(pending).text);
+    if (spool === undefined) throw new Error("internal error: a spool that was locked is not there");
+    const { batch } = pending;
+    const before = progressBySpool.get(spool.spoolNo) ?? { spoolNo: spool.spoolNo, ackedSeq: spool.ackedSeq, ackedAct: "", gaps: 0 };
+    const skipped = Math.max(0, before.ackedSeq + 1 - batch.firstSeq);
+    const rest = batch.sightings.slice(skipped);
+    drawQuota(pending, skipped, parts);
+    rest.forEach((sighting, at) => {
+      sightings.push(newSighting(pending, spool.spoolNo, batch.firstSeq + skipped + at, sighting, parts.policy));
+    });
+    const last = rest.at(-1);
+    const ackedSeq = last === undefined ? before.ackedSeq : batch.firstSeq + batch.sightings.length - 1;
+    acked.set(pending, ackedSeq as Seq);
+    if (last === undefined) continue;
+    const gaps = before.gaps + Math.max(0, batch.firstSeq - before.ackedSeq - 1);
+    progressBySpool.set(spool.spoolNo, { spoolNo: spool.spoolNo, ackedSeq, ackedAct: last.act, gaps });
+  }
+  return { sightings, progress: [...progressBySpool.values()], acked };
+}
+
+function drawQuota({ batch, isOverQuota }: PendingBatch, skipped: number, { quotas, monotonicMs }: CommitParts): void {
+  const undrawn = batch.sightings.map((_, at) => batch.firstSeq + at).slice(skipped).filter((seq) => !isOverQuota.has(seq));
+  const granted = quotas.take(batch.agentNo, undrawn.length, monotonicMs);
+  undrawn.forEach((seq, at) => isOverQuota.set(seq, at >= granted));
+}
+
+/** Its time is that of the ledger's clock: as long before it was received as it was, on the agent's, before it was sent. */
+function newSighting(
+  { batch, isOverQuota }: PendingBatch,
+  spoolNo: number,
+  seq: number,
+  sighting: SightingBatch["sightings"][number],
+  policy: Policy,
+): NewSighting {
+  const { receivedAtMs, sentAtMs, agentNo } = batch;
+  const oldestMs = receivedAtMs - policy.retentionSeconds * 1000;
+  const atMs = receivedAtMs - (sentAtMs - sighting.bannedAtMs);
+  return {
+    sighting,
+    spoolNo,
+    seq,
+    agentNo,
+    receivedAtMs,
+    sightedAtMs: Math.min(receivedAtMs, Math.max(oldestMs, atMs)),
+    isTooOld: atMs < oldestMs,
+    isOverQuota: isOverQuota.get(seq) ?? false,
+  };
+}
+
+function belongsTo(one: NewSighting, pending: PendingBatch, spools: ReadonlyMap<string, Spool>): boolean {
+  const { firstSeq, sightings } = pending.batch;
+  const isOfSpool = spools.get(keyOf(pending).text)?.spoolNo === one.spoolNo;
+  return isOfSpool && one.seq >= firstSeq && one.seq < firstSeq + sightings.length;
+}

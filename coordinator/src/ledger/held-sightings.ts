@@ -1,0 +1,45 @@
+/** Sightings that were stored while the clock was held are decided when the hold ends, in slices. */
+import { type Prefix } from "@fleetban/proto/model/prefix";
+import type { FreshSighting } from "../policy/evidence.ts";
+import type { Policy } from "../policy/policy.ts";
+import type { Sql } from "../store/sql.ts";
+import { type Applied, type ApplyParts, applyChanges } from "./apply-changes.ts";
+import { decideBatch } from "./decide-batch.ts";
+import { lockLedger, saveRemembered, selectEvidence } from "./evidence-queries.ts";
+import { outcomeCode } from "./sighting-codes.ts";
+import { momentFromSql, prefixFromSql } from "./sql-values.ts";
+import { STALE_EPOCH } from "./stale-epoch.ts";
+
+const SIGHTINGS_A_COMMIT = 500;
+
+/** Absent = there are no more. */
+export async function decideHeld(sql: Sql, parts: ApplyParts & { policy: Policy; epoch: string }): Promise<Applied | undefined> {
+  const ledger = await lockLedger(sql, SIGHTINGS_A_COMMIT);
+  if (ledger.epoch !== parts.epoch) throw STALE_EPOCH;
+  const fresh = await takeHeld(sql);
+  if (fresh.size === 0) return undefined;
+  const evidence = await selectEvidence(sql, [...fresh.keys()]);
+  const decided = decideBatch(fresh, evidence, parts.policy, ledger.now, ledger.firstStrikeNo);
+  const applied = await applyChanges(sql, parts, { changes: decided.changes, cause: { kind: "sightings" } });
+  await saveRemembered(sql, decided, parts.policy.policyNo, ledger.revision + 1);
+  return applied;
+}
+
+async function takeHeld(sql: Sql): Promise<Map<Prefix, FreshSighting[]>> {
+  const rows = await sql<
+    { offender: string; agent_no: number; jail: string; sighted: number; ban_seconds: number; failures: number }[]
+  >`
+    update sightings s set outcome = ${outcomeCode("counted")}
+    from (select received_at, spool_no, seq from sightings where outcome = ${outcomeCode("held")}
+      order by received_at limit ${SIGHTINGS_A_COMMIT}) as h
+    where s.received_at = h.received_at and s.spool_no = h.spool_no and s.seq = h.seq
+    returning offender::text, agent_no, jail, extract(epoch from sighted_at)::float8 as sighted, ban_seconds, failures`;
+  const fresh = new Map<Prefix, FreshSighting[]>();
+  for (const { offender, agent_no, jail, sighted, ban_seconds, failures } of rows) {
+    const prefix = prefixFromSql(offender);
+    const at = momentFromSql(sighted);
+    const one = { agentNo: agent_no, kind: "ban" as const, jail, at, banSeconds: ban_seconds, failures };
+    fresh.set(prefix, [...(fresh.get(prefix) ?? []), one]);
+  }
+  return fresh;
+}

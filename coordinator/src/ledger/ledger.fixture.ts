@@ -1,0 +1,34 @@
+/** A running ledger over a test's database. */
+import type { TestContext } from "node:test";
+import { systemClock } from "@fleetban/kit/drivers/system-clock";
+import { systemRandom } from "@fleetban/kit/drivers/system-random";
+import { silentLog } from "@fleetban/kit/log";
+import { DEFAULT_POLICY, type Policy } from "../policy/policy.ts";
+import type { Store } from "../store/store.ts";
+import { beforeClose } from "../store/test-database.ts";
+import type { Ledger } from "./ledger.ts";
+import { type LedgerParts, openLedger } from "./open-ledger.ts";
+
+/** Stopped and closed at the end of the test, before its database goes: the store's owner sees to that. */
+export async function openTestLedger(
+  _t: TestContext,
+  store: Store,
+  given: { policy?: Partial<Policy> } & Partial<Omit<LedgerParts, "store" | "policy">> = {},
+): Promise<Ledger> {
+  const { policy, ...parts } = given;
+  const ledger = await openLedger({
+    ...{ store, clock: systemClock, random: systemRandom, log: silentLog },
+    ...parts,
+    policy: { ...DEFAULT_POLICY, ...policy },
+  });
+  const stop = new AbortController();
+  const running = ledger.run(stop.signal).catch((error: unknown) => {
+    if (error !== stop.signal.reason) throw error;
+  });
+  beforeClose(store, async () => {
+    stop.abort(new Error("the test is over"));
+    await running;
+    await ledger.close();
+  });
+  return ledger;
+}
