@@ -6,6 +6,7 @@
  */
 import type { Clock } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
+import { createTurns } from "@fleetban/kit/turns";
 import { type DigestKey, parseDigestKey } from "@fleetban/proto/model/digest";
 import { type ListNo, listNo } from "@fleetban/proto/model/listing";
 import { deltaFromMessage } from "@fleetban/proto/wire/delta";
@@ -39,7 +40,9 @@ export interface Enforcement extends LinkLists {
 
 export function createEnforcement(parts: EnforcementParts): Enforcement {
   const { mirror, file, firewall, log } = parts;
-  const assembly = createSnapshotAssembly(decodeSnapshotBody);
+  const assembly = createSnapshotAssembly((body, expected) =>
+    decodeSnapshotBody(body, expected, createTurns(parts.clock)),
+  );
   const distrusted = new Set<ListNo>();
   let key: DigestKey | undefined;
 
@@ -60,11 +63,11 @@ export function createEnforcement(parts: EnforcementParts): Enforcement {
 
   async function replace({ list, epoch, revision, approved, blocklist }: AssembledSnapshot): Promise<void> {
     const held = { blocklist, epoch, revision, committedAtMs: 0, isDigestProven: false };
-    const { before, isNewEpoch } = mirror.replace(list, held);
+    const replaced = mirror.replace(list, held);
     distrusted.delete(list);
     file.save(list);
-    log.info("mirror.replaced", { list, revision, listings: blocklist.size, isNewEpoch });
-    await firewall.onSnapshot(list, before, blocklist, { approved, isNewEpoch });
+    log.info("mirror.replaced", { list, revision, listings: blocklist.size, isNewEpoch: replaced.isNewEpoch });
+    await firewall.onSnapshot(list, replaced, approved);
     if (mirror.get(list)?.list.effect === "exempt") parts.onExemptChanged("all");
     void proveLater(list);
   }
@@ -108,7 +111,7 @@ export function createEnforcement(parts: EnforcementParts): Enforcement {
       const list = listNo(number);
       const removed = mirror.removeList(list);
       file.remove(list);
-      if (removed !== undefined) await firewall.onListRemoved(removed, approved);
+      if (removed !== undefined) await firewall.onRemoved(removed, approved);
     },
   };
 }

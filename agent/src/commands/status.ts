@@ -20,7 +20,7 @@ function renderHead(status: AgentStatus): string {
     ["own", `${humanCount(firewall.ownEntries)} addresses and networks are never banned here`],
     ["local", `${humanCount(firewall.localEntries)} of this server's own bans enforced`],
     ["batches", `${humanCount(firewall.batchEntries)} entries, 99 % within ${(firewall.applyP99Us / 1_000).toFixed(1)} ms`],
-    ["drift", `${humanCount(firewall.driftEntries)} entries found different and repaired`],
+    ["drift", driftText(status)],
     ["spool", spoolText(status)],
     ["sightings", sightingsText(status.sightingsBySource)],
     ["lost", spool.lost === 0 ? "0" : `${humanCount(spool.lost)} dropped while the spool was full`],
@@ -44,6 +44,12 @@ function skewText(skewMs: number | undefined): string {
   if (skewMs === undefined) return "not compared yet";
   if (Math.abs(skewMs) < 1_000) return "agrees with the ledger";
   return `${humanSeconds(Math.round(Math.abs(skewMs) / 1_000))} ${skewMs > 0 ? "ahead" : "behind"}; times are corrected`;
+}
+
+function driftText({ firewall }: AgentStatus): string {
+  const { driftEntries, driftSets, driftRules } = firewall;
+  if (driftEntries + driftSets + driftRules === 0) return "none found";
+  return `${humanCount(driftEntries)} entries, ${driftSets} sets, ${driftRules} times the rules: found different and repaired`;
 }
 
 function spoolText({ spool, nowMs }: AgentStatus): string {

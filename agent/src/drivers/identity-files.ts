@@ -54,6 +54,42 @@ export function readIdentity(dataDir: string): Identity | undefined {
   }
 }
 
-export function certificateEndsAtMs({ certificatePem }: Identity): number {
-  return new X509Certificate(certificatePem).validToDate.getTime();
+export interface IdentityHolder {
+  /** Undefined = not enrolled; the file is looked for anew until it is there. */
+  get(): Identity | undefined;
+  must(): Identity;
+  life(): { beginsAtMs: number; endsAtMs: number } | undefined;
+  put(identity: Identity): Promise<void>;
+}
+
+/** The identity in memory, so that neither a status nor a dial reads the file. */
+export function createIdentityHolder(dataDir: string): IdentityHolder {
+  let held: { readonly identity: Identity; readonly life: { beginsAtMs: number; endsAtMs: number } } | undefined;
+  const hold = (identity: Identity) => ({ identity, life: certificateLife(identity) });
+
+  function look() {
+    if (held !== undefined) return held;
+    const identity = readIdentity(dataDir);
+    held = identity === undefined ? undefined : hold(identity);
+    return held;
+  }
+
+  return {
+    get: () => look()?.identity,
+    life: () => look()?.life,
+    must() {
+      const identity = look()?.identity;
+      if (identity === undefined) throw new Error("internal error: the identity is asked for before enrollment");
+      return identity;
+    },
+    async put(identity) {
+      await saveIdentity(dataDir, identity);
+      held = hold(identity);
+    },
+  };
+}
+
+function certificateLife({ certificatePem }: Identity): { beginsAtMs: number; endsAtMs: number } {
+  const { validFromDate, validToDate } = new X509Certificate(certificatePem);
+  return { beginsAtMs: validFromDate.getTime(), endsAtMs: validToDate.getTime() };
 }

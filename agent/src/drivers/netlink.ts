@@ -5,7 +5,6 @@
  * it can't be loaded the caller gets the reason and may take another way. Numbers are little-endian, as on every machine
  * the agent is built for.
  */
-import { createRequire } from "node:module";
 import { NetlinkError, type NetlinkSocket, type OpenNetlink } from "../firewall/ipset/netlink-socket.ts";
 
 const AF_NETLINK = 16;
@@ -33,15 +32,15 @@ interface Libc {
   errno(): number;
 }
 
-/** Throws where koffi or libc can't be loaded. */
-export function loadNetlink(): OpenNetlink {
-  const libc = loadLibc();
+/** Rejects where koffi can't be loaded. */
+export async function loadNetlink(): Promise<OpenNetlink> {
+  const libc = await loadLibc();
   return (group) => openSocket(libc, group);
 }
 
-function loadLibc(): Libc {
-  const koffi: typeof import("koffi") = createRequire(import.meta.url)("koffi");
-  const library = koffi.load(null);
+async function loadLibc(): Promise<Libc> {
+  const { default: koffi } = await import("koffi");
+  const library = koffi.load(null); // libc is in every process
   return {
     socket: library.func("int socket(int, int, int)"),
     bind: library.func("int bind(int, const void *, uint32_t)"),

@@ -1,8 +1,8 @@
 /**
  * Carries a batch out and learns from the answer: what went in is believed, what was refused is named and counted.
  *
- * While a set's replacement is being filled, ops go to both. A batch that fails as a whole is not kept: its sets are
- * suspect, and reconcile reads them back (invariant 3).
+ * While a set's replacement is being filled, ops go to both. Of a batch that fails as a whole nothing is known: its sets
+ * are suspect, reconcile reads them back (invariant 3), and its entries are wished again, to be planned anew.
  */
 import type { Clock } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
@@ -10,7 +10,7 @@ import type { Prefix } from "@fleetban/proto/model/prefix";
 import type { Backend, Op, Refusal } from "./backend.ts";
 import { endAfter } from "./entry-op.ts";
 import type { KernelSet } from "./kernel-set.ts";
-import type { Lane } from "./lanes.ts";
+import type { Lane } from "./lane.ts";
 import { orderBatch, type PlannedOp } from "./order-batch.ts";
 
 export interface ApplyParts {
@@ -21,8 +21,9 @@ export interface ApplyParts {
   readonly onApplied: (ops: readonly Op[]) => void;
   readonly onFull: (set: KernelSet, prefix: Prefix, lane: Lane) => void;
   readonly onSetMissing: (set: KernelSet) => void;
-  /** The whole request failed; undefined = the next one did not. */
-  readonly onFailure: (cause: unknown) => void;
+  /** The whole batch failed. */
+  readonly onFailed: (lane: Lane, planned: readonly PlannedOp[], cause: unknown) => void;
+  readonly onDone: () => void;
 }
 
 /** So many refused entries are named in one line. */
@@ -34,11 +35,9 @@ export async function applyBatch(parts: ApplyParts, lane: Lane, planned: readonl
   try {
     const refusals = await parts.backend.apply(ordered.map(({ op }) => op));
     learn(parts, lane, ordered, new Map(refusals.map((refusal) => [refusal.op, refusal])));
-    parts.onFailure(undefined);
+    parts.onDone();
   } catch (error) {
-    parts.log.warn("firewall.batch_failed", { lane, entries: ordered.length, error });
-    for (const { set } of ordered) set.isSuspect = true;
-    parts.onFailure(error);
+    parts.onFailed(lane, ordered, error);
   }
 }
 

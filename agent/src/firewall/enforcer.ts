@@ -3,8 +3,10 @@
  *
  * Knows sets and what is wanted of an entry, nothing of lists. Never has two batches in the kernel at once.
  */
+import { backoffMs } from "@fleetban/kit/backoff";
 import type { Clock } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
+import type { Random } from "@fleetban/kit/random";
 import type { Prefix } from "@fleetban/proto/model/prefix";
 import { prefixColumns } from "@fleetban/proto/model/sorted-columns";
 import { applyBatch } from "./apply-batch.ts";
@@ -14,6 +16,7 @@ import { opFor } from "./entry-op.ts";
 import { createExclusive, type Exclusive } from "./exclusive.ts";
 import { createGrowth, type Growth, roomFor } from "./growth.ts";
 import { isExempting, type KernelSet } from "./kernel-set.ts";
+import type { Lane } from "./lane.ts";
 import { createLanes, type Lanes } from "./lanes.ts";
 import type { PlannedOp } from "./order-batch.ts";
 import type { PaceLimits } from "./pacing.ts";
@@ -34,6 +37,7 @@ export interface EnforcerParts {
   readonly wanted: AskWanted;
   /** Why the agent itself refuses to put it there. */
   readonly protectedReason: (set: KernelSet, prefix: Prefix) => string | undefined;
+  readonly random: Random;
   readonly limits: () => PaceLimits;
   readonly ledgerNowMs: () => number;
   readonly onApplied: (ops: readonly Op[]) => void;
@@ -59,6 +63,7 @@ export interface Enforcer {
   settled(): Promise<void>;
 }
 
+const KERNEL_BACKOFF = { baseMs: 100, maxMs: 10_000 };
 /** More than this is repaired by a sweep. */
 const WISHED_REPAIRS = 1_024;
 
@@ -69,6 +74,7 @@ export function createEnforcer(parts: EnforcerParts): Enforcer {
   const applyUs = createPercentiles();
   let waiting: (() => void)[] = [];
   let failure: unknown;
+  let attempts = 0;
 
   function planOne(set: KernelSet, prefix: Prefix): PlannedOp | undefined {
     const op = opFor(set, prefix, wanted(set, prefix), nowSeconds());
@@ -94,7 +100,20 @@ export function createEnforcer(parts: EnforcerParts): Enforcer {
   const growth = createGrowth({ backend, lanes, exclusive, log, nowSeconds });
   const readBack = createReadBack({ backend, clock, newTable: sets.newTable });
 
-  const isSettled = () => !lanes.has("urgent") && lanes.inFlight !== "urgent" && !growth.isAwaited();
+  function batchFailed(lane: Lane, planned: readonly PlannedOp[], cause: unknown): void {
+    if (failure === undefined) log.error("firewall.batch_failed", { lane, entries: planned.length, error: cause });
+    failure = cause;
+    attempts += 1;
+    for (const { set, op, isFill } of planned) {
+      set.isSuspect = true;
+      if (isFill) growth.abandon(set);
+      else lanes.wish(lane, set, op.prefix);
+    }
+  }
+
+  // A kernel that is away does not hold up whoever waits: what is known then is all that there is to tell.
+  const isSettled = () => failure !== undefined || hasNothingUrgent();
+  const hasNothingUrgent = () => !lanes.has("urgent") && lanes.inFlight !== "urgent" && !growth.isAwaited();
 
   function onBatch(touched: Iterable<KernelSet>): void {
     for (const set of touched) growth.growIfNearlyFull(set);
@@ -138,14 +157,18 @@ export function createEnforcer(parts: EnforcerParts): Enforcer {
     onApplied: parts.onApplied,
     onFull: growth.full,
     onSetMissing: () => reconcile.soon(),
-    onFailure: (cause: unknown) => {
-      failure = cause;
+    onFailed: batchFailed,
+    onDone: () => {
+      if (failure !== undefined) log.info("firewall.kernel_back", { attempts });
+      failure = undefined;
+      attempts = 0;
     },
   };
   const pump = createPump({
     ...{ lanes, clock, exclusive, applyUs },
     limits: parts.limits,
     apply: ({ lane, planned }) => applyBatch(applyParts, lane, planned),
+    pauseMs: () => (attempts === 0 ? 0 : backoffMs(attempts, parts.random, KERNEL_BACKOFF)),
     onBatch: ({ planned }) => onBatch(new Set(planned.map(({ set }) => set))),
   });
 

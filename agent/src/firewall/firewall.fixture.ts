@@ -57,6 +57,7 @@ export function kernelFixture(clock: ReturnType<typeof createVirtualClock>): Fix
       await inner.apply(ops);
     },
     async flush(set) {
+      if (!(await inner.headers()).some(({ name }) => name === set)) return; // destroyed
       for (const prefix of await kernel.entries(set)) await inner.apply([{ kind: "remove", set, prefix }]);
     },
     async destroy(set) {

@@ -141,7 +141,7 @@ export function createFirewall(parts: FirewallParts, settings: FirewallSettings)
     isIdle: () => !enforcer.lanes.has("urgent") && !enforcer.lanes.has("bulk"),
   });
   const enforcer: Enforcer = createEnforcer({
-    ...{ backend, clock, log, sets, drift, wanted, ledgerNowMs },
+    ...{ backend, clock, log, random, sets, drift, wanted, ledgerNowMs },
     protectedReason: protectedIn,
     limits: () => pace,
     onApplied: boot.record,

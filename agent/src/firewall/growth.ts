@@ -11,7 +11,8 @@ import type { Backend } from "./backend.ts";
 import { secondsLeftAt } from "./entry-op.ts";
 import type { Exclusive } from "./exclusive.ts";
 import { isExempting, type KernelSet } from "./kernel-set.ts";
-import type { Lane, Lanes } from "./lanes.ts";
+import type { Lane } from "./lane.ts";
+import type { Lanes } from "./lanes.ts";
 import type { PlannedOp } from "./order-batch.ts";
 import { replacementOf } from "./set-names.ts";
 import { SWEEP_ORDER } from "./sweep.ts";
@@ -23,6 +24,8 @@ export interface Growth {
   full(set: KernelSet, prefix: Prefix, lane: Lane): void;
   /** Begins before a set is full, so that a fresh ban finds room. */
   growIfNearlyFull(set: KernelSet): void;
+  /** Its replacement can't be trusted: a batch for it failed. Tried again when the set is full again. */
+  abandon(set: KernelSet): void;
   /** An urgent entry waits for room. */
   isAwaited(): boolean;
 }
@@ -61,11 +64,20 @@ export function createGrowth({ backend, lanes, exclusive, log, nowSeconds }: Gro
       await exclusive(act);
     } catch (error) {
       log.error("firewall.growth_failed", { set: set.name, entries: set.entries.size, error });
-      set.replacement = undefined;
+      abandon(set);
       set.isSuspect = true;
-      growing.delete(set);
-      waiting.delete(set); // reading the set back finds them missing
     }
+  }
+
+  function abandon(set: KernelSet): void {
+    set.replacement = undefined;
+    growing.delete(set);
+    wishWaiting(set);
+  }
+
+  function wishWaiting(set: KernelSet): void {
+    for (const [prefix, lane] of waiting.get(set) ?? []) lanes.wish(lane, set, prefix);
+    waiting.delete(set);
   }
 
   function begin(set: KernelSet, maxEntries: number): Promise<void> {
@@ -95,13 +107,13 @@ export function createGrowth({ backend, lanes, exclusive, log, nowSeconds }: Gro
     log.info("firewall.set_grown", { set: set.name, from: set.maxEntries, to: maxEntries, entries: set.entries.size });
     set.maxEntries = maxEntries;
     growing.delete(set);
-    for (const [prefix, lane] of waiting.get(set) ?? []) lanes.wish(lane, set, prefix);
-    waiting.delete(set);
+    wishWaiting(set);
     await backend.destroySet(name);
   }
 
   // Nobody waits for the growth that the kernel or the pump asks for: a step never rejects.
   const growth: Growth = {
+    abandon,
     async grow(set, entries) {
       if (!growing.has(set) && set.isPresent) await begin(set, roomFor(entries));
     },

@@ -8,10 +8,9 @@ import type { Clock } from "@fleetban/kit/clock";
 import { createTurns } from "@fleetban/kit/turns";
 import type { Prefix } from "@fleetban/proto/model/prefix";
 import { isExempting, type KernelSet } from "./kernel-set.ts";
+import type { Lane } from "./lane.ts";
 import type { PlannedOp } from "./order-batch.ts";
 import { createSweep, type Sweep, type SweepSpec } from "./sweep.ts";
-
-export type Lane = "urgent" | "bulk";
 
 export interface Batch {
   readonly lane: Lane;

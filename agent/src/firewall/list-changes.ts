@@ -10,7 +10,7 @@ import type { MirrorChange } from "../mirror/held.ts";
 import { isTooWideToExempt } from "./brake.ts";
 import { secondsLeftAt } from "./entry-op.ts";
 import { NO_TIMEOUT } from "./entry-table.ts";
-import type { Lane } from "./lanes.ts";
+import type { Lane } from "./lane.ts";
 import type { ListState } from "./list-sets.ts";
 import { keepAll, type LoadParts } from "./load-list.ts";
 import { setsOf } from "./set-registry.ts";

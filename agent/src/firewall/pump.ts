@@ -16,6 +16,8 @@ export interface PumpParts {
   readonly clock: Clock;
   readonly exclusive: Exclusive;
   readonly apply: (batch: Batch) => Promise<void>;
+  /** How long to stay away from a kernel that failed; 0 = it did not. */
+  readonly pauseMs: () => number;
   /** After a batch, and after the sweeps that ended with it. */
   readonly onBatch: (batch: Batch) => void;
   readonly applyUs: Percentiles;
@@ -64,6 +66,8 @@ export function createPump(parts: PumpParts): Pump {
         const tookMs = await carryOut(batch);
         lanes.done();
         parts.onBatch(batch);
+        const pauseMs = parts.pauseMs();
+        if (pauseMs > 0) await clock.sleep(pauseMs, signal);
         if (batch.lane === "bulk" && batch.planned.length > 0) {
           entries = nextBatchEntries(entries, ms(tookMs), limits());
           await rest(tookMs, signal);

@@ -9,7 +9,7 @@ import { textOfWords } from "@fleetban/proto/model/prefix-text";
 import { blankWords } from "@fleetban/proto/model/prefix-words";
 import { type PrefixColumns, readPrefix } from "@fleetban/proto/model/sorted-columns";
 import type { KernelSet } from "./kernel-set.ts";
-import type { Lane } from "./lanes.ts";
+import type { Lane } from "./lane.ts";
 import type { PlannedOp } from "./order-batch.ts";
 
 /** Those with the smaller number go first within their lane. */

@@ -27,6 +27,8 @@ export function createAgentMetrics(): AgentMetrics {
   const batch = gauge("batch_entries", "Size that the bulk batches have settled on.");
   const apply = gauge("apply_p99_seconds", "99th percentile of applying a batch to the kernel.");
   const drift = counter("drift_entries_total", "Entries found different in the kernel and repaired.");
+  const driftSets = counter("drift_sets_total", "Sets found emptied or destroyed and repaired.");
+  const driftRules = counter("drift_rules_total", "Times that the rules were found gone or altered and put back.");
   const spooled = gauge("spool_sightings", "Sightings not acknowledged yet.");
   const lost = counter("lost_sightings_total", "Sightings dropped unacknowledged because the spool was full.");
   const sightings = counter("sightings_total", "Sightings taken.", ["source"]);
@@ -51,6 +53,8 @@ export function createAgentMetrics(): AgentMetrics {
     apply.set(status.firewall.applyP99Us / 1e6);
     spooled.set(status.spool.sightings);
     setCounter(drift, {}, status.firewall.driftEntries);
+    setCounter(driftSets, {}, status.firewall.driftSets);
+    setCounter(driftRules, {}, status.firewall.driftRules);
     setCounter(lost, {}, status.spool.lost);
     for (const [source, count] of Object.entries(status.sightingsBySource)) setCounter(sightings, { source }, count);
     const raised = new Set<string>(status.warnables.map(({ code }) => code));

@@ -9,8 +9,12 @@ import { WARNABLES, type RaisedWarnable } from "./warnables.ts";
 export interface ListStatus {
   readonly name: string;
   readonly effect: string;
-  /** What the mirror holds. */
+  /** What the mirror holds; 0 = nothing yet. */
   readonly revision: number;
+  /** What is wholly in the kernel; 0 = nothing yet. */
+  readonly enforcedRevision: number;
+  /** Of the mirror, hexadecimal; empty = no mirror. */
+  readonly digest: string;
   readonly listings: number;
   readonly kernelEntries: number;
   readonly leftOut: number;
@@ -30,7 +34,10 @@ export interface FirewallStatus {
   readonly localEntries: number;
   readonly batchEntries: number;
   readonly applyP99Us: number;
+  /** Found different and repaired since the start: entries, whole sets, rules. */
   readonly driftEntries: number;
+  readonly driftSets: number;
+  readonly driftRules: number;
 }
 
 export interface SpoolStatus {

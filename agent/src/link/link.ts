@@ -7,7 +7,9 @@
 import { backoffMs } from "@fleetban/kit/backoff";
 import type { Clock } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
+import { FleetbanError } from "@fleetban/kit/errors";
 import type { Random } from "@fleetban/kit/random";
+import { TaskGroupError } from "@fleetban/kit/task-group";
 import type { Connection, Dial } from "./connection.ts";
 import type { LinkState, SessionEnd } from "./state.ts";
 
@@ -47,9 +49,9 @@ export async function runLink(parts: LinkParts, configured: readonly string[], s
     turn += 1;
     const waitMs = waitAfter(end, attempt, parts.random);
     attempt += 1;
-    const cause = causeOf(end);
-    log.warn("link.ended", { address, end: end.kind, cause, retryInMs: waitMs });
-    parts.onState({ kind: "waiting", retryAtMs: clock.nowMs() + waitMs, attempt, cause });
+    const why = whyOf(end);
+    log.warn("link.ended", { address, end: end.kind, ...why, retryInMs: waitMs });
+    parts.onState({ kind: "waiting", retryAtMs: clock.nowMs() + waitMs, attempt, ...why });
     await clock.sleep(waitMs, signal);
   }
 }
@@ -82,8 +84,16 @@ function withConfigured(told: readonly string[], configured: readonly string[]):
   return [...told, ...configured.filter((address) => !told.includes(address))];
 }
 
-function causeOf(end: SessionEnd): string {
-  if (end.kind === "goodbye") return end.reason;
-  if (end.kind === "resync") return `list ${end.list} differs`;
-  return end.cause instanceof Error ? end.cause.message : String(end.cause);
+/** `code` for programs, `cause` for people. */
+function whyOf(end: SessionEnd): { readonly code: string; readonly cause: string } {
+  if (end.kind === "goodbye") return { code: end.reason, cause: `the coordinator said goodbye: ${end.reason}` };
+  if (end.kind === "resync") return { code: "mirror-differs", cause: `the mirror of list ${end.list} differs` };
+  const { cause } = end;
+  return { code: codeOf(cause), cause: cause instanceof Error ? cause.message : String(cause) };
+}
+
+/** A task group tells what failed in it. */
+function codeOf(cause: unknown): string {
+  if (cause instanceof TaskGroupError) return codeOf(cause.cause);
+  return cause instanceof FleetbanError ? cause.code : "stream-lost";
 }

@@ -4,7 +4,7 @@ import { FleetbanError } from "@fleetban/kit/errors";
 export type LinkState =
   | { readonly kind: "connecting"; readonly address: string; readonly attempt: number }
   | { readonly kind: "online"; readonly address: string; readonly sinceMs: number; readonly agentId: string }
-  | { readonly kind: "waiting"; readonly retryAtMs: number; readonly attempt: number; readonly cause: string }
+  | { readonly kind: "waiting"; readonly retryAtMs: number; readonly attempt: number; readonly code: string; readonly cause: string }
   | { readonly kind: "stopped" };
 
 export type SessionEnd =

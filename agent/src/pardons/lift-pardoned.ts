@@ -6,13 +6,14 @@
  */
 import type { Log } from "@fleetban/kit/log";
 import type { Blocklist } from "@fleetban/proto/model/blocklist";
+import type { Prefix } from "@fleetban/proto/model/prefix";
 import type { UnixSeconds } from "@fleetban/proto/model/time";
 import { type LocalBan, planLifts } from "./plan-lifts.ts";
 
 export interface BanSource {
   bans(): Promise<readonly LocalBan[]>;
   /** In all jails. */
-  unban(addresses: readonly string[]): Promise<void>;
+  unban(addresses: readonly Prefix[]): Promise<void>;
 }
 
 export interface LiftParts {

@@ -7,7 +7,7 @@
  */
 import type { Prefix } from "@fleetban/proto/model/prefix";
 import { actOf, type Sighting, type SightingKind } from "@fleetban/proto/model/sighting";
-import { clockworkOf, endMs, isOver, type KnownBan, sameBan } from "./known-ban.ts";
+import { clockworkOf, endedBan, endMs, isOver, type KnownBan, sameBan } from "./known-ban.ts";
 import type { SeenBan, SeenEnd } from "./seen.ts";
 
 /** What a ban or its end means for this machine's own kernel. */
@@ -62,6 +62,10 @@ export class KnownBans {
     return sameBan(this.#of(seen), seen) !== undefined;
   }
 
+  isActive(address: Prefix, jail: string, nowMs: number): boolean {
+    return this.#of({ address, jail }).some((ban) => !isOver(ban, nowMs));
+  }
+
   /** Of bans before this moment some may be unknown though they were told; 0 = none are. */
   get forgottenBeforeMs(): number {
     return this.#forgottenBeforeMs;
@@ -77,13 +81,13 @@ export class KnownBans {
     const toldAtMs = known?.toldAtMs ?? seen.bannedAtMs ?? seen.atMs;
     const banSeconds = secondsOf(seen, toldAtMs);
     if (known === undefined) {
-      const ban: KnownBan = { ...withTime(seen), toldAtMs, banSeconds, endedAtMs: undefined };
+      const ban: KnownBan = { ...withTime(seen), toldAtMs, banSeconds, ended: undefined };
       return { told: sightingOf(seen.kind, seen, ban, nowMs), bans: [...all, ban] };
     }
     const isLonger = banSeconds !== 0 && endMs({ toldAtMs, banSeconds }) > endMs(known) + SAME_END_MS;
     const timesMs = { ...withTime(seen).timesMs, ...known.timesMs };
     const ban: KnownBan = { ...known, timesMs, banSeconds: isLonger ? banSeconds : known.banSeconds };
-    const isNews = isLonger && (known.banSeconds !== 0 || seen.kind === "prolong") && known.endedAtMs === undefined;
+    const isNews = isLonger && (known.banSeconds !== 0 || seen.kind === "prolong") && known.ended === undefined;
     return {
       told: isNews ? sightingOf("prolong", seen, ban, nowMs) : undefined,
       bans: all.map((candidate) => (candidate === known ? ban : candidate)),
@@ -94,15 +98,17 @@ export class KnownBans {
     const all = this.#bans.get(seen.address) ?? [];
     if (seen.cause === "stopped") return { told: undefined, bans: all };
     const asBan: SeenBan = { ...seen, kind: "ban", failures: 0, banCount: 0 };
-    const known = sameBan(this.#of(seen), asBan);
-    if (known?.endedAtMs !== undefined) return { told: undefined, bans: all };
+    const known = endedBan(this.#of(seen), asBan);
+    if (known?.ended !== undefined) return { told: undefined, bans: all };
+    if (known === undefined && seen.bannedAtMs === undefined && seen.cause !== "hand")
+      return { told: undefined, bans: all };
     const ban: KnownBan = known ?? {
       ...withTime(asBan),
       toldAtMs: seen.bannedAtMs ?? seen.atMs,
       banSeconds: seen.banSeconds,
-      endedAtMs: undefined,
+      ended: undefined,
     };
-    const ended: KnownBan = { ...ban, endedAtMs: seen.atMs };
+    const ended: KnownBan = { ...ban, ended: { atMs: seen.atMs, by: clockworkOf(seen.source) } };
     return {
       told: isByHand(seen, ban) ? sightingOf("unban-by-hand", { ...asBan, banCount: 0 }, ended, nowMs) : undefined,
       bans: known === undefined ? [...all, ended] : all.map((candidate) => (candidate === known ? ended : candidate)),

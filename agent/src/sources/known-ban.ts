@@ -18,7 +18,7 @@ export interface KnownBan {
   readonly timesMs: Readonly<Partial<Record<Clockwork, number>>>;
   /** The longest told; -1 = for ever, 0 = unknown. */
   readonly banSeconds: number;
-  readonly endedAtMs: number | undefined;
+  readonly ended: { readonly atMs: number; readonly by: Clockwork } | undefined;
 }
 
 /** Sources that share one notion of a ban's time. */
@@ -28,6 +28,8 @@ export type Clockwork = "action" | "log" | "socket";
 const SAME_MS: Readonly<Record<Clockwork, number>> = { action: 1_500, log: 1_000, socket: 2_000 };
 /** How long fail2ban may take from the last failure to the ban: old lines of a log it has just opened. */
 const LAG_MAX_MS = 3_600_000;
+/** Two sources' moments of one end. */
+const SAME_END_MS = 3_000;
 
 export function clockworkOf(source: Source): Clockwork {
   return source === "fail2ban" || source === "import" ? "action" : source;
@@ -39,15 +41,29 @@ export function endMs(ban: Pick<KnownBan, "banSeconds" | "toldAtMs">): number {
 }
 
 export function isOver(ban: KnownBan, nowMs: number): boolean {
-  return ban.endedAtMs !== undefined || (ban.banSeconds !== 0 && endMs(ban) <= nowMs);
+  return ban.ended !== undefined || (ban.banSeconds !== 0 && endMs(ban) <= nowMs);
 }
 
 /** The known ban that `seen` tells once more, if there is one; `bans` are of its address and jail, oldest first. */
 export function sameBan(bans: readonly KnownBan[], seen: SeenBan): KnownBan | undefined {
   if (seen.kind === "restored" || seen.bannedAtMs === undefined) {
-    return bans.findLast((ban) => ban.endedAtMs === undefined) ?? bans.findLast((ban) => isSame(ban, seen));
+    return bans.findLast((ban) => ban.ended === undefined) ?? bans.findLast((ban) => isSame(ban, seen));
   }
   return bans.findLast((ban) => isSame(ban, seen));
+}
+
+/**
+ * The ban that an end speaks of, ended already or not. A log says no more than when; it may be read when the address is
+ * banned anew, so it is the first ban that was not over before.
+ */
+export function endedBan(bans: readonly KnownBan[], end: SeenBan): KnownBan | undefined {
+  if (end.bannedAtMs !== undefined) return sameBan(bans, end);
+  return bans.find((ban) => ban.toldAtMs <= end.atMs && !wasEndedBefore(ban, end));
+}
+
+function wasEndedBefore({ ended }: KnownBan, { source, atMs }: SeenBan): boolean {
+  if (ended === undefined) return false;
+  return ended.by === clockworkOf(source) ? ended.atMs !== atMs : ended.atMs < atMs - SAME_END_MS;
 }
 
 function isSame(ban: KnownBan, seen: SeenBan): boolean {
@@ -65,6 +81,6 @@ function isSame(ban: KnownBan, seen: SeenBan): boolean {
 
 /** After an end the same moment is the old ban told again, and a moment later is a new ban. */
 function isSameTime(ban: KnownBan, knownMs: number, seenMs: number, toleranceMs: number): boolean {
-  if (ban.endedAtMs !== undefined && seenMs > knownMs && seenMs >= ban.endedAtMs) return false;
+  if (ban.ended !== undefined && seenMs > knownMs && seenMs >= ban.ended.atMs) return false;
   return Math.abs(knownMs - seenMs) <= toleranceMs;
 }

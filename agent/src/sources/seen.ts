@@ -32,8 +32,11 @@ export interface SeenEnd {
   readonly bannedAtMs: number | undefined;
   readonly banSeconds: number;
   readonly atMs: number;
-  /** `stopped`: fail2ban or its jail stops, which pardons nobody; `asked`: by this agent itself. */
-  readonly cause: "time-or-hand" | "hand" | "stopped" | "asked";
+  /**
+   * `stopped`: fail2ban or its jail stops, the ban comes back with it; `asked`: by this agent itself; `gone`: fail2ban
+   * does not hold it any more, nobody knows why. None of these is a pardon.
+   */
+  readonly cause: "time-or-hand" | "hand" | "stopped" | "asked" | "gone";
 }
 
 export type Seen =

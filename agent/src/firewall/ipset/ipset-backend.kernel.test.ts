@@ -179,8 +179,8 @@ import { systemClock } from ${JSON.stringify(import.meta.resolve("@fleetban/kit/
   assert.equal(execFileSync("setpriv", args, { input: script, encoding: "utf8" }), "no-permission\n");
 });
 
-function noNetlink(): never {
-  throw new Error("no netlink in this test");
+function noNetlink(): Promise<never> {
+  return Promise.reject(new Error("no netlink in this test"));
 }
 
 function open(load: typeof loadNetlink, start: Spawn): Promise<Backend> {

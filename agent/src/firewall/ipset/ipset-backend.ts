@@ -11,8 +11,8 @@ import { openGeneration, watchRuleChanges } from "./rule-watch.ts";
 import { createRules } from "./rules.ts";
 
 export interface IpsetBackendParts {
-  /** Throws where netlink can't be spoken; then the `ipset` program is used. */
-  readonly loadNetlink: () => OpenNetlink;
+  /** Rejects where netlink can't be spoken; then the `ipset` program is used. */
+  readonly loadNetlink: () => Promise<OpenNetlink>;
   readonly spawn: Spawn;
   readonly clock: Pick<Clock, "timer" | "sleep">;
   readonly log: Log;
@@ -20,20 +20,21 @@ export interface IpsetBackendParts {
 
 /** Rejects with a BackendError that says what to install, load or permit. */
 export async function openIpsetBackend({ loadNetlink, spawn, clock, log }: IpsetBackendParts): Promise<Backend> {
-  const openNetlink = attempt(loadNetlink, log);
-  const sets = await openSets({ openNetlink, spawn, clock, log });
-  const generation = openNetlink === undefined ? undefined : attempt(() => openGeneration(openNetlink), log);
+  const loaded = await tryLoad(loadNetlink, log);
+  const sets = await openSets({ openNetlink: loaded, spawn, clock, log });
+  const open = sets.via === "netlink" ? loaded : undefined;
+  const generation = open === undefined ? undefined : openGeneration(open);
   const rules = createRules({ spawn, clock, generation: () => generation?.read() });
-  const watches: { close(): void }[] = [];
+  const watches = new Set<{ close(): void }>();
   return {
     ...sets,
     name: "ipset",
     ensureRules: rules.ensure,
     ruleState: rules.state,
     watchRules(onChange) {
-      if (openNetlink === undefined) return NO_WATCH;
-      const watch = attempt(() => watchRuleChanges({ open: openNetlink, clock, log }, onChange), log) ?? NO_WATCH;
-      watches.push(watch);
+      if (open === undefined) return { close: () => undefined };
+      const watch = watchRuleChanges({ open, clock, log }, onChange);
+      watches.add(watch);
       return watch;
     },
     uninstall: async () => [...(await rules.remove()), ...(await destroyAll(sets))],
@@ -45,14 +46,11 @@ export async function openIpsetBackend({ loadNetlink, spawn, clock, log }: Ipset
   };
 }
 
-const NO_WATCH = { close: () => undefined };
-
-/** What can be done without is not worth failing for. */
-function attempt<Result>(act: () => Result, log: Log): Result | undefined {
+async function tryLoad(loadNetlink: () => Promise<OpenNetlink>, log: Log): Promise<OpenNetlink | undefined> {
   try {
-    return act();
+    return await loadNetlink();
   } catch (error) {
-    log.warn("firewall.netlink_unavailable", { error });
+    log.warn("firewall.netlink_not_loaded", { error });
     return undefined;
   }
 }

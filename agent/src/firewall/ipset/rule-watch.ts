@@ -22,7 +22,7 @@ export interface RuleWatchParts {
 }
 
 export function watchRuleChanges({ open, clock, log }: RuleWatchParts, onChange: () => void): { close(): void } {
-  const socket = open(NFTABLES_GROUP);
+  const socket = open(NFTABLES_GROUP); // kernels without nftables have the group, too, and stay silent
   let timer: Timer = clock.timer(LOOK_EVERY_MS, look);
   let isClosed = false;
 

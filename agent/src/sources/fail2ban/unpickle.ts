@@ -149,11 +149,15 @@ function recall({ memo }: Machine, key: number): PickleValue {
   return value;
 }
 
+/** fail2ban's addresses pickle themselves as a call of Python's `str` with their text. */
+const TEXT_MAKERS = ["builtins.str", "__builtin__.unicode"];
+
 function construct(machine: Machine): void {
   const parts = pop(machine);
   const named = pop(machine);
-  const isNamed = typeof named === "object" && named !== null && "opaque" in named;
-  push(machine, { opaque: isNamed ? named.opaque : "", parts });
+  const opaque = typeof named === "object" && named !== null && "opaque" in named ? named.opaque : "";
+  const [text] = Array.isArray(parts) ? parts : [];
+  push(machine, TEXT_MAKERS.includes(opaque) && typeof text === "string" ? text : { opaque, parts });
 }
 
 function opaqueNamed(names: readonly PickleValue[]): OpaqueObject {

@@ -1,0 +1,112 @@
+/** `fleetban-agent run`: opens the outside, joins it to the agent, and ends cleanly on a signal. */
+import { chmodSync, mkdirSync } from "node:fs";
+import { hostname } from "node:os";
+import { dirname, join } from "node:path";
+import { serveHttp } from "@fleetban/kit/drivers/http-endpoints";
+import { systemClock } from "@fleetban/kit/drivers/system-clock";
+import { systemRandom } from "@fleetban/kit/drivers/system-random";
+import { VERSION } from "@fleetban/kit/drivers/version";
+import { FleetbanError } from "@fleetban/kit/errors";
+import { createLog, type Log } from "@fleetban/kit/log";
+import { runTasks } from "@fleetban/kit/task-group";
+import { type Agent, openAgent } from "../agent.ts";
+import type { AgentConfig } from "../config.ts";
+import { readBootId } from "../drivers/boot-id.ts";
+import { dataFiles } from "../drivers/data-files.ts";
+import { createAskFail2ban } from "../drivers/fail2ban-socket.ts";
+import { createDial } from "../drivers/grpc-dial.ts";
+import { createIdentityHolder } from "../drivers/identity-files.ts";
+import { readMachineFacts } from "../drivers/machine-facts.ts";
+import { openBackend } from "../drivers/open-backend.ts";
+import { renewCertificate } from "../drivers/renew-certificate.ts";
+import { sourceFiles } from "../drivers/source-files.ts";
+import { createSpoolFiles } from "../drivers/spool-files.ts";
+import { createSystemdNotify } from "../drivers/systemd-notify.ts";
+import { listenUnix } from "../drivers/unix-listener.ts";
+import { healthRoutes } from "../health/endpoints.ts";
+import { createAgentMetrics } from "../health/metrics.ts";
+import { notReadyBecause } from "../health/status.ts";
+
+const READY_LOOK_MS = 200;
+
+export async function run(config: AgentConfig): Promise<void> {
+  const log = createLog((line) => process.stdout.write(`${line}\n`), systemClock, config.log_level);
+  const stop = new AbortController();
+  for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => stop.abort(new FleetbanError("stopped", name)));
+  prepareFolders(config);
+  const agent = await open(config, log);
+  log.info("agent.started", { version: VERSION, dataDir: config.data_dir, backend: agent.status().firewall.backend });
+  await serveHealth(config, agent, log, stop.signal);
+  try {
+    await runTasks({ agent: agent.run, systemd: (signal) => tellSystemd(agent, signal) }, stop.signal);
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+    log.info("agent.stopped", { because: (stop.signal.reason as Error).message });
+  }
+}
+
+async function open(config: AgentConfig, log: Log): Promise<Agent> {
+  const identity = createIdentityHolder(config.data_dir);
+  const fail2banSocket = config["fail2ban.socket"];
+  return await openAgent(
+    {
+      ...{ clock: systemClock, random: systemRandom, log, version: VERSION },
+      name: config.name === "" ? hostname() : config.name,
+      backend: await openBackend(config, systemClock, log),
+      dataFiles: dataFiles(config.data_dir),
+      spoolFiles: createSpoolFiles(join(config.data_dir, "spool")),
+      sourceFiles,
+      listen: listenUnix,
+      askFail2ban: fail2banSocket === "" ? undefined : createAskFail2ban(fail2banSocket),
+      dial: createDial(identity.must),
+      identity: identity.get,
+      certificateLife: identity.life,
+      renewCertificate: async (address) => identity.put(await renewCertificate(identity.must(), address)),
+      readMachine: readMachineFacts,
+      bootId: readBootId(),
+    },
+    config,
+  );
+}
+
+/** A missing folder is made, so that a new data directory needs no further step. */
+function prepareFolders(config: AgentConfig): void {
+  const handoff = config["fail2ban.handoff"];
+  try {
+    mkdirSync(config.data_dir, { recursive: true, mode: 0o700 });
+    chmodSync(config.data_dir, 0o700);
+    mkdirSync(join(config.data_dir, "spool"), { recursive: true, mode: 0o700 });
+    if (config.socket !== "") mkdirSync(dirname(config.socket), { recursive: true, mode: 0o755 });
+    if (handoff !== "") mkdirSync(dirname(handoff), { recursive: true, mode: 0o750 });
+  } catch (cause) {
+    const { path, message } = cause as NodeJS.ErrnoException;
+    throw new FleetbanError("folder-unusable", `folder ${path ?? config.data_dir}: ${message}`, {
+      cause,
+      hint: "run the agent as root, or set data_dir, socket and fail2ban.handoff to places that it may write to",
+    });
+  }
+}
+
+async function serveHealth(config: AgentConfig, agent: Agent, log: Log, signal: AbortSignal): Promise<void> {
+  const { "health.host": host, "health.port": port } = config;
+  if (port === 0) return;
+  const routes = healthRoutes(agent.status, createAgentMetrics());
+  await serveHttp({ host, port, routes, log, signal }).catch((cause: NodeJS.ErrnoException) => {
+    const problem = cause.code === "EADDRINUSE" ? "is taken by another program" : cause.message;
+    throw new FleetbanError("port-unusable", `health.port ${port} on ${host}: ${problem}`, {
+      cause,
+      hint: "stop the other program, or set health.port to a free one (0 = off)",
+    });
+  });
+}
+
+async function tellSystemd(agent: Agent, signal: AbortSignal): Promise<void> {
+  const systemd = createSystemdNotify(process.env);
+  signal.addEventListener("abort", systemd.stopping, { once: true });
+  while (notReadyBecause(agent.status()) !== undefined) await systemClock.sleep(READY_LOOK_MS, signal);
+  systemd.ready();
+  for (;;) {
+    await systemClock.sleep(systemd.aliveEveryMs ?? 3_600_000, signal);
+    systemd.alive();
+  }
+}

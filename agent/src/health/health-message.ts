@@ -1,0 +1,27 @@
+/** The agent's health as the coordinator is told of it. */
+import { Health, Source } from "@fleetban/proto/wire/fleet";
+import type { AgentStatus } from "./status.ts";
+
+const SOURCES: Readonly<Record<string, Source>> = {
+  fail2ban: Source.SOURCE_FAIL2BAN,
+  log: Source.SOURCE_LOG,
+  socket: Source.SOURCE_SOCKET,
+  import: Source.SOURCE_IMPORT,
+};
+
+export function healthMessage({ warnables, spool, firewall, clockSkewMs, sightingsBySource }: AgentStatus): Health {
+  return Health.fromPartial({
+    warnables: warnables.map(({ code, sinceMs }) => ({ code, sinceMs })),
+    spoolSightings: spool.sightings,
+    spoolOldestMs: spool.oldestMs,
+    lostSightings: spool.lost,
+    batchEntries: firewall.batchEntries,
+    applyP99Us: firewall.applyP99Us,
+    clockSkewMs: clockSkewMs ?? 0,
+    ownEntries: firewall.ownEntries,
+    localEntries: firewall.localEntries,
+    sources: Object.entries(sightingsBySource).map(([source, sightings]) => {
+      return { source: SOURCES[source] ?? Source.SOURCE_UNSPECIFIED, sightings };
+    }),
+  });
+}

@@ -1,0 +1,121 @@
+/** `fleetban-agent`: reads the command line, joins nothing itself; each command is loaded when it is asked for. */
+import { hostname } from "node:os";
+import { VERSION } from "@fleetban/kit/drivers/version";
+import { FleetbanError } from "@fleetban/kit/errors";
+import { Command, CommanderError } from "commander";
+import { type AgentConfig } from "./config.ts";
+import { DEFAULT_CONFIG_FILE, readConfigFile } from "./drivers/config-file.ts";
+
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+
+const program = new Command("fleetban-agent")
+  .description("shares this server's bans with its fleet and enforces the fleet's in the kernel")
+  .version(VERSION, "-V, --version", "show the version")
+  .helpOption("-h, --help", "show this help")
+  .addHelpText(
+    "after",
+    `
+Examples:
+  fleetban-agent enroll fbe1.…              put this server into the fleet that made the token
+  fleetban-agent install                    unit, boot load, fail2ban action and configuration in place
+  fleetban-agent run                        what the systemd unit starts
+  fleetban-agent status                     what is enforced, from where, and what is wrong
+  fleetban-agent check                      one line and an exit code for Nagios
+`,
+  )
+  .showSuggestionAfterError()
+  .exitOverride();
+
+const withConfig = (command: Command) =>
+  command.option("-c, --config <file>", `configuration file (default: ${DEFAULT_CONFIG_FILE})`);
+
+withConfig(program.command("run"))
+  .description("run the agent in the foreground")
+  .action(async (options: { config?: string }) => {
+    const { run } = await import("./commands/run.ts");
+    await run(readConfigFile(options.config));
+  });
+
+withConfig(program.command("enroll"))
+  .description("make a key on this server and have the token's coordinator certify it")
+  .argument("<token>", "as `fleetban enrollments create` printed it")
+  .option("--name <name>", "how operators see this server (default: name of the configuration, else the host name)")
+  .option("--data-dir <dir>", "where the identity is kept (default: data_dir of the configuration)")
+  .option("--force", "replace the identity that is there", false)
+  .action(async (token: string, options: { config?: string; name?: string; dataDir?: string; force: boolean }) => {
+    const { enroll } = await import("./commands/enroll.ts");
+    const config = readConfigFile(options.config);
+    const dataDir = options.dataDir ?? config.data_dir;
+    print(await enroll(token, { dataDir, name: options.name ?? nameOf(config), force: options.force }));
+  });
+
+withConfig(program.command("status"))
+  .description("show what the running agent holds, enforces and misses")
+  .option("--json", "for programs", false)
+  .action(async (options: { config?: string; json: boolean }) => {
+    const { askStatus } = await import("./drivers/ask-status.ts");
+    const { renderStatus } = await import("./commands/status.ts");
+    const status = await askStatus(endpointsOf(readConfigFile(options.config)));
+    print([options.json ? JSON.stringify(status, null, 2) : renderStatus(status)]);
+  });
+
+withConfig(program.command("check"))
+  .description("one line and an exit code as Nagios plug-ins have them: 0 ok, 1 warning, 2 critical, 3 unknown")
+  .action(async (options: { config?: string }) => {
+    const { askStatus } = await import("./drivers/ask-status.ts");
+    const { judge, unknown } = await import("./commands/check.ts");
+    const result = await askStatus(endpointsOf(readConfigFile(options.config))).then(judge, (error: Error) => unknown(error.message));
+    print([result.line]);
+    process.exitCode = result.exitCode;
+  });
+
+program
+  .command("install")
+  .description("put unit, boot load, fail2ban action and configuration in place, and say what was done")
+  .option("--root <dir>", "below this directory, for images (default: /)", "/")
+  .action(async (options: { root: string }) => {
+    const { install } = await import("./commands/install.ts");
+    print(await install(options.root));
+  });
+
+withConfig(program.command("uninstall"))
+  .description("take every set, chain and rule of fleetban out of the kernel; nothing else is touched")
+  .action(async (options: { config?: string }) => {
+    const { uninstall } = await import("./commands/uninstall.ts");
+    print(await uninstall(readConfigFile(options.config)));
+  });
+
+await main();
+
+async function main(): Promise<void> {
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    process.exitCode = tell(error);
+  }
+}
+
+/** A mistake of whoever typed it gets a sentence, never a stack. */
+function tell(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE; // it has said it already
+  if (!(error instanceof FleetbanError)) {
+    console.error("fleetban-agent: error:", error);
+    return EXIT_FAILED;
+  }
+  console.error(`fleetban-agent: error: ${error.message}`);
+  if (error.hint !== undefined) console.error(`fleetban-agent: hint: ${error.hint}`);
+  return error.code === "bad-config" ? EXIT_USAGE : EXIT_FAILED;
+}
+
+function print(lines: readonly string[]): void {
+  for (const line of lines) console.log(line);
+}
+
+function nameOf(config: AgentConfig): string {
+  return config.name === "" ? hostname() : config.name;
+}
+
+function endpointsOf(config: AgentConfig): { host: string; port: number } {
+  return { host: config["health.host"], port: config["health.port"] };
+}

@@ -1,0 +1,116 @@
+/**
+ * Joins the sources of this machine as the configuration wants them: all tell the one intake, which knows a ban again
+ * whoever tells it.
+ *
+ * fail2ban is asked for missed bans once the hand-off file is caught up, so that what is on its way is not missed.
+ */
+import type { Clock } from "@fleetban/kit/clock";
+import type { Log } from "@fleetban/kit/log";
+import type { Random } from "@fleetban/kit/random";
+import type { Spool } from "../spool/spool.ts";
+import type { KnownBans, LocalAct } from "./dedupe.ts";
+import type { AskedUnbans } from "./fail2ban/asked-unbans.ts";
+import { followHandoff } from "./fail2ban/handoff.ts";
+import type { Fail2banFacts } from "./fail2ban/jail-facts.ts";
+import { reconcileFail2ban } from "./fail2ban/reconcile.ts";
+import type { Fail2banServer } from "./fail2ban/server.ts";
+import type { SourceFiles } from "./follow/files.ts";
+import { createIntake, type Intake, type IntakeSpool } from "./intake.ts";
+import { followLog } from "./log/follow-log.ts";
+import type { ListenUnix } from "./socket/connection.ts";
+import { serveSocket } from "./socket/socket.ts";
+
+export interface SourceParts {
+  readonly files: SourceFiles;
+  readonly listen: ListenUnix;
+  /** Absent = this machine's fail2ban is not asked. */
+  readonly server: Fail2banServer | undefined;
+  readonly asked: AskedUnbans;
+  readonly spool: Spool;
+  readonly known: KnownBans;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly local: (act: LocalAct) => void;
+  /** After each append; `undefined` = it is durable. */
+  readonly onSpooled: (failure: unknown) => void;
+  /** `undefined` = fail2ban does not answer. */
+  readonly onFacts: (facts: Fail2banFacts | undefined) => void;
+}
+
+/** Paths; empty = off. */
+export interface SourceSettings {
+  readonly handoff: string;
+  readonly log: string;
+  readonly socket: string;
+}
+
+type Loop = (signal: AbortSignal) => Promise<never>;
+
+export interface Sources {
+  readonly intake: Intake;
+  readonly tasks: Readonly<Record<string, Loop>>;
+}
+
+export function createSources(parts: SourceParts, settings: SourceSettings): Sources {
+  const { spool, known, clock, log, server } = parts;
+  const intake = createIntake({ spool: watched(spool, parts.onSpooled), known, clock, log, local: parts.local });
+  const positions = spool.positions();
+  const isAsked = parts.asked.has;
+  const caughtUp = Promise.withResolvers<void>();
+  let banSeconds: ReadonlyMap<string, number> = new Map();
+  let leftOut: readonly string[] | undefined;
+  const tasks: Record<string, Loop> = {};
+
+  if (settings.handoff === "") caughtUp.resolve();
+  else {
+    tasks.handoff = (signal) => {
+      const handoff = { path: settings.handoff, positions, onCaughtUp: caughtUp.resolve };
+      return followHandoff({ ...parts, sink: intake, isAsked }, handoff, signal);
+    };
+  }
+  if (settings.log !== "") {
+    const banSecondsOf = (jail: string) => banSeconds.get(jail) ?? 0;
+    // Before fail2ban was asked nobody knows: the log then tells at once.
+    const isHandedOver = (jail: string) => settings.handoff !== "" && leftOut?.includes(jail) === false;
+    const following = { path: settings.log, begin: "end", positions } as const;
+    tasks.log = (signal) =>
+      followLog({ ...parts, sink: intake, isAsked, banSecondsOf, isHandedOver }, following, signal);
+  }
+  if (settings.socket !== "") {
+    tasks.socket = (signal) => serveSocket({ listen: parts.listen, sink: intake, clock, log }, settings.socket, signal);
+  }
+  if (server !== undefined) {
+    const onFacts = (facts: Fail2banFacts | undefined) => {
+      banSeconds = facts?.banSeconds ?? banSeconds;
+      leftOut = facts?.jailsLeftOut ?? leftOut;
+      parts.onFacts(facts);
+    };
+    tasks.fail2ban = async (signal) => {
+      await Promise.race([caughtUp.promise, rejectedBy(signal)]);
+      return await reconcileFail2ban({ server, sink: intake, known, clock, log, onFacts }, { positions }, signal);
+    };
+  }
+  return { intake, tasks };
+}
+
+function watched(spool: Spool, onSpooled: (failure: unknown) => void): IntakeSpool {
+  return {
+    note: (position) => spool.note(position),
+    async append(entries) {
+      try {
+        await spool.append(entries);
+        onSpooled(undefined);
+      } catch (error) {
+        onSpooled(error);
+        throw error;
+      }
+    },
+  };
+}
+
+function rejectedBy(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+  });
+}
