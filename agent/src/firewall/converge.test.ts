@@ -1,10 +1,10 @@
 /** The room's law: after any history of lists and of the kernel, the kernel holds what is wanted, and its rules are there. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Prefix, parsePrefix } from "@fleetban/proto/model/prefix";
 import type { List } from "@fleetban/proto/model/listing";
-import { isExpired } from "@fleetban/proto/model/until";
+import { type Prefix, parsePrefix } from "@fleetban/proto/model/prefix";
 import { secondsFromMs } from "@fleetban/proto/model/time";
+import { isExpired } from "@fleetban/proto/model/until";
 import fc from "fast-check";
 import { EXEMPT, FEEDS, FLEET, listing } from "../mirror/mirror.fixture.ts";
 import { agentFixture, enforcingFixture } from "./firewall.fixture.ts";
@@ -28,7 +28,11 @@ const puts = fc.uniqueArray(put, { selector: (one) => one.prefix, maxLength: 12 
 const step = fc.oneof(
   fc.record({ kind: fc.constant("delta" as const), list, puts, removes: fc.uniqueArray(prefix, { maxLength: 6 }) }),
   fc.record({ kind: fc.constant("snapshot" as const), list, puts }),
-  fc.record({ kind: fc.constantFrom("flush" as const, "destroy" as const), list, family: fc.constantFrom(4 as const, 6 as const) }),
+  fc.record({
+    kind: fc.constantFrom("flush" as const, "destroy" as const),
+    list,
+    family: fc.constantFrom(4 as const, 6 as const),
+  }),
   fc.record({ kind: fc.constantFrom("sneakAdd" as const, "sneakRemove" as const), list, prefix }),
   fc.record({ kind: fc.constant("local" as const), prefix: fc.nat(20).map((n) => parsePrefix(`81.0.0.${n + 1}`)) }),
   fc.record({ kind: fc.constantFrom("dropRules" as const, "fail" as const, "restart" as const) }),
@@ -46,7 +50,7 @@ for (const capacity of [0, 12]) {
         await assertConverged(agent);
         await agent.stop();
       }),
-      { numRuns: 150 },
+      { numRuns: 50 },
     );
   });
 }
@@ -54,11 +58,18 @@ for (const capacity of [0, 12]) {
 async function carryOut(agent: Agent, one: Step, capacity: number): Promise<Agent> {
   const { kernel } = agent;
   const now = secondsFromMs(agent.clock.nowMs());
-  const listings = "puts" in one ? one.puts.map(({ prefix, seconds, rank }) => listing(prefix, seconds === 0 ? 0 : now + seconds, rank)) : [];
+  const listings =
+    "puts" in one
+      ? one.puts.map(({ prefix, seconds, rank }) => listing(prefix, seconds === 0 ? 0 : now + seconds, rank))
+      : [];
   switch (one.kind) {
     case "delta": {
       const put = new Set(listings.map(({ prefix }) => prefix));
-      await agent.delta(one.list, one.removes.filter((prefix) => !put.has(prefix)), listings);
+      await agent.delta(
+        one.list,
+        one.removes.filter((prefix) => !put.has(prefix)),
+        listings,
+      );
       break;
     }
     case "snapshot":
@@ -108,10 +119,17 @@ async function assertConverged(agent: Agent): Promise<void> {
     const line = firewall.applied(one.list)!.line;
     const isBelowLine = (rank: number) => line === undefined || rank < line.rank; // at the line itself a bucket decides
     const inForce = [...blocklist.listings()].filter(({ until }) => !isExpired(until, now));
-    const wanted = inForce.filter(({ rank }) => isBelowLine(rank)).map((found) => found.prefix).sort();
+    const wanted = inForce
+      .filter(({ rank }) => isBelowLine(rank))
+      .map((found) => found.prefix)
+      .sort();
     const atLine = new Set(inForce.filter(({ rank }) => rank === line?.rank).map((found) => found.prefix));
     const entries = await entriesOf(agent, one);
-    assert.deepEqual(entries.filter((found) => !atLine.has(found)), wanted, `list ${one.name}, line ${JSON.stringify(line)}`);
+    assert.deepEqual(
+      entries.filter((found) => !atLine.has(found)),
+      wanted,
+      `list ${one.name}, line ${JSON.stringify(line)}`,
+    );
     assert.equal(firewall.applied(one.list)?.revision, revision, one.name);
     for (const [entry, left] of await timeoutsOf(agent, one)) {
       const { until } = blocklist.get(entry)!;
@@ -131,4 +149,3 @@ async function timeoutsOf(agent: Agent, one: List): Promise<Map<Prefix, number>>
   const names = listSets(one);
   return new Map([...(await agent.kernel.timeouts(names[4])), ...(await agent.kernel.timeouts(names[6]))]);
 }
-

@@ -1,0 +1,215 @@
+/** The boot script on a real kernel: what the agent saved comes back before the agent does (invariant 4). */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { appendFileSync, copyFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { systemClock } from "@fleetban/kit/drivers/system-clock";
+import { systemRandom } from "@fleetban/kit/drivers/system-random";
+import { silentLog } from "@fleetban/kit/log";
+import { parsePrefix } from "@fleetban/proto/model/prefix";
+import { eventually } from "../../../test/support/fleet/eventually.ts";
+import { enterFreshNetns } from "../../../test/support/netns.ts";
+import { dataFiles } from "../drivers/data-files.ts";
+import { loadNetlink } from "../drivers/netlink.ts";
+import { spawn } from "../drivers/spawn.ts";
+import { deltaOnto, EXEMPT, FLEET, heldFixture, listing } from "../mirror/mirror.fixture.ts";
+import { Mirror } from "../mirror/mirror.ts";
+import type { Op } from "./backend.ts";
+import { createFirewall } from "./firewall.ts";
+import { openIpsetBackend } from "./ipset/ipset-backend.ts";
+
+const skip = enterFreshNetns();
+const SCRIPT = new URL("../../../deploy/boot/fleetban-boot.sh", import.meta.url).pathname;
+const directory = mkdtempSync("/tmp/fb-boot-");
+const boot = join(directory, "boot");
+after(() => rmSync(directory, { recursive: true }));
+
+const in1h = Math.floor(Date.now() / 1_000) + 3_600;
+const EXEMPTED = [listing("81.0.0.9", 0, 1)];
+const FRESH = listing("2a01:4f8:1::/64");
+const LISTED = [listing("81.0.0.1", in1h), listing("82.0.0.0/24"), listing("2a01:4f8::/64")];
+
+test("the boot load", { skip }, async (t) => {
+  const saved = await saveByAgent();
+
+  await t.test("alone makes the sets and rules that the agent had", async () => {
+    forget();
+    const said = run();
+    assert.match(said, /loaded 8 sets and 7 entries/);
+    assert.deepEqual(kernel(), saved);
+  });
+
+  await t.test("leaves the agent that starts then nothing to do", async () => {
+    const backend = await openBackend();
+    const mirror = await mirrorOf();
+    const delta = await mirror.applyDelta(deltaOnto(mirror.get(FLEET.list)!.held!, [], [FRESH]));
+    assert.equal(delta.kind, "applied");
+    const ops: unknown[] = [];
+    const watched = {
+      ...backend,
+      apply: async (some: readonly Op[]) => (ops.push(...some), await backend.apply(some)),
+    };
+    const firewall = createOn(watched, mirror);
+    await firewall.start();
+    firewall.setOwn([parsePrefix("93.184.216.1")]);
+    const stop = new AbortController();
+    const running = firewall.run(stop.signal).catch(() => undefined);
+    await eventually("rules", () => firewall.state().rules.kind === "present");
+    await eventually("the lists", () => firewall.applied(FLEET.list)?.revision === 2);
+    stop.abort();
+    await running;
+    assert.deepEqual(ops, []);
+    assert.deepEqual(kernel().rules, saved.rules);
+    await backend.close();
+  });
+
+  await t.test("run again changes nothing", () => {
+    run();
+    const before = [kernel(), counters()];
+    assert.match(run(), /sets are there already; left alone[\s\S]*IPv4 are there already[\s\S]*IPv6 are there already/);
+    assert.deepEqual([kernel(), counters()], before);
+  });
+
+  await t.test("takes what was appended since, and leaves out a torn last line", () => {
+    forget();
+    const recent = join(boot, "recent");
+    const now = Math.floor(Date.now() / 1_000);
+    appendFileSync(recent, `add fleetban-fleet-v4 81.0.0.2 600 ${now} .\ndel fleetban-fleet-v4 81.0.0.1 .\n`);
+    appendFileSync(
+      recent,
+      `add fleetban-fleet-v4 81.0.0.5 600 ${now - 601} .\nadd fleetban-fleet-v4 6.6.6.6; reboot 1 2 .\n`,
+    );
+    appendFileSync(recent, `add fleetban-fleet-v4 81.0.0.3 600 ${now}`);
+    run();
+    assert.deepEqual(members("fleetban-fleet-v4"), ["81.0.0.2", "82.0.0.0/24"]);
+  });
+
+  await t.test("cuts timeouts by the age of the base", () => {
+    forget();
+    writeFileSync(join(boot, "recent"), "");
+    const text = readFileSync(join(boot, "base"), "utf8").replace(
+      /^(# fleetban-boot 1 \S+) (\d+)/,
+      (_all, head, date) => `${head} ${date - 3_000}`,
+    );
+    writeFileSync(join(boot, "base"), resummed(text));
+    run();
+    const left = Number(
+      /81\.0\.0\.9 timeout (\d+)/.exec(
+        execFileSync("ipset", ["save", "fleetban-exempt-v4"], { encoding: "utf8" }),
+      )?.[1],
+    );
+    assert.ok(left > 600_000 && left <= 604_800 + 86_400 - 3_000, String(left));
+    forget();
+    writeFileSync(
+      join(boot, "base"),
+      resummed(text.replace(/^(# fleetban-boot 1 \S+) (\d+)/, (_all, head, date) => `${head} ${date - 700_000}`)),
+    );
+    assert.match(run(), /loaded 8 sets and 1 entries/); // an own address has no timeout
+    forget();
+    writeFileSync(
+      join(boot, "base"),
+      resummed(text.replace(/^(# fleetban-boot 1 \S+) (\d+)/, (_all, head, date) => `${head} ${Number(date) + 9e6}`)),
+    );
+    assert.match(run(), /loaded 8 sets and/); // a clock that stands wrong makes nothing older, nor longer
+  });
+
+  await t.test("falls back to the predecessor of a damaged base, and never fails", () => {
+    forget();
+    copyFileSync(join(boot, "base"), join(boot, "base.1"));
+    truncateSync(join(boot, "base"), 300);
+    assert.match(run(), /base is damaged[\s\S]*loaded 8 sets/);
+    forget();
+    truncateSync(join(boot, "base.1"), 0);
+    assert.match(run(), /base\.1 is damaged[\s\S]*no readable base/);
+    assert.match(run("/nowhere"), /no readable base in \/nowhere/);
+    assert.deepEqual(kernel().sets, []);
+  });
+});
+
+/** An agent that enforces two lists, one of its listings by a delta after the base; gives what the kernel then holds. */
+async function saveByAgent() {
+  const backend = await openBackend();
+  const mirror = await mirrorOf();
+  const firewall = createOn(backend, mirror);
+  await firewall.start();
+  firewall.setOwn([parsePrefix("93.184.216.1")]);
+  const stop = new AbortController();
+  const running = firewall.run(stop.signal).catch(() => undefined);
+  firewall.addLocal(parsePrefix("81.0.0.77"), 900);
+  await eventually(
+    "a base",
+    () => firewall.state().bootFilesSavedAtMs > 0 && firewall.state().rules.kind === "present",
+  );
+  const delta = deltaOnto(mirror.get(FLEET.list)!.held!, [], [FRESH]);
+  const outcome = await mirror.applyDelta(delta);
+  firewall.onDelta(FLEET.list, outcome.kind === "applied" ? outcome.changes : [], false);
+  await firewall.settled();
+  stop.abort();
+  await running;
+  execFileSync("ipset", ["destroy", "fleetban-probe-v4"]);
+  execFileSync("ipset", ["destroy", "fleetban-probe-v6"]);
+  const found = kernel();
+  await backend.close();
+  return found;
+}
+
+async function mirrorOf(): Promise<Mirror> {
+  const mirror = new Mirror(systemClock);
+  mirror.setLists([EXEMPT, FLEET]);
+  mirror.replace(EXEMPT.list, heldFixture(EXEMPT.list, EXEMPTED));
+  mirror.replace(FLEET.list, heldFixture(FLEET.list, LISTED));
+  return mirror;
+}
+
+function createOn(backend: Awaited<ReturnType<typeof openBackend>>, mirror: Mirror) {
+  const parts = { backend, mirror, clock: systemClock, ledgerClock: systemClock, random: systemRandom, log: silentLog };
+  return createFirewall(
+    { ...parts, files: dataFiles(directory) },
+    { capacity: 0, leaseSeconds: 604_800, localSeconds: 86_400 },
+  );
+}
+
+function openBackend() {
+  return openIpsetBackend({ loadNetlink, spawn, clock: systemClock, log: silentLog });
+}
+
+function run(folder = boot): string {
+  return execFileSync("sh", [SCRIPT, folder], { encoding: "utf8" });
+}
+
+/** As a reboot: no rule, no set. */
+function forget(): void {
+  for (const program of ["iptables", "ip6tables"]) {
+    execFileSync("sh", ["-c", `${program} -t mangle -F; ${program} -t mangle -X`]);
+  }
+  execFileSync("ipset", ["destroy"]);
+}
+
+function kernel() {
+  const sets = execFileSync("ipset", ["list", "-n"], { encoding: "utf8" }).split("\n").filter(Boolean).sort();
+  const rules = ["iptables", "ip6tables"].map((program) =>
+    execFileSync(program, ["-t", "mangle", "-S"], { encoding: "utf8" }),
+  );
+  return { sets, members: sets.map(members), rules };
+}
+
+function counters(): string {
+  return execFileSync("iptables", ["-t", "mangle", "-nvL", "--line-numbers"], { encoding: "utf8" });
+}
+
+function members(set: string): string[] {
+  const saved = execFileSync("ipset", ["save", set], { encoding: "utf8" });
+  return saved
+    .split("\n")
+    .filter((line) => line.startsWith("add "))
+    .map((line) => line.split(" ")[2] ?? "")
+    .sort();
+}
+
+function resummed(text: string): string {
+  const body = text.replace(/^sum .*\n$/m, "");
+  const lines = body.split("\n").length - 1;
+  const sum = execFileSync("sha256sum", { input: body, encoding: "utf8" }).slice(0, 64);
+  return `${body}sum ${lines} ${sum}\n`;
+}
