@@ -19,7 +19,7 @@ export function createLedgerClock(clock: Clock, lastSkewMs?: number): LedgerCloc
   // The machine's clock may be set at any moment: the ledger's time runs on by the monotonic one.
   let base = { ledgerMs: clock.nowMs() - (lastSkewMs ?? 0), monotonicMs: clock.monotonicMs() };
   return {
-    nowMs: () => base.ledgerMs + (clock.monotonicMs() - base.monotonicMs),
+    nowMs: () => Math.round(base.ledgerMs + (clock.monotonicMs() - base.monotonicMs)),
     skewMs: () => skewMs,
     measured(helloSentMs, ledgerTimeMs) {
       const receivedMs = clock.nowMs();
