@@ -32,8 +32,8 @@ export interface Judgement {
 
 const ADDRESSES_MAX = 16_384;
 const BANS_PER_ADDRESS_MAX = 16;
-/** Ends that differ by less are the same: sources round. */
-const SAME_END_MS = 3_000;
+/** Ends that differ by less are the same: sources round their times to seconds. */
+const SAME_END_MS = 2_000;
 /** fail2ban never lifts a ban before its end, but its times are rounded. */
 const EARLY_MS = 1_500;
 /** Where no source knows a ban's length: fail2ban's own default. */

@@ -76,7 +76,11 @@ function isSame(ban: KnownBan, seen: SeenBan): boolean {
   }
   const lagMs = own === "log" ? seen.bannedAtMs - ban.toldAtMs : ban.toldAtMs - seen.bannedAtMs;
   if (lagMs < -SAME_MS.action || lagMs > LAG_MAX_MS) return false;
-  return own === "action" || !isOver(ban, seen.bannedAtMs);
+  return own === "action" || wasInForce(ban, seen.bannedAtMs);
+}
+
+function wasInForce(ban: KnownBan, momentMs: number): boolean {
+  return ban.ended === undefined ? !isOver(ban, momentMs) : ban.ended.atMs >= momentMs;
 }
 
 /** After an end the same moment is the old ban told again, and a moment later is a new ban. */
