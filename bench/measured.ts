@@ -1,6 +1,5 @@
 /** What all benchmarks print alike: a table for people, one line of JSON for programs, the machine they ran on. */
-import { cpus, totalmem } from "node:os";
-import { release } from "node:os";
+import { cpus, release, totalmem } from "node:os";
 import { renderFacts } from "@fleetban/kit/cli-output";
 
 export interface BenchOptions {
@@ -21,7 +20,11 @@ export function round(value: number, digits = 2): number {
 }
 
 /** People get everything; with `--json` the last line is the one that programs read. */
-export function report(bench: string, figures: Readonly<Record<string, number | string>>, { json }: BenchOptions): void {
+export function report(
+  bench: string,
+  figures: Readonly<Record<string, number | string>>,
+  { json }: BenchOptions,
+): void {
   const machine = `${cpus().length} × ${cpus()[0]?.model ?? "processor"}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.version}`;
   const command = `npm run bench -- ${[bench, ...process.argv.slice(2)].join(" ")}`;
   console.error(renderFacts([["machine", machine], ["command", command], ...Object.entries(figures)]));

@@ -3,10 +3,10 @@
  * `argv[2]` holds it. Asks the kernel again and again, so the figure is late by one question (about 10 µs) at most.
  */
 import { createInterface } from "node:readline";
-import { systemClock } from "@fleetban/kit/drivers/system-clock";
-import { parsePrefix } from "@fleetban/proto/model/prefix";
 import { loadNetlink } from "@fleetban/agent/drivers/netlink";
 import { openNetlinkSets } from "@fleetban/agent/firewall/ipset/netlink-sets";
+import { systemClock } from "@fleetban/kit/drivers/system-clock";
+import { parsePrefix } from "@fleetban/proto/model/prefix";
 
 const GIVE_UP_NS = 10_000_000_000n;
 

@@ -14,7 +14,8 @@ const names = readdirSync(FOLDER)
 const [name, ...args] = process.argv.slice(2);
 
 if (name === undefined || !names.includes(name)) {
-  const problem = name === undefined ? "a benchmark's name is missing" : `there is no benchmark ${JSON.stringify(name)}`;
+  const problem =
+    name === undefined ? "a benchmark's name is missing" : `there is no benchmark ${JSON.stringify(name)}`;
   console.error(`fleetban: error: ${problem}; write npm run bench -- NAME [--quick] [--json]`);
   console.error(`fleetban: hint: NAME is one of ${names.join(", ")}`);
   process.exitCode = 2;

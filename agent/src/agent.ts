@@ -110,13 +110,17 @@ export async function openAgent(parts: AgentParts, config: AgentConfig): Promise
   const spool = await openSpool({ files: parts.spoolFiles, clock, random, log }, { maxBytes: config.spool_max });
   const asked = createAskedUnbans(clock);
   const server = parts.askFail2ban && createFail2banServer(parts.askFail2ban, asked);
-  const lift = server === undefined ? async () => undefined : createPardonLifter({
-    source: fail2banBans(server, skewMs),
-    exempt: () => mirror.lists().flatMap(({ list, held }) => (list.effect === "exempt" && held ? [held.blocklist] : [])),
-    now: ledgerSeconds,
-    log,
-    onAnswer: (failure) => warnables.set("fail2ban-unreachable", failure !== undefined),
-  });
+  const lift =
+    server === undefined
+      ? async () => undefined
+      : createPardonLifter({
+          source: fail2banBans(server, skewMs),
+          exempt: () =>
+            mirror.lists().flatMap(({ list, held }) => (list.effect === "exempt" && held ? [held.blocklist] : [])),
+          now: ledgerSeconds,
+          log,
+          onAnswer: (failure) => warnables.set("fail2ban-unreachable", failure !== undefined),
+        });
   const sources = createSources(
     {
       ...{ files: parts.sourceFiles, listen: parts.listen, server, asked, spool, clock, random, log },
@@ -214,11 +218,7 @@ export async function openAgent(parts: AgentParts, config: AgentConfig): Promise
         {
           ...{ dial: parts.dial, clock, random, log },
           runSession: (connection, address, inner) =>
-            runSession(
-              { ...session, onOnline: (welcome) => online(address, welcome.agentId) },
-              connection,
-              inner,
-            ),
+            runSession({ ...session, onOnline: (welcome) => online(address, welcome.agentId) }, connection, inner),
           onState: (state) => {
             link = state;
           },
@@ -234,7 +234,15 @@ export async function openAgent(parts: AgentParts, config: AgentConfig): Promise
       }
     },
     states: (signal) =>
-      watchStates({ ...{ clock, warnables, mirror, file, firewall, spool, differed }, link: () => link, identity: parts.identity, skewMs }, signal),
+      watchStates(
+        {
+          ...{ clock, warnables, mirror, file, firewall, spool, differed },
+          link: () => link,
+          identity: parts.identity,
+          skewMs,
+        },
+        signal,
+      ),
     renewal: (signal) => renewWhenDue({ ...{ clock, log, warnables }, life: parts.certificateLife, renew }, signal),
     async pardons(signal) {
       await lift();

@@ -20,7 +20,8 @@ export const AGENT_CONFIG = {
   coordinators: {
     kind: "texts",
     default: [],
-    description: "Fleet addresses of the coordinators as host:port, tried in turn; empty = those learned at enrollment.",
+    description:
+      "Fleet addresses of the coordinators as host:port, tried in turn; empty = those learned at enrollment.",
     check: (text) => (ADDRESS.test(text) ? undefined : "must be host:port, such as fleet.example.org:7741"),
   },
   backend: {
@@ -33,21 +34,24 @@ export const AGENT_CONFIG = {
     kind: "choice",
     of: ["auto", "netlink", "process"],
     default: "auto",
-    description: "How the kernel's sets are reached: netlink, or one long-lived ipset process where that can't be loaded.",
+    description:
+      "How the kernel's sets are reached: netlink, or one long-lived ipset process where that can't be loaded.",
   },
   max_entries: {
     kind: "number",
     default: 500_000,
     min: 1_024,
     max: 16_000_000,
-    description: "Listings that this machine's kernel shall hold; the best ranks are kept, the rest counted as left out.",
+    description:
+      "Listings that this machine's kernel shall hold; the best ranks are kept, the rest counted as left out.",
   },
   lease: {
     kind: "duration",
     default: "7d",
     min: "1h",
     max: "24d",
-    description: "Longest kernel timeout of an entry, written anew while its listing lasts; an agent that died leaves a kernel that empties itself.",
+    description:
+      "Longest kernel timeout of an entry, written anew while its listing lasts; an agent that died leaves a kernel that empties itself.",
   },
   "pace.target_ms": {
     kind: "number",
@@ -113,7 +117,12 @@ export const AGENT_CONFIG = {
     default: "64MiB",
     description: "Room for sightings that no coordinator has acknowledged.",
   },
-  log_level: { kind: "choice", of: ["debug", "info", "warn", "error"], default: "info", description: "Least level that is logged." },
+  log_level: {
+    kind: "choice",
+    of: ["debug", "info", "warn", "error"],
+    default: "info",
+    description: "Least level that is logged.",
+  },
 } as const satisfies ConfigTable;
 
 function absolute(text: string): string | undefined {

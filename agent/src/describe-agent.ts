@@ -1,8 +1,9 @@
 /** The agent's state as one document, put together from what each room says of itself. */
-import type { AgentStatus, ListStatus } from "./health/status.ts";
-import type { RaisedWarnable } from "./health/warnables.ts";
+
 import type { Firewall } from "./firewall/firewall.ts";
 import type { FirewallState, ListFirewallState } from "./firewall/firewall-state.ts";
+import type { AgentStatus, ListStatus } from "./health/status.ts";
+import type { RaisedWarnable } from "./health/warnables.ts";
 import type { LinkState } from "./link/state.ts";
 import type { Mirror } from "./mirror/mirror.ts";
 import type { Intake } from "./sources/intake.ts";

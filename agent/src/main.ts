@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { VERSION } from "@fleetban/kit/drivers/version";
 import { FleetbanError } from "@fleetban/kit/errors";
 import { Command, CommanderError } from "commander";
-import { type AgentConfig } from "./config.ts";
+import type { AgentConfig } from "./config.ts";
 import { DEFAULT_CONFIG_FILE, readConfigFile } from "./drivers/config-file.ts";
 
 const EXIT_FAILED = 1;
@@ -65,7 +65,9 @@ withConfig(program.command("check"))
   .action(async (options: { config?: string }) => {
     const { askStatus } = await import("./drivers/ask-status.ts");
     const { judge, unknown } = await import("./commands/check.ts");
-    const result = await askStatus(endpointsOf(readConfigFile(options.config))).then(judge, (error: Error) => unknown(error.message));
+    const result = await askStatus(endpointsOf(readConfigFile(options.config))).then(judge, (error: Error) =>
+      unknown(error.message),
+    );
     print([result.line]);
     process.exitCode = result.exitCode;
   });

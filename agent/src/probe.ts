@@ -3,7 +3,10 @@ import { prefixFromBytes } from "@fleetban/proto/model/prefix";
 import { type Probe, ProbeResult } from "@fleetban/proto/wire/fleet";
 import type { Firewall } from "./firewall/firewall.ts";
 
-export function answerProbe(firewall: Pick<Firewall, "probe">, backend: string): (probe: Probe) => Promise<ProbeResult> {
+export function answerProbe(
+  firewall: Pick<Firewall, "probe">,
+  backend: string,
+): (probe: Probe) => Promise<ProbeResult> {
   return async ({ probeNo, address }) => {
     try {
       const { ruleState, ...times } = await firewall.probe(prefixFromBytes(address));

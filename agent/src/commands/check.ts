@@ -15,7 +15,10 @@ export function judge(status: AgentStatus): CheckResult {
   const named = [...errors, ...warnings].map(({ code }) => code).join(", ");
   if (errors.length > 0) return { exitCode: 2, line: `FLEETBAN CRITICAL - ${named} | ${performance}` };
   if (warnings.length > 0) return { exitCode: 1, line: `FLEETBAN WARNING - ${named} | ${performance}` };
-  return { exitCode: 0, line: `FLEETBAN OK - ${entries} entries enforced by ${status.firewall.backend} | ${performance}` };
+  return {
+    exitCode: 0,
+    line: `FLEETBAN OK - ${entries} entries enforced by ${status.firewall.backend} | ${performance}`,
+  };
 }
 
 /** No agent answered: nothing is known. */

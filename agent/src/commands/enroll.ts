@@ -1,12 +1,12 @@
 /** `fleetban-agent enroll TOKEN`: makes a key on this server and has the coordinator certify it. */
 import { createCertificateRequest } from "@fleetban/kit/certificate-request";
+import { VERSION } from "@fleetban/kit/drivers/version";
 import { parseEnrollmentToken } from "@fleetban/proto/model/enrollment-token";
 import { bytesOf } from "@fleetban/proto/model/prefix";
 import { redeemToken } from "../drivers/enrollment-client.ts";
 import { readIdentity, saveIdentity } from "../drivers/identity-files.ts";
 import { readMachineFacts } from "../drivers/machine-facts.ts";
 import { CLAIMS_MAX, claimedAddresses } from "../own-addresses/own-prefixes.ts";
-import { VERSION } from "@fleetban/kit/drivers/version";
 import { EnrollError } from "./enroll-error.ts";
 
 export interface EnrollOptions {

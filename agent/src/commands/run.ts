@@ -32,7 +32,8 @@ const READY_LOOK_MS = 200;
 export async function run(config: AgentConfig): Promise<void> {
   const log = createLog((line) => process.stdout.write(`${line}\n`), systemClock, config.log_level);
   const stop = new AbortController();
-  for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => stop.abort(new FleetbanError("stopped", name)));
+  for (const name of ["SIGTERM", "SIGINT"] as const)
+    process.once(name, () => stop.abort(new FleetbanError("stopped", name)));
   prepareFolders(config);
   const agent = await open(config, log);
   log.info("agent.started", { version: VERSION, dataDir: config.data_dir, backend: agent.status().firewall.backend });

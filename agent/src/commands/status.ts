@@ -15,11 +15,17 @@ function renderHead(status: AgentStatus): string {
     ["version", `${status.version}, started ${humanMoment(status.startedAtMs, nowMs)}`],
     ["coordinator", linkText(status.link, nowMs)],
     ["clock", skewText(status.clockSkewMs)],
-    ["certificate", status.certificateEndsAtMs === undefined ? undefined : `ends ${humanMoment(status.certificateEndsAtMs, nowMs)}`],
+    [
+      "certificate",
+      status.certificateEndsAtMs === undefined ? undefined : `ends ${humanMoment(status.certificateEndsAtMs, nowMs)}`,
+    ],
     ["firewall", `${firewall.backend} by ${firewall.via}, rules ${firewall.rules}`],
     ["own", `${humanCount(firewall.ownEntries)} addresses and networks are never banned here`],
     ["local", `${humanCount(firewall.localEntries)} of this server's own bans enforced`],
-    ["batches", `${humanCount(firewall.batchEntries)} entries, 99 % within ${(firewall.applyP99Us / 1_000).toFixed(1)} ms`],
+    [
+      "batches",
+      `${humanCount(firewall.batchEntries)} entries, 99 % within ${(firewall.applyP99Us / 1_000).toFixed(1)} ms`,
+    ],
     ["drift", driftText(status)],
     ["spool", spoolText(status)],
     ["sightings", sightingsText(status.sightingsBySource)],
@@ -76,7 +82,10 @@ const COLUMNS = [
 
 function renderLists({ lists, nowMs }: AgentStatus): string {
   if (lists.length === 0) return "no list has arrived yet";
-  return renderTable(COLUMNS, lists.map((list) => listRow(list, nowMs)));
+  return renderTable(
+    COLUMNS,
+    lists.map((list) => listRow(list, nowMs)),
+  );
 }
 
 function listRow(list: ListStatus, nowMs: number) {

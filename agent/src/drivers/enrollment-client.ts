@@ -4,11 +4,11 @@
  * The first connection believes nobody: it only reads the certificate chain that the coordinator presents and takes
  * the CA whose SHA-256 is the token's. The token's secret travels on the second one, verified against that CA.
  */
-import { type DetailedPeerCertificate, connect } from "node:tls";
-import { credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { connect, type DetailedPeerCertificate } from "node:tls";
 import type { EnrollmentToken } from "@fleetban/proto/model/enrollment-token";
 import { CLIENT_CHANNEL_OPTIONS, COORDINATOR_NAME } from "@fleetban/proto/wire/channel";
 import { EnrollmentClient, type EnrollRequest, type EnrollResponse } from "@fleetban/proto/wire/enrollment";
+import { credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { EnrollError } from "../commands/enroll-error.ts";
 
 const CONNECT_DEADLINE_MS = 10_000;

@@ -4,9 +4,10 @@
  * The coordinator's certificate names one fixed host, whatever address it is reached at, and only the fleet's own
  * CA is believed; so an address may change, and no public CA can stand in for a coordinator.
  */
-import { type ClientDuplexStream, credentials, type ServiceError, status } from "@grpc/grpc-js";
+
 import { CLIENT_CHANNEL_OPTIONS } from "@fleetban/proto/wire/channel";
 import { type AgentMessage, type CoordinatorMessage, FleetClient } from "@fleetban/proto/wire/fleet";
+import { type ClientDuplexStream, credentials, type ServiceError, status } from "@grpc/grpc-js";
 import type { Connection, Dial } from "../link/connection.ts";
 import { LinkError } from "../link/state.ts";
 import type { Identity } from "./identity-files.ts";

@@ -3,10 +3,11 @@
  *
  * The key is made on this server and never leaves it. The three are one file each, written whole or not at all.
  */
+
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { X509Certificate } from "node:crypto";
 import { writeFileAtomic } from "@fleetban/kit/drivers/atomic-file";
 import { FleetbanError } from "@fleetban/kit/errors";
 

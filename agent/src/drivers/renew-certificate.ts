@@ -1,8 +1,9 @@
 /** Asks the coordinator for a new certificate over a new key, with the present one as proof. */
-import { credentials, Metadata } from "@grpc/grpc-js";
+
 import { createCertificateRequest } from "@fleetban/kit/certificate-request";
 import { CLIENT_CHANNEL_OPTIONS } from "@fleetban/proto/wire/channel";
 import { FleetClient, type RenewResponse } from "@fleetban/proto/wire/fleet";
+import { credentials, Metadata } from "@grpc/grpc-js";
 import type { Identity } from "./identity-files.ts";
 
 const DEADLINE_MS = 20_000;

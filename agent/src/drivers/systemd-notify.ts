@@ -18,7 +18,10 @@ export function createSystemdNotify(environment: NodeJS.ProcessEnv): SystemdNoti
   const { NOTIFY_SOCKET: socket = "", WATCHDOG_USEC: watchdogUs = "0", PATH } = environment;
   const tell = (state: string) => {
     if (socket === "") return;
-    const child = spawn("systemd-notify", ["--no-block", state], { stdio: "ignore", env: { PATH, NOTIFY_SOCKET: socket } });
+    const child = spawn("systemd-notify", ["--no-block", state], {
+      stdio: "ignore",
+      env: { PATH, NOTIFY_SOCKET: socket },
+    });
     child.on("error", () => undefined); // no such program: then this is no systemd either
   };
   return {

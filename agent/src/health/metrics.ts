@@ -72,7 +72,11 @@ export function createAgentMetrics(): AgentMetrics {
 }
 
 /** The rooms keep the totals; a counter of the library only counts up from nothing. */
-function setCounter<Label extends string>(counter: Counter<Label>, labels: Partial<Record<Label, string>>, total: number): void {
+function setCounter<Label extends string>(
+  counter: Counter<Label>,
+  labels: Partial<Record<Label, string>>,
+  total: number,
+): void {
   counter.remove(labels);
   counter.inc(labels, total);
 }

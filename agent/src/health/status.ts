@@ -4,7 +4,7 @@
  * Pure: everything in it is handed in by the rooms' own state functions.
  */
 import type { LinkState } from "../link/state.ts";
-import { WARNABLES, type RaisedWarnable } from "./warnables.ts";
+import { type RaisedWarnable, WARNABLES } from "./warnables.ts";
 
 export interface ListStatus {
   readonly name: string;

@@ -20,9 +20,15 @@ test("a consequence is not shown beside its cause", async () => {
   warnables.set("not-enrolled", true);
   warnables.set("not-mirrored", true);
   await clock.run(1_000);
-  assert.deepEqual(warnables.raised().map(({ code }) => code), ["not-enrolled"]);
+  assert.deepEqual(
+    warnables.raised().map(({ code }) => code),
+    ["not-enrolled"],
+  );
   warnables.set("not-enrolled", false);
-  assert.deepEqual(warnables.raised().map(({ code }) => code), ["not-mirrored"]);
+  assert.deepEqual(
+    warnables.raised().map(({ code }) => code),
+    ["not-mirrored"],
+  );
 });
 
 test("a change of the detail is a change, the same again is none", () => {

@@ -167,7 +167,8 @@ export function createWarnables(clock: Clock, onChange: () => void = () => undef
     },
     raised() {
       const shown = (Object.keys(WARNABLES) as WarnableCode[]).filter(visible);
-      const caused = (code: WarnableCode) => (WARNABLES[code].dependsOn as readonly WarnableCode[]).some((other) => bad.has(other));
+      const caused = (code: WarnableCode) =>
+        (WARNABLES[code].dependsOn as readonly WarnableCode[]).some((other) => bad.has(other));
       return shown
         .filter((code) => !caused(code))
         .map((code) => ({ code, sinceMs: bad.get(code)?.sinceMs ?? 0, detail: bad.get(code)?.detail ?? "" }));

@@ -49,7 +49,11 @@ export function look(rooms: WatchedRooms): void {
   warnables.set("not-enrolled", rooms.identity() === undefined);
   warnables.set("coordinator-unreachable", link.kind === "waiting", cause);
   warnables.set("certificate-refused", link.kind === "waiting" && REFUSED.includes(link.code), cause);
-  warnables.set("not-mirrored", mirror.lists().length === 0 || unmirrored.length > 0, namesOf(unmirrored.map(({ list }) => list)));
+  warnables.set(
+    "not-mirrored",
+    mirror.lists().length === 0 || unmirrored.length > 0,
+    namesOf(unmirrored.map(({ list }) => list)),
+  );
   warnables.set("mirror-differs", differed.length >= DIFFERED_TIMES);
   warnables.set("mirror-unsaved", unsaved.length > 0, unsaved[0]?.[1] ?? "");
   warnables.set("backend-unavailable", failure !== undefined, failure ?? "");

@@ -50,7 +50,8 @@ async function runWith(ends: readonly (SessionEnd | "refused")[], configured: re
   return { dialed, states };
 }
 
-const waits = (states: readonly LinkState[]) => states.flatMap((state) => (state.kind === "waiting" ? [state.attempt] : []));
+const waits = (states: readonly LinkState[]) =>
+  states.flatMap((state) => (state.kind === "waiting" ? [state.attempt] : []));
 
 test("the known coordinators are tried in turn", async () => {
   const { dialed } = await runWith(["refused", "refused", "refused", "refused"], ["a:1", "b:1"]);

@@ -6,8 +6,8 @@
  */
 import { backoffMs } from "@fleetban/kit/backoff";
 import type { Clock } from "@fleetban/kit/clock";
-import type { Log } from "@fleetban/kit/log";
 import { FleetbanError } from "@fleetban/kit/errors";
+import type { Log } from "@fleetban/kit/log";
 import type { Random } from "@fleetban/kit/random";
 import { TaskGroupError } from "@fleetban/kit/task-group";
 import type { Connection, Dial } from "./connection.ts";

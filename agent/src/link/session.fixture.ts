@@ -19,7 +19,8 @@ import type { SessionParts } from "./session.ts";
 
 export function coordinatorFixture() {
   const sent: AgentMessage[] = [];
-  const waiting: { resolve: (result: IteratorResult<CoordinatorMessage>) => void; reject: (cause: unknown) => void }[] = [];
+  const waiting: { resolve: (result: IteratorResult<CoordinatorMessage>) => void; reject: (cause: unknown) => void }[] =
+    [];
   const inbox: CoordinatorMessage[] = [];
   let closed = false;
   const connection: Connection = {

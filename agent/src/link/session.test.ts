@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Ack, Delta, Goodbye, Probe, SnapshotChunk } from "@fleetban/proto/wire/fleet";
-import { runSession } from "./session.ts";
 import { coordinatorFixture, sessionParts, spoolFixture } from "./session.fixture.ts";
+import { runSession } from "./session.ts";
 
-const goodbye = { $case: "goodbye", value: Goodbye.fromPartial({ reason: 1, retryAfterMs: 500, addresses: ["b:1"] }) } as const;
+const goodbye = {
+  $case: "goodbye",
+  value: Goodbye.fromPartial({ reason: 1, retryAfterMs: 500, addresses: ["b:1"] }),
+} as const;
 
 test("what the spool holds goes up in one message and stays there until it is acknowledged", async () => {
   const coordinator = coordinatorFixture();
@@ -14,7 +17,10 @@ test("what the spool holds goes up in one message and stays there until it is ac
   coordinator.welcomes();
   await clock.run(10);
   const sightings = coordinator.sent.flatMap(({ kind }) => (kind?.$case === "sightings" ? [kind.value] : []));
-  assert.deepEqual(sightings.map(({ firstSeq, items }) => [firstSeq, items.length]), [[1, 3]]);
+  assert.deepEqual(
+    sightings.map(({ firstSeq, items }) => [firstSeq, items.length]),
+    [[1, 3]],
+  );
   assert.equal(ackedSeq(), 0);
   coordinator.says({ $case: "ack", value: Ack.fromPartial({ incarnation: Buffer.alloc(16, 7), seq: 3 }) });
   coordinator.says(goodbye);
@@ -29,7 +35,8 @@ test("no more than a window of sightings is on the way", async () => {
   const session = runSession(parts, coordinator.connection, new AbortController().signal);
   coordinator.welcomes();
   await clock.run(10);
-  const sent = () => coordinator.sent.reduce((sum, { kind }) => sum + (kind?.$case === "sightings" ? kind.value.items.length : 0), 0);
+  const sent = () =>
+    coordinator.sent.reduce((sum, { kind }) => sum + (kind?.$case === "sightings" ? kind.value.items.length : 0), 0);
   assert.equal(sent(), 2_000);
   coordinator.says({ $case: "ack", value: Ack.fromPartial({ incarnation: Buffer.alloc(16, 7), seq: 500 }) });
   await clock.run(20);

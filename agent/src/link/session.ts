@@ -8,7 +8,16 @@ import type { Clock } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
 import { runTasks } from "@fleetban/kit/task-group";
 import { PROTOCOL_VERSION } from "@fleetban/proto/wire/channel";
-import type { AgentMessage, CoordinatorMessage, Goodbye, Hello, Probe, ProbeResult, Settings, Welcome } from "@fleetban/proto/wire/fleet";
+import type {
+  AgentMessage,
+  CoordinatorMessage,
+  Goodbye,
+  Hello,
+  Probe,
+  ProbeResult,
+  Settings,
+  Welcome,
+} from "@fleetban/proto/wire/fleet";
 import type { Connection } from "./connection.ts";
 import type { LedgerClock } from "./ledger-clock.ts";
 import type { LinkLists } from "./lists.ts";
@@ -31,7 +40,11 @@ export interface SessionParts {
   readonly onOnline: (welcome: Welcome) => void;
 }
 
-export async function runSession(parts: SessionParts, connection: Connection, signal: AbortSignal): Promise<SessionEnd> {
+export async function runSession(
+  parts: SessionParts,
+  connection: Connection,
+  signal: AbortSignal,
+): Promise<SessionEnd> {
   const incoming = connection.messages[Symbol.asyncIterator]();
   try {
     const hello = parts.hello();
@@ -51,7 +64,10 @@ export async function runSession(parts: SessionParts, connection: Connection, si
 
 async function welcomed(parts: SessionParts, hello: Hello, welcome: Welcome): Promise<void> {
   if (welcome.protocol !== PROTOCOL_VERSION) {
-    throw new LinkError("protocol", `the coordinator speaks protocol ${welcome.protocol}, this agent ${PROTOCOL_VERSION}`);
+    throw new LinkError(
+      "protocol",
+      `the coordinator speaks protocol ${welcome.protocol}, this agent ${PROTOCOL_VERSION}`,
+    );
   }
   parts.ledgerClock.measured(hello.sentAtMs, welcome.ledgerTimeMs);
   await parts.spool.welcomed(welcome.acked);

@@ -56,10 +56,20 @@ function resolversOf(text: string): readonly string[] {
 
 /** Columns: Iface Destination Gateway Flags …, numbers in hexadecimal of the machine's (little-endian) byte order. */
 function gateways4(text: string): readonly (Prefix | undefined)[] {
-  const rows = text.split("\n").slice(1).map((line) => line.trim().split(/\s+/));
+  const rows = text
+    .split("\n")
+    .slice(1)
+    .map((line) => line.trim().split(/\s+/));
   return rows
     .filter(([, , gateway]) => gateway !== undefined && /^[0-9A-F]{8}$/i.test(gateway) && gateway !== "00000000")
-    .map(([, , gateway = ""]) => readAddress((gateway.match(/../g) ?? []).reverse().map((byte) => Number.parseInt(byte, 16)).join(".")));
+    .map(([, , gateway = ""]) =>
+      readAddress(
+        (gateway.match(/../g) ?? [])
+          .reverse()
+          .map((byte) => Number.parseInt(byte, 16))
+          .join("."),
+      ),
+    );
 }
 
 /** Columns: destination, length, source, length, next hop …, each address as 32 hexadecimal digits. */

@@ -8,7 +8,11 @@ import type { UnixSeconds } from "@fleetban/proto/model/time";
 import { planLifts } from "./plan-lifts.ts";
 
 const at = (seconds: number) => seconds as UnixSeconds;
-const ban = (address: string, bannedAt: number) => ({ address: parsePrefix(address), jail: "sshd", bannedAt: at(bannedAt) });
+const ban = (address: string, bannedAt: number) => ({
+  address: parsePrefix(address),
+  jail: "sshd",
+  bannedAt: at(bannedAt),
+});
 
 function exempt(prefix: string, rank: Rank, begun: number, until = 0): Blocklist {
   const blocklist = new Blocklist(LIST_EXEMPT, parseDigestKey(new Uint8Array(16)));

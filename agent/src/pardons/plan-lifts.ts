@@ -21,7 +21,11 @@ export interface LocalBan {
 /** fail2ban rounds the time of a restored ban to whole seconds, and the ledger's clock is known to some milliseconds. */
 const ROUNDING_SECONDS = 2;
 
-export function planLifts(bans: readonly LocalBan[], exempt: readonly Blocklist[], now: UnixSeconds): readonly Prefix[] {
+export function planLifts(
+  bans: readonly LocalBan[],
+  exempt: readonly Blocklist[],
+  now: UnixSeconds,
+): readonly Prefix[] {
   const lifted = bans.filter((ban) => isLifted(ban, exempt, now));
   return [...new Set(lifted.map(({ address }) => address))];
 }
