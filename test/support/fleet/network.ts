@@ -15,6 +15,16 @@ export interface Network extends AsyncDisposable {
   host(name: string, addresses: readonly string[], options?: { linkUp?: boolean }): Promise<Host>;
   cut(host: Host): Promise<void>;
   heal(host: Host): Promise<void>;
+  /** A cable between two hosts beside the switch, with an address at each end. */
+  line(ends: readonly [LineEnd, LineEnd]): Promise<void>;
+  /** As when a machine loses power: its processes end, its kernel forgets everything. */
+  remove(host: Host): Promise<void>;
+}
+
+export interface LineEnd {
+  readonly host: Host;
+  /** With its length, such as `10.0.0.1/30`. */
+  readonly address: string;
 }
 
 export async function createNetwork(): Promise<Network> {
@@ -23,6 +33,8 @@ export async function createNetwork(): Promise<Network> {
   const prefix = `fb-${process.pid}-${networks}`;
   const switchName = `${prefix}-switch`;
   const hosts: Host[] = [];
+  let lines = 0;
+  const removed = new Set<Host>();
   const growing = new Set<Promise<unknown>>();
   let isClosed = false;
   await ip(["netns", "add", switchName]);
@@ -44,6 +56,9 @@ export async function createNetwork(): Promise<Network> {
       "netns",
       host.namespace,
     ]);
+    // A machine that starts again at an address has the network card it had: others know it still.
+    const card = cardOf(addresses);
+    if (card !== undefined) await ip(["-n", host.namespace, "link", "set", "eth0", "address", card]);
     await ip(["-n", switchName, "link", "set", `p${index}`, "master", "br0"]);
     await ip(["-n", switchName, "link", "set", `p${index}`, linkUp ? "up" : "down"]);
     await ip(["-n", host.namespace, "link", "set", "lo", "up"]);
@@ -75,18 +90,42 @@ export async function createNetwork(): Promise<Network> {
     },
     cut: (host) => ip(["-n", switchName, "link", "set", port(host), "down"]),
     heal: (host) => ip(["-n", switchName, "link", "set", port(host), "up"]),
+    async line([a, b]) {
+      lines += 1;
+      const name = `line${lines}`;
+      const peer = ["peer", "name", name, "netns", b.host.namespace];
+      await ip(["-n", a.host.namespace, "link", "add", name, "type", "veth", ...peer]);
+      for (const { host, address } of [a, b]) {
+        await ip(["-n", host.namespace, "address", "add", address, "dev", name]);
+        await ip(["-n", host.namespace, "link", "set", name, "up"]);
+      }
+    },
+    async remove(host) {
+      await host.stopAll();
+      removed.add(host);
+      await ip(["netns", "del", host.namespace]);
+    },
     async [Symbol.asyncDispose]() {
       if (isClosed) return;
       isClosed = true;
       await Promise.allSettled(growing); // its maker hears of it; what it made is taken down here
-      await Promise.all(hosts.map((host) => host.stopAll()));
-      const namespaces = [...hosts.map((host) => host.namespace), switchName];
+      const standing = hosts.filter((host) => !removed.has(host));
+      await Promise.all(standing.map((host) => host.stopAll()));
+      const namespaces = [...standing.map((host) => host.namespace), switchName];
       for (const namespace of namespaces) await ip(["netns", "del", namespace]);
     },
   };
 }
 
 let networks = 0;
+
+/** Made of the IPv4 address. */
+function cardOf(addresses: readonly string[]): string | undefined {
+  const bytes = addresses.find((address) => address.includes("."))?.split(".");
+  return bytes
+    ?.map((byte) => Number(byte).toString(16).padStart(2, "0"))
+    .reduce((mac, byte) => `${mac}:${byte}`, "02:fb");
+}
 
 async function ip(args: readonly string[]): Promise<void> {
   await exec("ip", args as string[]);

@@ -1,4 +1,4 @@
-/** Runs on a host: sends a datagram every `argv[3]` ms to port `argv[2]` of each address after it; ends by itself. */
+/** Runs on a host: sends a numbered datagram every `argv[3]` ms to port `argv[2]` of each address after it; ends by itself. */
 import { createSocket } from "node:dgram";
 
 const MOST_SECONDS = 900; // a bound, should nobody stop it
@@ -6,10 +6,13 @@ const [port, everyMs, ...targets] = process.argv.slice(2);
 const sockets = { 4: createSocket("udp4"), 6: createSocket("udp6") };
 for (const socket of Object.values(sockets)) socket.on("error", () => undefined); // a link that is cut
 
+let number = 0;
+
 function sendAll(): void {
+  number += 1;
   for (const target of targets) {
     const socket = target.includes(":") ? sockets[6] : sockets[4];
-    socket.send("fleetban", Number(port), target, () => undefined); // unreachable meanwhile: that is what is watched
+    socket.send(`fleetban ${number}`, Number(port), target, () => undefined); // unreachable meanwhile: that is what is watched
   }
 }
 

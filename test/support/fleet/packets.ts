@@ -12,21 +12,35 @@ export interface Receiver {
   count(source: string): number;
   /** Unix milliseconds of the newest; 0 = none. */
   lastAtMs(source: string): number;
+  /** Begins to look for gaps in what one sender on `source` sends. */
+  watch(source: string): Watch;
+}
+
+/** What arrived of a source since the watch began. Senders number their datagrams. */
+export interface Watch {
+  arrived(): number;
+  /** Sent between the first and the newest that arrived, and not arrived. */
+  lost(): number;
 }
 
 export async function startReceiver(host: Host): Promise<Receiver> {
   const program = join(import.meta.dirname, "packet-receiver.main.ts");
   const child = host.spawn(process.execPath, [program, String(PORT)], { stdio: ["ignore", "pipe", "inherit"] });
-  const seen = new Map<string, { count: number; lastAtMs: number }>();
+  const seen = new Map<string, { count: number; lastAtMs: number; number: number }>();
   const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
   lines.on("line", (line) => {
-    const [source = "", at] = line.split(" ");
-    seen.set(source, { count: (seen.get(source)?.count ?? 0) + 1, lastAtMs: Number(at) });
+    const [source = "", at, number] = line.split(" ");
+    seen.set(source, { count: (seen.get(source)?.count ?? 0) + 1, lastAtMs: Number(at), number: Number(number) });
   });
   await once(lines, "line"); // "ready"
   return {
     count: (source) => seen.get(source)?.count ?? 0,
     lastAtMs: (source) => seen.get(source)?.lastAtMs ?? 0,
+    watch(source) {
+      const begin = { count: 0, number: 0, ...seen.get(source) };
+      const arrived = () => (seen.get(source)?.count ?? 0) - begin.count;
+      return { arrived, lost: () => (seen.get(source)?.number ?? 0) - begin.number - arrived() };
+    },
   };
 }
 
@@ -52,4 +66,14 @@ export async function isDropped(receiver: Receiver, source: string, witness: str
   const witnessed = receiver.count(witness);
   await eventually(`packets from ${witness} arrive`, () => receiver.count(witness) >= witnessed + packets);
   return receiver.count(source) === before;
+}
+
+/** Packets that our own rules dropped on a host: they did come to its door. */
+export async function droppedPackets(host: Host): Promise<number> {
+  const table = await host.run("iptables", ["-w", "-t", "mangle", "-nvxL", "fleetban-in"]).catch(() => "");
+  const drops = table
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, , target]) => target === "DROP");
+  return drops.reduce((sum, [packets]) => sum + Number(packets), 0);
 }
