@@ -8,7 +8,7 @@
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -66,6 +66,7 @@ async function main([name = "", ...args]) {
 
 async function build() {
   const unlock = await lock();
+  if (!existsSync(join(ROOT, "dist/.stamp"))) say("building the programs (first time, about 5 s) …");
   await runQuietly(NODE, [join(ROOT, "tools/build.ts"), "--quiet"], ROOT, "the build failed").finally(unlock);
 }
 
@@ -202,6 +203,13 @@ function dieBy(signal) {
   return new Promise((resolve) => setTimeout(resolve, 1_000)); // the signal is on its way
 }
 
+/** The admin CLI finds the installation that `npm start` runs here; its folder of sockets may be a link to a shorter path. */
+function adminSocket() {
+  const run = join(ROOT, "data/run");
+  if (process.env.FLEETBAN_SOCKET || !existsSync(run)) return {};
+  return { FLEETBAN_SOCKET: join(realpathSync(run), "admin.sock") };
+}
+
 function environment() {
   const path = [
     dirname(NODE),
@@ -209,7 +217,7 @@ function environment() {
     join(ROOT, "node_modules", ".bin"),
     process.env.PATH,
   ];
-  return { ...process.env, PATH: path.join(delimiter) };
+  return { ...process.env, ...adminSocket(), PATH: path.join(delimiter) };
 }
 
 function say(text) {
