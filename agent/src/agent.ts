@@ -153,7 +153,10 @@ export async function openAgent(parts: AgentParts, config: AgentConfig): Promise
   }
 
   function actLocally(act: LocalAct): void {
-    if (act.kind === "ended") return firewall.removeLocal(act.address);
+    if (act.kind === "ended") {
+      firewall.removeLocal(act.address);
+      return;
+    }
     const outcome = firewall.addLocal(act.address, act.secondsLeft);
     if (outcome.kind === "enforced") return;
     log.info("agent.local_not_enforced", { address: act.address, jail: act.jail, reason: outcome.reason });
