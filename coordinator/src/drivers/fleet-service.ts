@@ -61,11 +61,28 @@ function channelOf(call: Call, log: Log): AgentChannel {
   };
 }
 
-/** A connection that breaks destroys the call: that is an end here, not a failure. */
+/**
+ * Not the stream's own iterator: that destroys the call when an error is emitted, and emitting one is how grpc-js is told
+ * the status to end with. A connection that breaks is an end here, not a failure.
+ */
 async function* messagesOf(call: Call): AsyncGenerator<AgentMessage, void> {
-  try {
-    for await (const message of call.iterator({ destroyOnReturn: false })) yield message as AgentMessage;
-  } catch (error) {
-    if (!call.cancelled && !call.destroyed) throw error;
+  let isOver = false;
+  let wake: () => void = () => undefined;
+  const look = () => wake();
+  const end = () => {
+    isOver = true;
+    wake();
+  };
+  call.on("readable", look);
+  for (const event of ["end", "close", "error", "cancelled"]) call.once(event, end);
+  const nextEvent = () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    wake = resolve;
+    return promise;
+  };
+  while (!isOver) {
+    const message = call.read() as AgentMessage | null;
+    if (message !== null) yield message;
+    else if (!isOver) await nextEvent();
   }
 }

@@ -150,7 +150,11 @@ export class AgentStream {
     this.#probes.set(probeNo, answered.resolve);
     const sentAtMs = clock.monotonicMs();
     try {
-      const value = { probeNo, address: Buffer.from(bytesOf(address)), sentAtMs: this.#parts.ledger.ledgerTimeMs() };
+      const value = {
+        probeNo,
+        address: Buffer.from(bytesOf(address)),
+        sentAtMs: Math.round(this.#parts.ledger.ledgerTimeMs()),
+      };
       if (this.#isOver || this.#outbox?.send({ kind: { $case: "probe", value } }) !== true) return undefined;
       const result = await answered.promise;
       if (result === undefined) return undefined;
