@@ -36,10 +36,10 @@ function table(keys: ConfigTable): string {
 }
 
 function row(key: string, spec: ConfigValueKind): string {
-  return `| \`${key}\` | ${valueOf(spec)} | ${defaultOf(spec)} | ${spec.description.replaceAll("|", "\\|")} |`;
+  return `| \`${key}\` | ${takes(spec)} | ${defaultOf(spec)} | ${spec.description.replaceAll("|", "\\|")} |`;
 }
 
-function valueOf(spec: ConfigValueKind): string {
+function takes(spec: ConfigValueKind): string {
   if (spec.kind === "choice") return spec.of.map((choice) => `\`${choice}\``).join(", ");
   if (spec.kind === "number") {
     const { min = 0, max, unit } = spec;
