@@ -5,7 +5,7 @@
 import type { Change } from "@fleetban/proto/model/changes";
 import { addDigest, type Digest, type DigestKey, digestOfListing, EMPTY_DIGEST, subtractDigest } from "@fleetban/proto/model/digest";
 import type { List, Listing, ListNo, Revision } from "@fleetban/proto/model/listing";
-import { familyOf, lengthOf, type Prefix } from "@fleetban/proto/model/prefix";
+import type { Prefix } from "@fleetban/proto/model/prefix";
 import { unixSeconds } from "@fleetban/proto/model/time";
 import type { Sql } from "../store/sql.ts";
 import {
@@ -18,6 +18,7 @@ import {
   saveReasons,
   selectListings,
 } from "./change-queries.ts";
+import { coverageOf } from "./coverage.ts";
 import { guard } from "./guard.ts";
 import { planHoles } from "./holes.ts";
 import type { Cause, ListChange, Reason, WriteOptions } from "./ledger.ts";
@@ -43,6 +44,8 @@ export interface Wanted {
   readonly options?: WriteOptions;
   /** Addresses that became the fleet's own, or ceased to be. */
   readonly touched?: readonly Prefix[];
+  /** The listings that the changes are about, where the caller has read them under the lock. */
+  readonly present?: readonly PresentListing[];
 }
 
 export interface ApplyParts {
@@ -58,7 +61,8 @@ export async function applyChanges(sql: Sql, { key, lists }: ApplyParts, wanted:
   const { changes, refused } = await guard(sql, lastOfEach(wanted.changes), lists, cause.kind);
   const holes = await planHoles(sql, changes, lists, touched);
   const all = lastOfEach([...changes, ...holes]);
-  const present = new Map((await selectListings(sql, all)).map((listing) => [keyText(listing), listing]));
+  const read = holes.length === 0 && wanted.present !== undefined ? wanted.present : await selectListings(sql, all);
+  const present = new Map(read.map((listing) => [keyText(listing), listing]));
   const { puts, removes, retold } = difference(all, present);
   if (retold.length > 0) await saveReasons(sql, retold);
   if (puts.length + removes.length === 0) return { revision: undefined, lists: [], changed: 0, refused };
@@ -130,14 +134,6 @@ function movesOf(
       changes: changed.length,
     };
   });
-}
-
-/** IPv4 addresses and IPv6 networks of 64 bits, each listing for one at least. */
-function coverageOf(listings: readonly Listing[]): bigint {
-  return listings.reduce((sum, { prefix }) => {
-    const whole = familyOf(prefix) === 6 ? 64 : 32;
-    return sum + (1n << BigInt(Math.max(0, whole - lengthOf(prefix))));
-  }, 0n);
 }
 
 function changesOf(list: ListNo, puts: readonly Put[], removes: readonly ListingKey[]): Change[] {

@@ -4,12 +4,14 @@
  * Order and locks: agents (advisory, sorted), spools (sorted) → facts → insert sightings → the ledger's row → evidence →
  * decide → strikes, offenders, listings, changes, revision → commit. Rows at or below a spool's acknowledged number are
  * skipped, and that number moves in the same transaction: a commit of unknown outcome is simply tried again.
- * Statements that don't wait for each other's answers are sent together; a commit of one sighting takes five round trips.
+ * Statements that don't wait for each other's answers are sent together; a commit of one sighting takes four round trips.
  */
-import type { Revision, Seq } from "@fleetban/proto/model/listing";
+import { LIST_FLEET, type Revision, type Seq } from "@fleetban/proto/model/listing";
+import type { Sighting } from "@fleetban/proto/model/sighting";
 import type { Policy } from "../policy/policy.ts";
 import type { Sql } from "../store/sql.ts";
 import { type Applied, type ApplyParts, applyChanges } from "./apply-changes.ts";
+import { selectListings } from "./change-queries.ts";
 import { decideBatch, freshByOffender } from "./decide-batch.ts";
 import { holdPrefix, lockLedger, saveRemembered, selectEvidence } from "./evidence-queries.ts";
 import type { CommittedSightings, SightingBatch } from "./ledger.ts";
@@ -56,10 +58,14 @@ const NOTHING: Applied = { revision: undefined, lists: [], changed: 0, refused: 
 
 export async function commitGroup(sql: Sql, parts: CommitParts, group: readonly PendingBatch[]): Promise<CommittedGroup> {
   const keys = [...new Map(group.map((pending) => [keyOf(pending).text, keyOf(pending)])).values()];
-  const spools = await lockAll(sql, keys);
+  const [, known, facts] = await Promise.all([
+    lockAgents(sql, keys.map(({ agentNo }) => agentNo)),
+    lockSpools(sql, keys),
+    selectFacts(sql, group.flatMap((pending) => candidates(pending, parts.policy))),
+  ]);
+  const spools = await withNew(sql, known, keys);
   const { sightings, progress, acked } = newSightings(group, spools, parts);
   if (sightings.length === 0) return { ...NOTHING, acked };
-  const facts = await selectFacts(sql, sightings.filter(isCandidate));
   const triaged = triage(sightings, facts, parts.policy, parts.isHeld);
   for (const pending of group) pending.outcomes = triaged.filter((one) => belongsTo(one, pending, spools));
   const fresh = freshByOffender(triaged);
@@ -68,7 +74,12 @@ export async function commitGroup(sql: Sql, parts: CommitParts, group: readonly 
     await stored;
     return { ...NOTHING, acked };
   }
-  const [, ledger, evidence] = await Promise.all([stored, lockLedger(sql, fresh.size), selectEvidence(sql, [...fresh.keys()])]);
+  const [, ledger, evidence, present] = await Promise.all([
+    stored,
+    lockLedger(sql, fresh.size),
+    selectEvidence(sql, [...fresh.keys()]),
+    selectListings(sql, Array.from(fresh.keys(), (prefix) => ({ list: LIST_FLEET, prefix }))),
+  ]);
   if (ledger.epoch !== parts.epoch) throw STALE_EPOCH;
   const decided = decideBatch(fresh, evidence, parts.policy, ledger.now, ledger.firstStrikeNo);
   for (const { prefix, error } of decided.failed) {
@@ -76,7 +87,7 @@ export async function commitGroup(sql: Sql, parts: CommitParts, group: readonly 
     await holdPrefix(sql, prefix, String(error));
   }
   const [applied] = await Promise.all([
-    applyChanges(sql, parts, { changes: decided.changes, cause: { kind: "sightings" } }),
+    applyChanges(sql, parts, { changes: decided.changes, cause: { kind: "sightings" }, present }),
     saveRemembered(sql, decided, parts.policy.policyNo, ledger.revision + 1),
   ]);
   return { ...applied, acked };
@@ -93,15 +104,16 @@ export function answerTo(pending: PendingBatch, seq: Seq, revision: Revision | u
   };
 }
 
-async function lockAll(sql: Sql, keys: readonly SpoolKey[]): Promise<Map<string, Spool>> {
-  const agents = keys.map(({ agentNo }) => agentNo);
-  const [, first] = await Promise.all([lockAgents(sql, agents), lockSpools(sql, keys)]);
-  let spools = first;
-  if (spools.length < keys.length) {
-    await insertSpools(sql, keys);
-    spools = await lockSpools(sql, keys);
-  }
+async function withNew(sql: Sql, known: readonly Spool[], keys: readonly SpoolKey[]): Promise<Map<string, Spool>> {
+  if (known.length < keys.length) await insertSpools(sql, keys);
+  const spools = known.length < keys.length ? await lockSpools(sql, keys) : known;
   return new Map(spools.map((spool) => [spoolText(spool), spool]));
+}
+
+/** Those that were acknowledged before, too: the question is sent before that is known. */
+function candidates({ batch }: PendingBatch, policy: Policy) {
+  const asked = batch.sightings.map((sighting) => ({ sighting, agentNo: batch.agentNo, ...timeOf(batch, sighting, policy) }));
+  return asked.filter(isCandidate);
 }
 
 function keyOf({ batch }: PendingBatch): SpoolKey & { text: string } {
@@ -145,27 +157,23 @@ function drawQuota({ batch, isOverQuota }: PendingBatch, skipped: number, { quot
   undrawn.forEach((seq, at) => isOverQuota.set(seq, at >= granted));
 }
 
-/** Its time is that of the ledger's clock: as long before it was received as it was, on the agent's, before it was sent. */
 function newSighting(
   { batch, isOverQuota }: PendingBatch,
   spoolNo: number,
   seq: number,
-  sighting: SightingBatch["sightings"][number],
+  sighting: Sighting,
   policy: Policy,
 ): NewSighting {
-  const { receivedAtMs, sentAtMs, agentNo } = batch;
+  const { receivedAtMs, agentNo } = batch;
+  const time = timeOf(batch, sighting, policy);
+  return { sighting, spoolNo, seq, agentNo, receivedAtMs, ...time, isOverQuota: isOverQuota.get(seq) ?? false };
+}
+
+/** Its time is that of the ledger's clock: as long before it was received as it was, on the agent's, before it was sent. */
+function timeOf({ receivedAtMs, sentAtMs }: SightingBatch, { bannedAtMs }: Sighting, policy: Policy) {
   const oldestMs = receivedAtMs - policy.retentionSeconds * 1000;
-  const atMs = receivedAtMs - (sentAtMs - sighting.bannedAtMs);
-  return {
-    sighting,
-    spoolNo,
-    seq,
-    agentNo,
-    receivedAtMs,
-    sightedAtMs: Math.min(receivedAtMs, Math.max(oldestMs, atMs)),
-    isTooOld: atMs < oldestMs,
-    isOverQuota: isOverQuota.get(seq) ?? false,
-  };
+  const atMs = receivedAtMs - (sentAtMs - bannedAtMs);
+  return { sightedAtMs: Math.min(receivedAtMs, Math.max(oldestMs, atMs)), isTooOld: atMs < oldestMs };
 }
 
 function belongsTo(one: NewSighting, pending: PendingBatch, spools: ReadonlyMap<string, Spool>): boolean {

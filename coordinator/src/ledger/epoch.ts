@@ -9,6 +9,7 @@ import type { Epoch, ListNo, Rank, Revision } from "@fleetban/proto/model/listin
 import { encodeSnapshotBody } from "@fleetban/proto/wire/snapshot";
 import type { Sql } from "../store/sql.ts";
 import type { Store } from "../store/store.ts";
+import { coverageOf } from "./coverage.ts";
 import { insertSnapshot, selectLedger, selectLists } from "./history-queries.ts";
 import { momentFromSql, prefixFromSql, untilFromSql } from "./sql-values.ts";
 
@@ -79,7 +80,8 @@ async function keepNow(
   await insertSnapshot(sql, { list, epoch, revision, ...made, digest, listings: blocklist.size, approved: false });
   const kept = revision > keptRevision ? revision : keptRevision;
   await sql`
-    update lists set digest = ${digest.toString()}::numeric, listings = ${blocklist.size}, kept_revision = ${kept},
+    update lists set digest = ${digest.toString()}::numeric, listings = ${blocklist.size},
+      covered_addresses = ${coverageOf(blocklist.listings()).toString()}::numeric, kept_revision = ${kept},
       kept_at = clock_timestamp(), changed_since_kept = 0, changes_after = ${revision}
     where list_no = ${list}`;
 }

@@ -4,7 +4,7 @@ import { isPassing } from "../store/store-error.ts";
 
 const DEADLINE_MS = 30_000;
 
-export async function eventually<T>(claim: string, ask: () => Promise<T>): Promise<T> {
+export async function eventually<T>(claim: string, ask: () => Promise<T | undefined | false>): Promise<T> {
   const deadlineMs = systemClock.monotonicMs() + DEADLINE_MS;
   for (;;) {
     const answer = await ask().catch((error: unknown) => {

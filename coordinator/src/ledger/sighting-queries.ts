@@ -78,7 +78,10 @@ export async function ackedSpools(sql: Sql, agentNo: number, incarnations: reado
 }
 
 /** One statement: what keeps these addresses from being evidence, and which of these acts have been counted. */
-export async function selectFacts(sql: Sql, sightings: readonly NewSighting[]): Promise<Facts> {
+export async function selectFacts(
+  sql: Sql,
+  sightings: readonly Pick<NewSighting, "sighting" | "agentNo" | "sightedAtMs">[],
+): Promise<Facts> {
   const addresses = [...new Set(sightings.map(({ sighting }) => sighting.address))];
   const networks = [...new Set(addresses.map(networkOf))];
   const v6Networks = networks.filter((network) => network.includes(":"));

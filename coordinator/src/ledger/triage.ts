@@ -61,8 +61,8 @@ export function networkOf(address: Prefix): Prefix {
 }
 
 /** Whether it can be evidence at all, before the database is asked. */
-export function isCandidate({ sighting, isTooOld, isOverQuota }: NewSighting): boolean {
-  return isSingle(sighting.address) && !isTooOld && !isOverQuota && specialPurposeOf(sighting.address) === undefined;
+export function isCandidate({ sighting }: Pick<NewSighting, "sighting">): boolean {
+  return isSingle(sighting.address) && specialPurposeOf(sighting.address) === undefined;
 }
 
 /** An act is told apart by agent: two servers that are attacked are two pieces of evidence. */

@@ -14,8 +14,8 @@ export const EMBEDDED_USER = "fleetban";
 
 export interface ConnectOptions {
   readonly max: number;
-  /** Statements outside of a transaction may not write: a lane's guard, see lane.ts. */
-  readonly readOnlyByDefault?: boolean;
+  /** Settings of the session. */
+  readonly session?: Readonly<Record<string, string>>;
   /** The connection is gone, or could not be made. */
   readonly onClosed?: () => void;
   readonly isWanted?: () => boolean;
@@ -36,7 +36,8 @@ export function connect(address: Address, log: Log, options: ConnectOptions): po
     connection: {
       application_name: "fleetban",
       TimeZone: "UTC",
-      ...(options.readOnlyByDefault ? { default_transaction_read_only: true } : {}),
+      jit: "off", // short statements
+      ...options.session,
     },
     onnotice: (notice: postgres.Notice) => log.debug("store.noticed", { notice: notice["message"] }),
     onclose: () => options.onClosed?.(),

@@ -12,8 +12,14 @@ import type { Sql } from "./sql.ts";
 import type { Lane } from "./store.ts";
 import { isConnectionFailure, StoreError } from "./store-error.ts";
 
+const SESSION = {
+  default_transaction_read_only: "on",
+  // The same few statements again and again: planning a statement over day partitions takes longer than running it.
+  plan_cache_mode: "force_generic_plan",
+};
+
 export function openLane(connectWith: ConnectWith): Lane {
-  const lives = createLives(connectWith, { readOnlyByDefault: true });
+  const lives = createLives(connectWith, { session: SESSION });
   let last: Promise<unknown> = Promise.resolve();
   return {
     transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
@@ -26,9 +32,12 @@ export function openLane(connectWith: ConnectWith): Lane {
 }
 
 async function run<T>(life: Life, work: (sql: Sql) => Promise<T>): Promise<T> {
-  await life.client.unsafe("begin read write");
+  // Sent together with the first statement: where it fails, that one has found nothing that it may write to.
+  const begun = life.client.unsafe("begin read write").then(() => undefined);
+  begun.catch(() => undefined); // awaited below, or what failed first is told
   try {
     const result = await work(guarded(life));
+    await begun;
     await commit(life);
     return result;
   } catch (error) {

@@ -41,7 +41,8 @@ insert into lists (list_no, name, effect, requires, lease_seconds, documentation
   (4, 'probe', 'deny', '{}', 60, true);
 
 create table listings (
-  list_no int not null references lists,
+  -- No reference to lists: the check would cost every commit a look-up a row.
+  list_no int not null,
   prefix cidr not null,
   until timestamptz,
   rank smallint not null,
