@@ -6,17 +6,16 @@
  */
 import { type UnixMs, unixMs } from "@fleetban/proto/model/time";
 import type { FeedDefinition } from "./feed.ts";
+import { type Lease, leaseEnd, newLease } from "./lease.ts";
 import type { FeedsParts } from "./parts.ts";
 import { type FeedRow, selectFeedForUpdate, updateFeedTurn } from "./queries.ts";
-import { bookCall, type Quota } from "./quota.ts";
+import { bookCall } from "./quota.ts";
 
 export type Claim =
-  | { readonly kind: "claimed"; readonly feedNo: number; readonly quota: Quota }
+  | { readonly kind: "claimed"; readonly lease: Lease }
   | { readonly kind: "off" | "busy" | "not-due" }
   | { readonly kind: "exhausted"; readonly until: UnixMs };
 
-/** Longer than a fetch and one slice take; it is extended with every slice. */
-export const LEASE_MS = 3 * 60_000;
 const JITTER_AFTER_RESET_MS = 30 * 60_000;
 
 export async function claimFeed(parts: FeedsParts, feed: FeedDefinition, byHand: boolean): Promise<Claim> {
@@ -32,9 +31,11 @@ export async function claimFeed(parts: FeedsParts, feed: FeedDefinition, byHand:
       if (!byHand) await updateFeedTurn(sql, row.feedNo, { nextAt, leasedUntil, leasedBy, quota });
       return booking;
     }
-    const lease = { leasedUntil: unixMs(now + LEASE_MS), leasedBy: parts.runId };
-    await updateFeedTurn(sql, row.feedNo, { nextAt: row.nextAt, ...lease, quota: booking.quota });
-    return { kind: "claimed", feedNo: row.feedNo, quota: booking.quota };
+    const lease = newLease(parts, row.feedNo);
+    const { nextAt } = row;
+    const { quota } = booking;
+    await updateFeedTurn(sql, row.feedNo, { nextAt, quota, leasedUntil: leaseEnd(now), leasedBy: lease.leasedBy });
+    return { kind: "claimed", lease };
   });
 }
 

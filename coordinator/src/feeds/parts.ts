@@ -18,7 +18,7 @@ export interface FeedsParts {
   readonly definitions: readonly FeedDefinition[];
   readonly limits: FetchLimits;
   readonly programVersion: string;
-  /** Who leases a feed: unique to this run of the process, so that a crashed run's lease is nobody's. */
+  /** Begins the name under which a feed is leased, for whoever reads the row. */
   readonly runId: string;
 }
 

@@ -4,12 +4,13 @@
  * Each step is committed before the next, and each can be the last one of a crashed run: the lease runs out, and the next
  * turn of whichever replica finishes what is left before it asks for anything new.
  */
-import { type UnixMs, unixMs } from "@fleetban/proto/model/time";
+import { unixMs } from "@fleetban/proto/model/time";
 import { fetchBlacklist } from "./abuseipdb.ts";
-import { claimFeed, LEASE_MS } from "./claim-feed.ts";
+import { claimFeed } from "./claim-feed.ts";
 import type { FeedDefinition, FetchOutcome } from "./feed.ts";
+import { endLease, keepLease, type Lease, leaseEnd, newLease } from "./lease.ts";
 import type { FeedsParts } from "./parts.ts";
-import { extendLease, releaseLease, selectAbandoned, selectFeedForUpdate, updateFeedTurn } from "./queries.ts";
+import { selectAbandoned, selectFeedForUpdate, updateFeedTurn } from "./queries.ts";
 import { settleFetch } from "./settle-fetch.ts";
 import { type Synced, syncListings } from "./sync-listings.ts";
 
@@ -47,9 +48,9 @@ export async function refreshFeed(
   }
   if (claim.kind !== "claimed") return { outcome: claim.kind, changed: 0 };
   const answer = await fetchBlacklist(answerParts(parts), feed.abuseipdb, signal);
-  const { outcome, reason } = await settleFetch(parts, feed, answer);
-  const changed = outcome === "fetched" ? (await syncUnderLease(parts, claim.feedNo, signal)).changed : 0;
-  await releaseLease(parts.store.sql, claim.feedNo, parts.runId);
+  const { outcome, reason } = await settleFetch(parts, feed, claim.lease, answer);
+  const changed = outcome === "fetched" ? (await syncUnderLease(parts, claim.lease, signal)).changed : 0;
+  await endLease(parts, claim.lease);
   const level = answer.kind === "list" && outcome !== "held" ? "info" : "warn";
   const refused = answer.kind === "list" ? answer.list.refused : undefined;
   parts.log[level]("feeds.refreshed", { feed: feed.name, outcome, reason, changed, refused });
@@ -57,28 +58,25 @@ export async function refreshFeed(
 }
 
 /** Under the lease of the feed, which the caller holds and gives back. */
-export async function syncUnderLease(parts: FeedsParts, feedNo: number, signal: AbortSignal): Promise<Synced> {
-  const keepLease = () => extendLease(parts.store.sql, feedNo, parts.runId, leaseEnd(parts));
-  return await syncListings(parts, keepLease, signal);
+export async function syncUnderLease(parts: FeedsParts, lease: Lease, signal: AbortSignal): Promise<Synced> {
+  return await syncListings(parts, () => keepLease(parts, lease), signal);
 }
 
 /** A lease that has run out but was not given back: its run ended somewhere on the way, or the mode was changed. */
 async function finishAbandoned(parts: FeedsParts, name: string, signal: AbortSignal): Promise<void> {
-  const feedNo = await parts.store.transaction(async (sql) => {
+  const lease = await parts.store.transaction(async (sql) => {
     const row = await selectFeedForUpdate(sql, name);
     if (row?.leasedUntil === undefined || row.leasedUntil > parts.ledger.ledgerTimeMs()) return undefined;
+    const taken = newLease(parts, row.feedNo);
     const { nextAt, quota } = row;
-    await updateFeedTurn(sql, row.feedNo, { nextAt, quota, leasedUntil: leaseEnd(parts), leasedBy: parts.runId });
-    return row.feedNo;
+    const leasedUntil = leaseEnd(parts.ledger.ledgerTimeMs());
+    await updateFeedTurn(sql, row.feedNo, { nextAt, quota, leasedUntil, leasedBy: taken.leasedBy });
+    return taken;
   });
-  if (feedNo === undefined) return;
-  const { changed } = await syncUnderLease(parts, feedNo, signal);
-  await releaseLease(parts.store.sql, feedNo, parts.runId);
+  if (lease === undefined) return;
+  const { changed } = await syncUnderLease(parts, lease, signal);
+  await endLease(parts, lease);
   parts.log.info("feeds.finished_abandoned", { feed: name, changed });
-}
-
-function leaseEnd(parts: FeedsParts): UnixMs {
-  return unixMs(parts.ledger.ledgerTimeMs() + LEASE_MS);
 }
 
 function answerParts(parts: FeedsParts) {

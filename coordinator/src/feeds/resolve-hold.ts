@@ -5,17 +5,10 @@
  */
 import { unixMs } from "@fleetban/proto/model/time";
 import type { Sql } from "../store/sql.ts";
-import { LEASE_MS } from "./claim-feed.ts";
 import { closeHold, type FeedHold, selectOpenFeedHold } from "./hold-queries.ts";
+import { endLease, leaseEnd, newLease } from "./lease.ts";
 import type { FeedsParts } from "./parts.ts";
-import {
-  insertFetch,
-  lastGeneratedAt,
-  releaseLease,
-  replaceFeedPrefixes,
-  selectFeedForUpdate,
-  updateFeedTurn,
-} from "./queries.ts";
+import { insertFetch, lastGeneratedAt, replaceFeedPrefixes, selectFeedForUpdate, updateFeedTurn } from "./queries.ts";
 import { syncUnderLease } from "./refresh.ts";
 
 export interface HoldAnswer {
@@ -47,9 +40,9 @@ export async function resolveFeedHold(
   });
   parts.log.info("feeds.hold_resolved", { hold: answer.holdNo, outcome: resolved.kind, by: answer.by });
   if (resolved.kind !== "approved") return resolved;
-  const { feedNo, ...told } = resolved;
-  const { changed } = await syncUnderLease(parts, feedNo, signal);
-  await releaseLease(parts.store.sql, feedNo, parts.runId);
+  const { lease, ...told } = resolved;
+  const { changed } = await syncUnderLease(parts, lease, signal);
+  await endLease(parts, lease);
   return { ...told, changed };
 }
 
@@ -62,7 +55,8 @@ async function approve(sql: Sql, parts: FeedsParts, hold: FeedHold, by: string) 
     return { kind: "busy" as const, feed };
   }
   const { nextAt, quota } = row;
-  await updateFeedTurn(sql, feedNo, { nextAt, quota, leasedUntil: unixMs(now + LEASE_MS), leasedBy: parts.runId });
+  const lease = newLease(parts, feedNo);
+  await updateFeedTurn(sql, feedNo, { nextAt, quota, leasedUntil: leaseEnd(now), leasedBy: lease.leasedBy });
   const generatedAt = await lastGeneratedAt(sql, feedNo);
   const fetchNo = await insertFetch(sql, {
     feedNo,
@@ -73,5 +67,5 @@ async function approve(sql: Sql, parts: FeedsParts, hold: FeedHold, by: string) 
   });
   await replaceFeedPrefixes(sql, feedNo, fetchNo, entries);
   await closeHold(sql, hold.holdNo, by, "approved");
-  return { kind: "approved" as const, feed, feedNo, entries: entries.length };
+  return { kind: "approved" as const, feed, lease, entries: entries.length };
 }

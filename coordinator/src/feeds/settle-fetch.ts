@@ -9,9 +9,9 @@ import { backoffMs } from "@fleetban/kit/backoff";
 import type { Random } from "@fleetban/kit/random";
 import { type UnixMs, unixMs } from "@fleetban/proto/model/time";
 import type { Sql } from "../store/sql.ts";
-import { LEASE_MS } from "./claim-feed.ts";
 import type { FeedDefinition, FeedList, FetchAnswer, FetchOutcome } from "./feed.ts";
 import { insertFeedHold, supersedeFeedHold } from "./hold-queries.ts";
+import { type Lease, leaseEnd } from "./lease.ts";
 import type { FeedsParts } from "./parts.ts";
 import { planRefresh } from "./plan-refresh.ts";
 import {
@@ -37,10 +37,15 @@ const RETRY = { baseMs: 15 * 60_000, maxMs: 6 * 3600_000 };
 /** A wrong key or setting does not mend itself. */
 const OPERATOR_PAUSE_MS = 6 * 3600_000;
 
-export async function settleFetch(parts: FeedsParts, feed: FeedDefinition, answer: FetchAnswer): Promise<Settled> {
+export async function settleFetch(
+  parts: FeedsParts,
+  feed: FeedDefinition,
+  { leasedBy }: Lease,
+  answer: FetchAnswer,
+): Promise<Settled> {
   return await parts.store.transaction(async (sql) => {
     const row = await selectFeedForUpdate(sql, feed.name);
-    if (row?.leasedBy !== parts.runId) return { outcome: "lost", reason: undefined };
+    if (row?.leasedBy !== leasedBy) return { outcome: "lost", reason: undefined };
     const now = unixMs(parts.ledger.ledgerTimeMs());
     const settled = answer.kind === "list" ? await takeList(sql, row.feedNo, answer.list, now) : failed(answer);
     if (answer.kind !== "list") {
@@ -49,8 +54,7 @@ export async function settleFetch(parts: FeedsParts, feed: FeedDefinition, answe
     const learned = learnRate(row.quota, answer.rate, answer.kind === "quota-exhausted", now);
     const quota = { ...learned, failures: answer.kind === "list" ? 0 : (learned.failures ?? 0) + 1 };
     const nextAt = nextFetchAt(feed, answer, settled.outcome, quota, parts.random, now);
-    const lease = { leasedUntil: unixMs(now + LEASE_MS), leasedBy: parts.runId };
-    await updateFeedTurn(sql, row.feedNo, { nextAt, ...lease, quota });
+    await updateFeedTurn(sql, row.feedNo, { nextAt, quota, leasedUntil: leaseEnd(now), leasedBy });
     return settled;
   });
 }
