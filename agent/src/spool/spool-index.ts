@@ -22,7 +22,7 @@ export interface Run {
   readonly firstSeq: number;
   readonly segment: number;
   /** Lost between this run and the one before: never read again. */
-  readonly gapBefore: number;
+  gapBefore: number;
   readonly offsets: number[];
   readonly sizes: number[];
   readonly recordedAtMs: number[];
@@ -59,16 +59,20 @@ export class SpoolIndex {
     this.#unacknowledged += 1;
   }
 
-  /** Returns how many are acknowledged by it. */
-  acknowledge({ incarnation, seq }: SpoolPoint): number {
+  /** Returns how many are acknowledged by it, and how many lost ones it leaves behind: those are told once, here. */
+  acknowledge({ incarnation, seq }: SpoolPoint): { readonly acknowledged: number; readonly lost: number } {
     const before = this.#unacknowledged;
+    let lost = 0;
     for (const run of this.#runs) {
       if (run.incarnation !== incarnation) continue;
       const reached = Math.min(run.offsets.length, Math.max(run.acknowledged, seq - run.firstSeq + 1));
       this.#unacknowledged -= reached - run.acknowledged;
       run.acknowledged = reached;
+      if (reached === 0) continue;
+      lost += run.gapBefore;
+      run.gapBefore = 0;
     }
-    return before - this.#unacknowledged;
+    return { acknowledged: before - this.#unacknowledged, lost };
   }
 
   /** Forgets a segment. Returns what was lost with it. */

@@ -121,7 +121,9 @@ export class Spool {
   }
 
   async acknowledge(incarnation: Uint8Array, seq: number): Promise<void> {
-    if (this.#held.index.acknowledge({ incarnation: hexOf(incarnation), seq }) === 0) return;
+    const { acknowledged, lost } = this.#held.index.acknowledge({ incarnation: hexOf(incarnation), seq });
+    if (acknowledged === 0) return;
+    this.#held.lost += lost;
     this.#tellChanged();
     this.#checkpointSoon();
     await this.#exclusive(() => removeAcknowledged(this.#held)).catch((error) => this.#warn(error));
@@ -247,8 +249,8 @@ export class Spool {
       this.#held.lost += 1;
       this.#held.parts.log.error("spool.damage_found", { lostSightings: 1 });
     }
-    const isFirst = run.acknowledged === at;
-    if (isFirst) this.#held.index.acknowledge({ incarnation: run.incarnation, seq: run.firstSeq + at });
+    if (run.acknowledged !== at) return;
+    this.#held.lost += this.#held.index.acknowledge({ incarnation: run.incarnation, seq: run.firstSeq + at }).lost;
   }
 
   #tellChanged(): void {
