@@ -97,7 +97,7 @@ export async function activeAct(sql: Sql, kind: ActKind, actNo: number): Promise
 /** Ends those in force that are so related; what was ended. */
 export async function endActs(sql: Sql, kind: ActKind, prefix: Prefix, relation: Relation): Promise<StoredAct[]> {
   const rows = await sql<ActRow[]>`
-    update ${tableOf(sql, kind)} set ended_at = clock_timestamp()
+    update ${tableOf(sql, kind)} set ended_at = ${endedNow(sql)}
     where ended_at is null and (until is null or until > clock_timestamp()) and ${relatedTo(sql, prefix, relation)}
     returning ${columnsOf(sql, kind)}`;
   return rows.map(actFromRow);
@@ -106,7 +106,7 @@ export async function endActs(sql: Sql, kind: ActKind, prefix: Prefix, relation:
 /** Undefined = there is none with that number in force. */
 export async function endAct(sql: Sql, kind: ActKind, actNo: number): Promise<StoredAct | undefined> {
   const rows = await sql<ActRow[]>`
-    update ${tableOf(sql, kind)} set ended_at = clock_timestamp()
+    update ${tableOf(sql, kind)} set ended_at = ${endedNow(sql)}
     where ${sql.unsafe(NUMBER_COLUMN[kind])} = ${actNo} and ended_at is null
       and (until is null or until > clock_timestamp())
     returning ${columnsOf(sql, kind)}`;
@@ -137,6 +137,11 @@ const COLUMNS: Record<ActKind, string> = {
   pardon: "number as act_no, prefix, begun_at, until, reason, author, ended_at, local",
   allowed: "number as act_no, prefix, begun_at, until, reason, author, ended_at, false as local",
 };
+
+/** The ledger decides by whole seconds: what ends in this second has ended for the decision in the same commit. */
+function endedNow(sql: Sql) {
+  return sql`date_trunc('second', clock_timestamp())`;
+}
 
 function tableOf(sql: Sql, kind: ActKind) {
   return sql.unsafe(TABLE[kind]);

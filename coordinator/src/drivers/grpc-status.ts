@@ -32,6 +32,12 @@ const STATUS_BY_CODE: Readonly<Record<string, status>> = {
   ambiguous: status.FAILED_PRECONDITION,
   "not-possible-now": status.FAILED_PRECONDITION,
   "wrong-certificate": status.PERMISSION_DENIED,
+  "protected-prefix": status.FAILED_PRECONDITION,
+  // The database is away: the same call may well succeed soon.
+  "connection-lost": status.UNAVAILABLE,
+  "commit-unknown": status.UNAVAILABLE,
+  "store-closed": status.UNAVAILABLE,
+  "ledger-stopped": status.UNAVAILABLE,
 };
 
 export function statusOf(error: unknown, log: Log): ServerErrorResponse {
