@@ -8,13 +8,13 @@ import type { Policy } from "../policy/policy.ts";
 import { isPassing } from "../store/store-error.ts";
 import type { Applied } from "./apply-changes.ts";
 import { CHANNEL } from "./change-queries.ts";
-import { endClockHold, isClockApproved, openClockHold } from "./clock-hold.ts";
+import { type ClockHold, createClockHold } from "./clock-hold.ts";
 import { EXPIRED_A_COMMIT, listsWithExpired, planExpiry } from "./expiry.ts";
 import { decideHeld } from "./held-sightings.ts";
 import { keepSnapshot } from "./keep.ts";
 import type { LedgerClock } from "./ledger-clock.ts";
 import { forgetOld, keepPartitions } from "./retention.ts";
-import { type WriteParts, type WriteRequest } from "./write-changes.ts";
+import type { WriteParts, WriteRequest } from "./write-changes.ts";
 
 export interface TaskParts extends WriteParts {
   readonly ledgerClock: LedgerClock;
@@ -34,6 +34,7 @@ const RETRY_MS = 1_000;
 
 export function runLedgerTasks(parts: TaskParts, signal: AbortSignal): Promise<void> {
   const { clock } = parts;
+  const clockHold = createClockHold(parts.store, parts.ledgerClock);
   const every = (name: string, everyMs: number, once: () => Promise<unknown>) => async (stop: AbortSignal) => {
     for (;;) {
       stop.throwIfAborted();
@@ -44,7 +45,7 @@ export function runLedgerTasks(parts: TaskParts, signal: AbortSignal): Promise<v
   return runTasks(
     {
       listen: (stop) => listen(parts, stop),
-      poll: every("poll", POLL_MS, () => poll(parts)),
+      poll: every("poll", POLL_MS, () => poll(parts, clockHold)),
       addresses: every("addresses", ADDRESSES_EVERY_MS, () => parts.readAddresses()),
       expiry: every("expiry", EXPIRY_EVERY_MS, () => expire(parts, signal)),
       retention: every("retention", RETENTION_EVERY_MS, () => retain(parts)),
@@ -77,18 +78,13 @@ async function listen(parts: TaskParts, signal: AbortSignal): Promise<never> {
   return store.listen(CHANNEL, heard, signal);
 }
 
-async function poll(parts: TaskParts): Promise<void> {
+async function poll(parts: TaskParts, clockHold: ClockHold): Promise<void> {
   const { memory, store, ledgerClock, log } = parts;
   const wasHeld = ledgerClock.isHeld;
   await memory.catchUp();
-  if (ledgerClock.isHeld) {
-    if (!wasHeld) log.error("ledger.clock_jumped", { jumpMs: ledgerClock.jumpMs });
-    if (await isClockApproved(store.sql)) ledgerClock.release();
-    else await openClockHold(store.sql, ledgerClock.jumpMs);
-  }
-  if (wasHeld && !ledgerClock.isHeld) {
+  if (ledgerClock.isHeld && !wasHeld) log.error("ledger.clock_jumped", { jumpMs: ledgerClock.jumpMs });
+  if (await clockHold.mind()) {
     log.info("ledger.clock_released");
-    await endClockHold(store.sql);
     await decideAllHeld(parts);
   }
   for (const state of memory.states) {

@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { backoffMs } from "@fleetban/kit/backoff";
@@ -146,6 +146,7 @@ async function startServer(places: ServerPlaces, log: Log, release: () => Promis
     async close() {
       isClosing = true;
       await stop(() => child, supervised.catch(() => undefined));
+      if (!socketFolder.startsWith(places.folder)) await rm(socketFolder, { recursive: true, force: true });
       await release();
     },
   };
