@@ -174,30 +174,6 @@ test("a held list that is rejected changes nothing, and a newer one takes the pl
   assert.deepEqual(await feeds.listed(), before);
 });
 
-test("a refresh that was interrupted between slices is finished by the next turn, without a call", async (t) => {
-  const feeds = await startFeeds(t, { entries: madeUpEntries(5_000) });
-  const stopping = new AbortController();
-  let slices = 0;
-  const ledger = {
-    ledgerTimeMs: () => feeds.ledger.ledgerTimeMs(),
-    protectedAddresses: () => feeds.ledger.protectedAddresses(),
-    write: async (...args: Parameters<typeof feeds.ledger.write>) => {
-      const written = await feeds.ledger.write(...args);
-      if (written.changed > 0 && ++slices === 2) stopping.abort(new Error("stopped"));
-      return written;
-    },
-  };
-  await assert.rejects(refreshFeeds({ ...feeds.parts, ledger }, stopping.signal), /stopped/);
-  assert.equal((await feeds.listed()).listings.size, 4_000);
-  const successor = { ...feeds.parts, runId: "successor" };
-  await refreshFeeds(successor, signal);
-  assert.equal((await feeds.listed()).listings.size, 4_000, "the lease of the one that stopped still holds");
-  await feeds.expireLease();
-  await refreshFeeds(successor, signal);
-  assert.equal((await feeds.listed()).listings.size, 5_000);
-  assert.equal(feeds.fake.calls("blacklist").length, 1);
-});
-
 test("two replicas at once make one call", async (t) => {
   const feeds = await startFeeds(t, { entries: madeUpEntries(200) });
   feeds.fake.inject({ kind: "silence", silenceMs: 50 });
