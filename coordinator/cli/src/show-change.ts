@@ -32,6 +32,11 @@ export function showChange(cli: Cli, change: ChangeResponse, { dryRun = false, w
 function textOf(change: ChangeResponse, dryRun: boolean, waitMs: number): string {
   const lines = [...change.done];
   if (dryRun || change.needsYes) lines.push("(this is a plan: nothing was changed)");
-  else if (waitMs > 0) lines.push(`in the kernels of ${change.agentsApplied} agents after ${change.waitedMs} ms`);
+  else if (waitMs > 0) lines.push(appliedText(change));
   return lines.join("\n");
+}
+
+function appliedText({ agentsApplied, agentsMissing, waitedMs }: ChangeResponse): string {
+  if (agentsApplied + agentsMissing.length === 0) return "no agent is online; each gets it when it connects";
+  return `in the kernels of ${agentsApplied} ${agentsApplied === 1 ? "agent" : "agents"} after ${waitedMs} ms`;
 }

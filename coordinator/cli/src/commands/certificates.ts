@@ -7,6 +7,7 @@ import { durationSeconds } from "../arguments.ts";
 import type { Cli } from "../cli.ts";
 import { CREDENTIAL_FILES } from "../drivers/admin-channel.ts";
 import { example, type Run } from "../run.ts";
+import { shellWord } from "../shell-word.ts";
 
 const VALID_SECONDS = 90 * 86_400;
 
@@ -83,5 +84,5 @@ async function create(cli: Cli, name: string, options: { out?: string; valid?: n
     { folder, ...rest },
     () => `${folder}: a key and a certificate that ends ${humanMoment(answer.endsAtMs, cli.nowMs)}`,
   );
-  cli.note(`use it from anywhere: fleetban --credentials ${folder} status`);
+  cli.note(`use it from anywhere: fleetban --credentials ${shellWord(folder)} status`);
 }

@@ -4,6 +4,7 @@ import { humanMoment, renderTable } from "@fleetban/kit/cli-output";
 import type { Command } from "commander";
 import { durationSeconds, wholeNumber } from "../arguments.ts";
 import { example, type Run } from "../run.ts";
+import { shellWord } from "../shell-word.ts";
 
 const VALID_SECONDS = 86_400;
 
@@ -25,7 +26,7 @@ export function addEnrollments(program: Command, run: Run): void {
         const { uses, valid, group, reason } = options;
         const request = { uses, validSeconds: valid ?? VALID_SECONDS, group, reason };
         const answer = await cli.calls.call((admin) => admin.createEnrollment, request);
-        cli.show(answer, () => `fleetban-agent enroll ${quoted(answer.token)}`);
+        cli.show(answer, () => `fleetban-agent enroll ${shellWord(answer.token)}`);
         const times = answer.uses === 1 ? "once" : `${answer.uses} times`;
         cli.note(
           `type that on the server; the token is good ${times}, and ends ${humanMoment(answer.endsAtMs, cli.nowMs)}`,
@@ -78,9 +79,4 @@ export function addEnrollments(program: Command, run: Run): void {
       }),
     )
     .addHelpText("after", example("enrollments revoke 3"));
-}
-
-/** Brackets of an IPv6 address mean something to a shell. */
-function quoted(token: string): string {
-  return /[[\]]/.test(token) ? `'${token}'` : token;
 }

@@ -1,0 +1,296 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { until } from "../../../test/support/until.ts";
+import { startCoordinator } from "../../src/drivers/coordinator.fixture.ts";
+import { TestAgent } from "../../src/fleet/test-agent.fixture.ts";
+import { runScript } from "./cli-script.fixture.ts";
+
+test("the everyday acts", async (t) => {
+  const { adminSocket } = await startCoordinator(t);
+  await runScript(
+    `
+$ fleetban ban 8.8.8.8 --for 7d --reason 'scans us' --wait
+ban 1: 8.8.8.8 is listed on fleet until TIME UTC
+no agent is online; each gets it when it connects
+
+$ fleetban bans list
+NUMBER  PREFIX  BEGUN  UNTIL  AUTHOR  REASON
+  1  8.8.8.8  WHEN  WHEN  tester  scans us
+
+$ fleetban explain 8.8.8.8
+8.8.8.8 is listed on fleet until TIME UTC (ban)
+
+listings:
+  LIST  PREFIX  UNTIL  RANK  LISTED  REASONS
+  fleet  8.8.8.8  WHEN  0  WHEN  ban
+
+bans:
+  NUMBER  PREFIX  BEGUN  UNTIL  AUTHOR  REASON
+  1  8.8.8.8  WHEN  WHEN  tester  scans us
+
+what would take it off:
+  fleetban bans remove 1
+  fleetban unban 8.8.8.8
+  fleetban allow 8.8.8.8
+  by itself at TIME UTC, if nothing prolongs it
+
+$ fleetban unbanip 8.8.8.8
+pardon 1: 8.8.8.8 is let through until TIME UTC, whatever feeds and agents say
+ban 1 of 8.8.8.8 is ended
+8.8.8.8 is taken off fleet
+it is unbanned in fail2ban of every server, where it banned before WHEN
+
+$ fleetban ban list
+NUMBER  PREFIX  BEGUN  UNTIL  AUTHOR  REASON
+
+$ fleetban pardon remove 8.8.8.8
+pardon 1 of 8.8.8.8 is ended
+
+$ fleetban allow 8.8.8.0/24 --dry-run
+allowlist 1: 8.8.8.0/24 is never listed until an operator ends it
+8.8.8.0/24 was not listed
+(this is a plan: nothing was changed)
+
+$ fleetban ban 8.0.0.0/9
+ban 2: 8.0.0.0/9 is listed on fleet until an operator ends it
+(this is a plan: nothing was changed)
+! fleetban: error: 8.0.0.0/9: is so wide that nothing was changed yet
+! fleetban: hint: the plan is above; repeat the command with --yes to carry it out
+= 1
+
+$ fleetban audit
+NUMBER  WHEN (UTC)  WHO  ACT  WHAT  REASON
+  3  TIME  tester  pardons remove  8.8.8.8  (none)
+  2  TIME  tester  unban  8.8.8.8  (none)
+  1  TIME  tester  ban  8.8.8.8  scans us
+`,
+    adminSocket,
+  );
+});
+
+test("mistakes are answered with their remedy", async (t) => {
+  const { adminSocket, folder } = await startCoordinator(t);
+  await runScript(
+    `
+$ fleetban ban 10.0.0.1
+! fleetban: error: prefix 10.0.0.1: is inside 10.0.0.0/8, a protected range (private use, RFC 1918)
+! fleetban: hint: only globally reachable unicast addresses can be banned
+= 1
+
+$ fleetban ban 1.2.3
+! fleetban: error: prefix 1.2.3: is a short form; write all four numbers
+! fleetban: hint: write all four numbers
+= 1
+
+$ fleetban ban
+! fleetban: error: missing required argument 'prefix'
+! fleetban: hint: see fleetban --help
+= 2
+
+$ fleetban bna 8.8.8.8
+! fleetban: error: unknown command 'bna'
+! fleetban: hint: Did you mean ban?
+= 2
+
+$ fleetban ban 8.8.8.8 --for ever
+! fleetban: error: option '--for <duration>' argument 'ever' is invalid. write numbers with units w d h m s, the larger first, like 10m or 1h30m
+! fleetban: hint: see fleetban --help
+= 2
+
+$ fleetban bans remove 7
+! fleetban: error: ban 7: is not in force
+! fleetban: hint: \`fleetban bans list\` shows those that are
+= 1
+
+$ fleetban agents show nobody
+! fleetban: error: agent nobody: is not known
+! fleetban: hint: \`fleetban agents list\` shows names and ids
+= 1
+
+$ fleetban agents revoke web1
+! fleetban: error: agent web1: would be cut off for good
+! fleetban: hint: repeat the command with --yes
+= 2
+
+$ fleetban feeds fetch abuseipdb
+! fleetban: error: feed abuseipdb: is not configured
+! fleetban: hint: none is configured; see feeds.abuseipdb in coordinator.yaml
+= 1
+
+$ fleetban --socket ${folder}/none.sock status
+! fleetban: error: the coordinator cannot be reached at ${folder}/none.sock
+! fleetban: hint: is the coordinator running on this machine? \`systemctl status fleetban-coordinator\`; elsewhere use --socket or --address
+= 1
+
+$ fleetban --address 127.0.0.1:1 status
+! fleetban: error: address 127.0.0.1:1: needs an operator's certificate
+! fleetban: hint: name its folder with --credentials; \`fleetban certificates create NAME\` at the coordinator makes one
+= 2
+`,
+    adminSocket,
+  );
+});
+
+test("agents, probes and enrollments", async (t) => {
+  const coordinator = await startCoordinator(t);
+  const agent = new TestAgent(coordinator.fleetClient(await coordinator.enroll("web1")));
+  await agent.connect();
+  await until("the first snapshots", () => agent.mirrors.size === 4);
+  await until("the reports", () => coordinator.fleet.reported.find(1)?.lists.size === 4);
+  await runScript(
+    `
+$ fleetban status
+fleetban test on test, store postgres, jobs by timer, up WHEN
+
+LIST  EFFECT  LISTINGS  REVISION  CHANGED
+exempt  exempt  0  0  (none)
+fleet  deny  0  0  (none)
+feeds  deny  0  0  (none)
+probe  deny  0  0  (none)
+
+AGENT  STATE  SEEN  BACKEND  ENTRIES  KERNEL  VERSION  WARNINGS
+web1  online  WHEN  test  0  unknown  test  (none)
+
+0 sightings today
+
+$ fleetban ban 9.9.9.9 --wait
+ban 1: 9.9.9.9 is listed on fleet until an operator ends it
+in the kernels of 1 agent after TOOK
+
+$ fleetban agents probe web1
+AGENT  ADDRESS  NETWORK  ADDED  TESTED  REMOVED  TOTAL  BACKEND  RULE  OUTCOME
+web1  192.0.2.2  TOOK  TOOK  TOOK  TOOK  TOOK  test  present  passed
+
+$ fleetban enrollments create --uses 3 --group default
+fleetban-agent enroll TOKEN
+! type that on the server; the token is good 3 times, and ends WHEN
+
+$ fleetban enrollment
+NUMBER  STATE  USES LEFT  GROUP  MADE  ENDS  AUTHOR
+  2  open  3  default  WHEN  WHEN  tester
+  1  used  0  default  WHEN  WHEN  (unknown)
+
+$ fleetban enrollments revoke 2
+enrollment 2 is revoked
+
+$ fleetban enrollments create --group nope
+! fleetban: error: group "nope": does not exist
+! fleetban: hint: there are: default
+= 1
+
+$ fleetban agents revoke web1 --yes
+agent web1 is revoked, its stream was cut; what it has in its kernel runs out by itself
+
+$ fleetban agents
+AGENT  STATE  SEEN  BACKEND  ENTRIES  KERNEL  VERSION  WARNINGS
+web1  revoked  (none)  (none)  0  (none)  (none)  (none)
+
+$ fleetban agents probe
+! fleetban: error: no agent is online
+! fleetban: hint: \`fleetban agents list\` shows why
+= 1
+`,
+    coordinator.adminSocket,
+  );
+});
+
+test("listings, and a certificate for the network", async (t) => {
+  const { adminSocket, folder, fleetTarget } = await startCoordinator(t);
+  const out = join(folder, "anna");
+  await runScript(
+    `
+$ fleetban ban 8.8.8.8
+ban 1: 8.8.8.8 is listed on fleet until an operator ends it
+
+$ fleetban listings list 8.8.0.0/16
+LIST  PREFIX  UNTIL  RANK  LISTED  REASONS
+fleet  8.8.8.8  open-ended  0  WHEN  ban
+
+$ fleetban lists
+LIST  EFFECT  LISTINGS  REVISION  CHANGED
+exempt  exempt  0  0  (none)
+fleet  deny  1  1  WHEN
+feeds  deny  0  0  (none)
+probe  deny  0  0  (none)
+
+$ fleetban certificates create anna --out ${out}
+${out}: a key and a certificate that ends WHEN
+! use it from anywhere: fleetban --credentials ${out} status
+
+$ fleetban certificates create anna --out ${out}
+! fleetban: error: ${join(out, "key.pem")}: is there already
+! fleetban: hint: name another folder with --out
+= 1
+
+$ fleetban --credentials ${out} --address ${fleetTarget} unban 8.8.8.8 --reason 'from afar'
+pardon 1: 8.8.8.8 is let through until TIME UTC, whatever feeds and agents say
+ban 1 of 8.8.8.8 is ended
+8.8.8.8 is taken off fleet
+it is unbanned in fail2ban of every server, where it banned before WHEN
+
+$ fleetban audit list --limit 1
+NUMBER  WHEN (UTC)  WHO  ACT  WHAT  REASON
+  3  TIME  anna  unban  8.8.8.8  from afar
+
+$ fleetban certificates revoke anna
+certificate of anna is revoked
+
+$ fleetban --credentials ${out} --address ${fleetTarget} status
+! fleetban: error: certificate of operator anna: is revoked or not known here
+! fleetban: hint: make a new one at the coordinator: fleetban certificates create NAME
+= 1
+`,
+    adminSocket,
+  );
+  assert.ok(existsSync(join(out, "ca.pem")));
+});
+
+test("programs get the wire's own names", async (t) => {
+  const { adminSocket } = await startCoordinator(t);
+  await runScript(
+    `
+$ fleetban --json lists list
+[
+  {
+  "list": 1,
+  "name": "exempt",
+  "effect": "exempt",
+  "revision": 0,
+  "digest": "SERIAL",
+  "listings": 0,
+  "committed_at_ms": 0
+  },
+  {
+  "list": 2,
+  "name": "fleet",
+  "effect": "deny",
+  "revision": 0,
+  "digest": "SERIAL",
+  "listings": 0,
+  "committed_at_ms": 0
+  },
+  {
+  "list": 3,
+  "name": "feeds",
+  "effect": "deny",
+  "revision": 0,
+  "digest": "SERIAL",
+  "listings": 0,
+  "committed_at_ms": 0
+  },
+  {
+  "list": 4,
+  "name": "probe",
+  "effect": "deny",
+  "revision": 0,
+  "digest": "SERIAL",
+  "listings": 0,
+  "committed_at_ms": 0
+  }
+]
+`,
+    adminSocket,
+  );
+});
