@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { silentLog } from "@fleetban/kit/log";
+import { createVirtualClock } from "@fleetban/kit/virtual-clock";
+import { Blocklist } from "@fleetban/proto/model/blocklist";
+import { parseDigestKey } from "@fleetban/proto/model/digest";
+import { type Epoch, LIST_FLEET, type Listing, RANK, revision } from "@fleetban/proto/model/listing";
+import { parsePrefix } from "@fleetban/proto/model/prefix";
+import type { UnixSeconds } from "@fleetban/proto/model/time";
+import { encodeDelta } from "@fleetban/proto/wire/delta";
+import { CoordinatorMessage, Effect, type SnapshotChunk, Welcome } from "@fleetban/proto/wire/fleet";
+import { chunksOf, encodeSnapshotBody } from "@fleetban/proto/wire/snapshot";
+import { createEnforcement } from "./enforcement.ts";
+import type { Firewall } from "./firewall/firewall.ts";
+import { Mirror } from "./mirror/mirror.ts";
+
+const key = parseDigestKey(new Uint8Array(16).fill(9));
+const epoch = "11".repeat(16) as Epoch;
+const listing = (prefix: string): Listing => ({
+  prefix: parsePrefix(prefix),
+  until: 0 as UnixSeconds,
+  rank: RANK.fleet,
+  begun: 0 as UnixSeconds,
+});
+
+/** An agent with an empty mirror that has been welcomed, and a ledger's list to speak for the coordinator. */
+async function welcomedFixture() {
+  const clock = createVirtualClock(0);
+  const mirror = new Mirror(clock);
+  const told: string[] = [];
+  const firewall = {
+    onLists: async () => void told.push("lists"),
+    onSnapshot: async () => void told.push("snapshot"),
+    onDelta: () => void told.push("delta"),
+    onRemoved: async () => void told.push("removed"),
+  } as unknown as Firewall;
+  const saved: string[] = [];
+  const file = {
+    load: async () => undefined,
+    recordDelta: () => void saved.push("delta"),
+    recordList: () => undefined,
+    save: () => void saved.push("whole"),
+    remove: () => void saved.push("removed"),
+    flush: async () => undefined,
+    unsaved: () => new Map(),
+    close: async () => undefined,
+  };
+  const enforcement = createEnforcement({
+    ...{ mirror, file, firewall, clock, log: silentLog },
+    onExemptChanged: () => undefined,
+    onDiffers: (_, reason) => told.push(reason),
+  });
+  const lists = [
+    {
+      list: LIST_FLEET,
+      name: "fleet",
+      effect: Effect.EFFECT_DENY,
+      reach: { $case: "allTraffic", value: {} },
+      leaseSeconds: 3_600,
+    },
+  ] as const;
+  await enforcement.welcomed(Welcome.fromPartial({ digestKey: Buffer.alloc(16, 9), lists: [...lists] }));
+  return { mirror, enforcement, told, saved, ledger: new Blocklist(LIST_FLEET, key) };
+}
+
+async function chunksOfLedger(ledger: Blocklist, at: number): Promise<SnapshotChunk[]> {
+  const body = await encodeSnapshotBody(ledger);
+  const { digest, size } = ledger;
+  const snapshot = {
+    list: LIST_FLEET,
+    epoch,
+    revision: revision(at),
+    digest,
+    listings: size,
+    approved: false,
+    ...body,
+  };
+  return [...chunksOf(snapshot)].map((bytes) => CoordinatorMessage.decode(bytes).kind?.value as SnapshotChunk);
+}
+
+function deltaTo(ledger: Blocklist, from: number, put: Listing, digest = ledger.put(put) && ledger.digest) {
+  const bytes = encodeDelta({
+    ...{ list: LIST_FLEET, epoch, fromRevision: revision(from), toRevision: revision(from + 1) },
+    ...{ digest: digest ?? ledger.digest, listings: ledger.size, committedAtMs: 1, approved: false },
+    ...{ reportWithinMs: 0, remove: [], put: [put] },
+  });
+  const { kind } = CoordinatorMessage.decode(bytes);
+  assert.equal(kind?.$case, "delta");
+  return kind.value;
+}
+
+test("a snapshot and the deltas after it make the mirror the ledger's, on disk and in the firewall", async () => {
+  const { mirror, enforcement, told, saved, ledger } = await welcomedFixture();
+  ledger.put(listing("45.83.64.9"));
+  for (const chunk of await chunksOfLedger(ledger, 4)) await enforcement.snapshotChunk(chunk);
+  assert.deepEqual(await enforcement.delta(deltaTo(ledger, 4, listing("45.83.64.0/24"))), { kind: "applied" });
+  assert.equal(mirror.get(LIST_FLEET)?.held?.blocklist.digest, ledger.digest);
+  assert.equal(mirror.get(LIST_FLEET)?.held?.revision, 5);
+  assert.deepEqual(saved, ["whole", "delta"]);
+  assert.deepEqual(told, ["lists", "snapshot", "delta"]);
+});
+
+test("a delta with another digest changes nothing, and its list is asked for anew until a snapshot has come", async () => {
+  const { mirror, enforcement, told, ledger } = await welcomedFixture();
+  ledger.put(listing("45.83.64.9"));
+  for (const chunk of await chunksOfLedger(ledger, 4)) await enforcement.snapshotChunk(chunk);
+  const before = mirror.get(LIST_FLEET)?.held?.blocklist.digest;
+  const wrong = await enforcement.delta(deltaTo(ledger, 4, listing("45.83.65.9"), before));
+  assert.equal(wrong.kind, "differs");
+  assert.equal(mirror.get(LIST_FLEET)?.held?.blocklist.digest, before);
+  assert.ok(enforcement.isDistrusted(LIST_FLEET));
+  assert.ok(!told.includes("delta"));
+  for (const chunk of await chunksOfLedger(ledger, 5)) await enforcement.snapshotChunk(chunk);
+  assert.ok(!enforcement.isDistrusted(LIST_FLEET));
+});
+
+test("damaged messages are answered by asking anew, not by an end of the agent", async () => {
+  const { enforcement, ledger } = await welcomedFixture();
+  ledger.put(listing("45.83.64.9"));
+  const [chunk] = await chunksOfLedger(ledger, 4);
+  assert.ok(chunk);
+  const flipped = Buffer.from(chunk.body);
+  flipped[flipped.length - 1] = (flipped.at(-1) ?? 0) ^ 1;
+  assert.equal((await enforcement.snapshotChunk({ ...chunk, body: flipped })).kind, "differs");
+  assert.equal((await enforcement.snapshotChunk({ ...chunk, chunks: 7 })).kind, "differs");
+  const delta = deltaTo(ledger, 4, listing("45.83.66.9"));
+  assert.equal((await enforcement.delta({ ...delta, digest: Buffer.alloc(3) })).kind, "differs");
+});
+
+test("a list leaves by ListRemoved only", async () => {
+  const { mirror, enforcement, told, saved } = await welcomedFixture();
+  await enforcement.lists([]);
+  assert.notEqual(mirror.get(LIST_FLEET), undefined);
+  await enforcement.removed(LIST_FLEET, false);
+  assert.equal(mirror.get(LIST_FLEET), undefined);
+  assert.deepEqual(told.at(-1), "removed");
+  assert.deepEqual(saved, ["removed"]);
+});
