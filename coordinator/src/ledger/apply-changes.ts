@@ -3,7 +3,14 @@
  * leaves out what changes nothing, and keeps digests and counts up by the difference (keeps invariants 2 and 5).
  */
 import type { Change } from "@fleetban/proto/model/changes";
-import { addDigest, type Digest, type DigestKey, digestOfListing, EMPTY_DIGEST, subtractDigest } from "@fleetban/proto/model/digest";
+import {
+  addDigest,
+  type Digest,
+  type DigestKey,
+  digestOfListing,
+  EMPTY_DIGEST,
+  subtractDigest,
+} from "@fleetban/proto/model/digest";
 import type { List, Listing, ListNo, Revision } from "@fleetban/proto/model/listing";
 import type { Prefix } from "@fleetban/proto/model/prefix";
 import { unixSeconds } from "@fleetban/proto/model/time";

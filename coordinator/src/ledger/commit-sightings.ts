@@ -12,7 +12,7 @@ import type { Policy } from "../policy/policy.ts";
 import type { Sql } from "../store/sql.ts";
 import { type Applied, type ApplyParts, applyChanges } from "./apply-changes.ts";
 import { selectListings } from "./change-queries.ts";
-import { decideBatch, freshByOffender } from "./decide-batch.ts";
+import { decideBatch, freshByOffender } from "./conclude.ts";
 import { holdPrefix, lockLedger, saveRemembered, selectEvidence } from "./evidence-queries.ts";
 import type { CommittedSightings, SightingBatch } from "./ledger.ts";
 import type { Quotas } from "./quota.ts";
@@ -56,12 +56,22 @@ export interface CommittedGroup extends Applied {
 
 const NOTHING: Applied = { revision: undefined, lists: [], changed: 0, refused: [] };
 
-export async function commitGroup(sql: Sql, parts: CommitParts, group: readonly PendingBatch[]): Promise<CommittedGroup> {
+export async function commitGroup(
+  sql: Sql,
+  parts: CommitParts,
+  group: readonly PendingBatch[],
+): Promise<CommittedGroup> {
   const keys = [...new Map(group.map((pending) => [keyOf(pending).text, keyOf(pending)])).values()];
   const [, known, facts] = await Promise.all([
-    lockAgents(sql, keys.map(({ agentNo }) => agentNo)),
+    lockAgents(
+      sql,
+      keys.map(({ agentNo }) => agentNo),
+    ),
     lockSpools(sql, keys),
-    selectFacts(sql, group.flatMap((pending) => candidates(pending, parts.policy))),
+    selectFacts(
+      sql,
+      group.flatMap((pending) => candidates(pending, parts.policy)),
+    ),
   ]);
   const spools = await withNew(sql, known, keys);
   const { sightings, progress, acked } = newSightings(group, spools, parts);
@@ -78,7 +88,10 @@ export async function commitGroup(sql: Sql, parts: CommitParts, group: readonly 
     stored,
     lockLedger(sql, fresh.size),
     selectEvidence(sql, [...fresh.keys()]),
-    selectListings(sql, Array.from(fresh.keys(), (prefix) => ({ list: LIST_FLEET, prefix }))),
+    selectListings(
+      sql,
+      Array.from(fresh.keys(), (prefix) => ({ list: LIST_FLEET, prefix })),
+    ),
   ]);
   if (ledger.epoch !== parts.epoch) throw STALE_EPOCH;
   const decided = decideBatch(fresh, evidence, parts.policy, ledger.now, ledger.firstStrikeNo);
@@ -112,7 +125,11 @@ async function withNew(sql: Sql, known: readonly Spool[], keys: readonly SpoolKe
 
 /** Those that were acknowledged before, too: the question is sent before that is known. */
 function candidates({ batch }: PendingBatch, policy: Policy) {
-  const asked = batch.sightings.map((sighting) => ({ sighting, agentNo: batch.agentNo, ...timeOf(batch, sighting, policy) }));
+  const asked = batch.sightings.map((sighting) => ({
+    sighting,
+    agentNo: batch.agentNo,
+    ...timeOf(batch, sighting, policy),
+  }));
   return asked.filter(isCandidate);
 }
 
@@ -134,13 +151,18 @@ function newSightings(group: readonly PendingBatch[], spools: ReadonlyMap<string
     const spool = spools.get(keyOf(pending).text);
     if (spool === undefined) throw new Error("internal error: a spool that was locked is not there");
     const { batch } = pending;
-    const before = progressBySpool.get(spool.spoolNo) ?? { spoolNo: spool.spoolNo, ackedSeq: spool.ackedSeq, ackedAct: "", gaps: 0 };
+    const before = progressBySpool.get(spool.spoolNo) ?? {
+      spoolNo: spool.spoolNo,
+      ackedSeq: spool.ackedSeq,
+      ackedAct: "",
+      gaps: 0,
+    };
     const skipped = Math.max(0, before.ackedSeq + 1 - batch.firstSeq);
     const rest = batch.sightings.slice(skipped);
     drawQuota(pending, skipped, parts);
-    rest.forEach((sighting, at) => {
+    for (const [at, sighting] of rest.entries()) {
       sightings.push(newSighting(pending, spool.spoolNo, batch.firstSeq + skipped + at, sighting, parts.policy));
-    });
+    }
     const last = rest.at(-1);
     const ackedSeq = last === undefined ? before.ackedSeq : batch.firstSeq + batch.sightings.length - 1;
     acked.set(pending, ackedSeq as Seq);
@@ -152,9 +174,12 @@ function newSightings(group: readonly PendingBatch[], spools: ReadonlyMap<string
 }
 
 function drawQuota({ batch, isOverQuota }: PendingBatch, skipped: number, { quotas, monotonicMs }: CommitParts): void {
-  const undrawn = batch.sightings.map((_, at) => batch.firstSeq + at).slice(skipped).filter((seq) => !isOverQuota.has(seq));
+  const undrawn = batch.sightings
+    .map((_, at) => batch.firstSeq + at)
+    .slice(skipped)
+    .filter((seq) => !isOverQuota.has(seq));
   const granted = quotas.take(batch.agentNo, undrawn.length, monotonicMs);
-  undrawn.forEach((seq, at) => isOverQuota.set(seq, at >= granted));
+  for (const [at, seq] of undrawn.entries()) isOverQuota.set(seq, at >= granted);
 }
 
 function newSighting(

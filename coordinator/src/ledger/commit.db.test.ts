@@ -92,7 +92,12 @@ test("over the quota a sighting is stored, no evidence, and drawn once however o
   const { store } = await createTestDatabase(t);
   const ledger = await openTestLedger(t, store, { policy: { quota: { burst: 3, perMinute: 0 } } });
   const addresses = ["198.50.0.1", "198.50.0.2", "198.50.0.3", "198.50.0.4", "198.50.0.5"];
-  const batch = batchOf(ledger, 1, 1, addresses.map((address) => sightingOf(ledger, address)));
+  const batch = batchOf(
+    ledger,
+    1,
+    1,
+    addresses.map((address) => sightingOf(ledger, address)),
+  );
   assert.equal((await ledger.commitSightings(batch)).overQuota, 2);
   assert.equal((await ledger.commitSightings(batch)).overQuota, 0);
   const other = await ledger.commitSightings(batchOf(ledger, 2, 1, [sightingOf(ledger, "198.50.0.9")]));
@@ -105,12 +110,28 @@ test("IPv6 is listed by its /64, or alone where the /64 has something exempt or 
   const ledger = await openTestLedger(t, store);
   await ledger.setAgentAddresses(7, [{ address: parsePrefix("2600:1:2:3::7"), origin: "observed" }]);
   await ledger.write({ kind: "operator" }, async () => [
-    { list: LIST_EXEMPT, prefix: parsePrefix("2600:1:2:4::9"), to: { until: 0 as never, rank: RANK.operator, reasons: [] } },
+    {
+      list: LIST_EXEMPT,
+      prefix: parsePrefix("2600:1:2:4::9"),
+      to: { until: 0 as never, rank: RANK.operator, reasons: [] },
+    },
   ]);
   const seen = ["2600:1:2:3::1", "2600:1:2:4::1", "2600:1:2:5::1"];
-  await ledger.commitSightings(batchOf(ledger, 1, 1, seen.map((address) => sightingOf(ledger, address))));
-  const rows = await store.sql<{ prefix: string }[]>`select prefix::text from listings where list_no = 2 order by prefix`;
-  assert.deepEqual(rows.map(({ prefix }) => prefix), ["2600:1:2:3::1/128", "2600:1:2:4::1/128", "2600:1:2:5::/64"]);
+  await ledger.commitSightings(
+    batchOf(
+      ledger,
+      1,
+      1,
+      seen.map((address) => sightingOf(ledger, address)),
+    ),
+  );
+  const rows = await store.sql<
+    { prefix: string }[]
+  >`select prefix::text from listings where list_no = 2 order by prefix`;
+  assert.deepEqual(
+    rows.map(({ prefix }) => prefix),
+    ["2600:1:2:3::1/128", "2600:1:2:4::1/128", "2600:1:2:5::/64"],
+  );
 });
 
 test("the time of a sighting is as long ago on the ledger's clock as it was on the agent's", async (t) => {
@@ -124,7 +145,10 @@ test("the time of a sighting is as long ago on the ledger's clock as it was on t
   await ledger.commitSightings({ ...batch, sentAtMs: agentNowMs });
   const rows = await store.sql<{ ago: number }[]>`
     select round(extract(epoch from received_at - sighted_at))::int as ago from sightings order by seq`;
-  assert.deepEqual(rows.map(({ ago }) => ago), [60, 0]);
+  assert.deepEqual(
+    rows.map(({ ago }) => ago),
+    [60, 0],
+  );
 });
 
 test("a prefix for which nothing can be decided is held, and the rest of its batch goes on", async (t) => {
@@ -140,7 +164,10 @@ test("a prefix for which nothing can be decided is held, and the rest of its bat
     batchOf(ledger, 1, 1, [sightingOf(ledger, "198.50.0.1", { jail: "strange" }), sightingOf(ledger, "198.50.0.2")]),
   );
   const holds = await store.sql<{ prefix: string; reason: string }[]>`select prefix::text, reason from holds`;
-  assert.deepEqual(holds.map((hold) => ({ ...hold })), [{ prefix: "198.50.0.1/32", reason: "Error: no weight for that" }]);
+  assert.deepEqual(
+    holds.map((hold) => ({ ...hold })),
+    [{ prefix: "198.50.0.1/32", reason: "Error: no weight for that" }],
+  );
   assert.ok(ledger.get(LIST_FLEET, parsePrefix("198.50.0.2")));
 });
 

@@ -1,8 +1,8 @@
 /** What agents are sent: snapshots and deltas that always add up to the head, whatever happened before. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Blocklist } from "@fleetban/proto/model/blocklist";
-import { type ListNo, LIST_EXEMPT, LIST_FEEDS, LIST_FLEET, rank } from "@fleetban/proto/model/listing";
+import type { Blocklist } from "@fleetban/proto/model/blocklist";
+import { LIST_EXEMPT, LIST_FEEDS, LIST_FLEET, type ListNo, rank } from "@fleetban/proto/model/listing";
 import { type Prefix, parsePrefix } from "@fleetban/proto/model/prefix";
 import { unixSeconds } from "@fleetban/proto/model/time";
 import { deltaFromMessage } from "@fleetban/proto/wire/delta";
@@ -11,8 +11,8 @@ import { chunkFromMessage, decodeSnapshotBody } from "@fleetban/proto/wire/snaps
 import fc from "fast-check";
 import { createTestDatabase } from "../store/test-database.ts";
 import { eventually } from "./eventually.fixture.ts";
-import type { Ledger, ListChange, MirrorPosition, Outgoing } from "./ledger.ts";
 import { openTestLedger } from "./ledger.fixture.ts";
+import type { Ledger, ListChange, MirrorPosition, Outgoing } from "./ledger.ts";
 import { assertRecounted } from "./recount.fixture.ts";
 
 const features = [1];
@@ -117,7 +117,9 @@ test("a revision marked kept is stored as a snapshot, ends deltas, and lets hist
   }
   const kept = await store.sql<{ revision: number }[]>`select revision from revisions where list_no = 3 and kept`;
   assert.deepEqual(kept.map(({ revision }) => revision).slice(-2), [4, 6]);
-  const oldest = await store.sql<{ revision: number }[]>`select min(revision)::int as revision from changes where list_no = 3`;
+  const oldest = await store.sql<
+    { revision: number }[]
+  >`select min(revision)::int as revision from changes where list_no = 3`;
   assert.equal(oldest[0]?.revision, 5);
   for (const replica of [ledger, other]) {
     const outgoing = await eventually("the snapshot is in memory", async () => {
@@ -202,7 +204,11 @@ async function takeSnapshot(mirror: TestMirror, ledger: Ledger, { chunks, to }: 
 
 async function put(ledger: Ledger, list: ListNo, prefixes: string[], options?: { approved: boolean }) {
   const to = { until: unixSeconds(2_000_000_000), rank: rank(2), reasons: [] };
-  await ledger.write({ kind: "operator" }, async () => prefixes.map((prefix) => ({ list, prefix: noted(prefix), to })), options);
+  await ledger.write(
+    { kind: "operator" },
+    async () => prefixes.map((prefix) => ({ list, prefix: noted(prefix), to })),
+    options,
+  );
 }
 
 function contents(blocklist: Blocklist | undefined): string[] {
@@ -236,6 +242,10 @@ function anyHistory(): fc.Arbitrary<ListChange[][]> {
     rank: fc.nat(3).map(rank),
     reasons: fc.constant([]),
   });
-  const change = fc.record({ list: fc.constantFrom(LIST_FLEET, LIST_EXEMPT), prefix, to: fc.option(to, { nil: undefined }) });
+  const change = fc.record({
+    list: fc.constantFrom(LIST_FLEET, LIST_EXEMPT),
+    prefix,
+    to: fc.option(to, { nil: undefined }),
+  });
   return fc.array(fc.array(change, { maxLength: 12 }), { minLength: 1, maxLength: 8 });
 }

@@ -2,7 +2,7 @@
 import type { Rank } from "@fleetban/proto/model/listing";
 import type { Prefix } from "@fleetban/proto/model/prefix";
 import { type UnixSeconds, unixSeconds } from "@fleetban/proto/model/time";
-import { emptyEvidence, type Evidence, type Exemption, type Offender, type Strike } from "../policy/evidence.ts";
+import { type Evidence, type Exemption, emptyEvidence, type Offender, type Strike } from "../policy/evidence.ts";
 import type { Sql } from "../store/sql.ts";
 import { momentFromSql, momentToSql, prefixFromSql, untilFromSql, untilToSql } from "./sql-values.ts";
 

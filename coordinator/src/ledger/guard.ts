@@ -54,7 +54,8 @@ export function listOf(lists: ReadonlyMap<ListNo, List>, wanted: ListNo): List {
 }
 
 function refusalOf(prefix: Prefix, list: List): string | undefined {
-  if (list.documentationOnly) return isDocumentation(prefix) ? undefined : `not a documentation range, and ${list.name} is for those`;
+  if (list.documentationOnly)
+    return isDocumentation(prefix) ? undefined : `not a documentation range, and ${list.name} is for those`;
   const special = specialPurposeOf(prefix);
   return special === undefined ? undefined : `special-purpose (${special.range}, ${special.name})`;
 }

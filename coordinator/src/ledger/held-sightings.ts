@@ -1,10 +1,10 @@
 /** Sightings that were stored while the clock was held are decided when the hold ends, in slices. */
-import { type Prefix } from "@fleetban/proto/model/prefix";
+import type { Prefix } from "@fleetban/proto/model/prefix";
 import type { FreshSighting } from "../policy/evidence.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { Sql } from "../store/sql.ts";
 import { type Applied, type ApplyParts, applyChanges } from "./apply-changes.ts";
-import { decideBatch } from "./decide-batch.ts";
+import { decideBatch } from "./conclude.ts";
 import { lockLedger, saveRemembered, selectEvidence } from "./evidence-queries.ts";
 import { outcomeCode } from "./sighting-codes.ts";
 import { momentFromSql, prefixFromSql } from "./sql-values.ts";
@@ -13,7 +13,10 @@ import { STALE_EPOCH } from "./stale-epoch.ts";
 const SIGHTINGS_A_COMMIT = 500;
 
 /** Absent = there are no more. */
-export async function decideHeld(sql: Sql, parts: ApplyParts & { policy: Policy; epoch: string }): Promise<Applied | undefined> {
+export async function decideHeld(
+  sql: Sql,
+  parts: ApplyParts & { policy: Policy; epoch: string },
+): Promise<Applied | undefined> {
   const ledger = await lockLedger(sql, SIGHTINGS_A_COMMIT);
   if (ledger.epoch !== parts.epoch) throw STALE_EPOCH;
   const fresh = await takeHeld(sql);

@@ -20,12 +20,19 @@ export async function planHoles(
 ): Promise<ListChange[]> {
   const isDeny = (list: ListNo) => lists.get(list)?.effect === "deny";
   const wide = changes.filter(({ list, prefix }) => isDeny(list) && !isSingle(prefix)).map(({ prefix }) => prefix);
-  const exempted = changes.filter(({ list, prefix }) => list === LIST_EXEMPT && isSingle(prefix)).map(({ prefix }) => prefix);
-  const own = wide.length + exempted.length + touched.length === 0 ? [] : await selectOwn(sql, [...wide, ...exempted, ...touched]);
+  const exempted = changes
+    .filter(({ list, prefix }) => list === LIST_EXEMPT && isSingle(prefix))
+    .map(({ prefix }) => prefix);
+  const own =
+    wide.length + exempted.length + touched.length === 0
+      ? []
+      : await selectOwn(sql, [...wide, ...exempted, ...touched]);
   const addresses = [...new Set([...own, ...touched])];
   if (addresses.length === 0) return [];
   const denyLists = [...lists.keys()].filter(isDeny);
-  const keys = addresses.flatMap((address) => around(address).flatMap((prefix) => denyLists.map((list) => ({ list, prefix }))));
+  const keys = addresses.flatMap((address) =>
+    around(address).flatMap((prefix) => denyLists.map((list) => ({ list, prefix }))),
+  );
   const present = await selectListings(sql, [...keys, ...addresses.map((prefix) => ({ list: LIST_EXEMPT, prefix }))]);
   return addresses.map((address) => holeOf(address, own.includes(address), changes, present, isDeny));
 }
@@ -52,7 +59,11 @@ function holeOf(
 }
 
 /** What is allowed or pardoned besides keeps its rank. */
-function entryWith(entry: ListChange["to"], others: readonly Reason[], untils: readonly UnixSeconds[]): ListChange["to"] {
+function entryWith(
+  entry: ListChange["to"],
+  others: readonly Reason[],
+  untils: readonly UnixSeconds[],
+): ListChange["to"] {
   const own = others.length > 0 && entry !== undefined ? entry : undefined;
   if (untils.length === 0) return own;
   const hole: Reason = { kind: "hole", key: "" };

@@ -5,7 +5,7 @@
  * Everything that changes a list goes through `commitSightings` or `write`; everything that is sent to agents comes
  * from memory through `deltaSince`. Keeps invariants 1 and 2.
  */
-import type { DigestKey, Digest } from "@fleetban/proto/model/digest";
+import type { Digest, DigestKey } from "@fleetban/proto/model/digest";
 import type { Epoch, List, Listing, ListNo, Rank, Revision, Seq } from "@fleetban/proto/model/listing";
 import type { Prefix } from "@fleetban/proto/model/prefix";
 import type { Sighting } from "@fleetban/proto/model/sighting";

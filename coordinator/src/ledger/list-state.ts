@@ -109,7 +109,8 @@ export class ListState {
 
   #delta(from: Revision): Delta {
     const span = this.#ring.spanAfter(from);
-    if (span === undefined) throw new Error(`internal error: list ${this.list.list} has nothing after revision ${from}`);
+    if (span === undefined)
+      throw new Error(`internal error: list ${this.list.list} has nothing after revision ${from}`);
     const key = `${from} ${span.last.revision}`;
     const delta = this.#made.get(key) ?? this.#encode(from, span);
     this.#made.delete(key); // the least recently used is first
@@ -147,7 +148,8 @@ export class ListState {
       ({ revision, sha256 }) => revision === partial?.revision && Buffer.compare(sha256, partial.sha256) === 0,
     );
     const snapshot = begun ?? this.newestKept;
-    const first = begun === undefined || partial === undefined ? 0 : Math.min(partial.chunks, chunkCount(begun.body.length));
+    const first =
+      begun === undefined || partial === undefined ? 0 : Math.min(partial.chunks, chunkCount(begun.body.length));
     const to = { epoch: this.epoch, revision: snapshot.revision, digest: snapshot.digest };
     return { kind: "snapshot", reason, chunks: this.#chunksFrom(snapshot, first), revision: snapshot.revision, to };
   }

@@ -126,7 +126,13 @@ export class Memory {
       return this.load();
     }
     while (this.#seen < ledger.revision) {
-      const commits = await selectCommits(store.sql, [...this.#lists.keys()], this.#seen, ledger.revision, REVISIONS_A_READ);
+      const commits = await selectCommits(
+        store.sql,
+        [...this.#lists.keys()],
+        this.#seen,
+        ledger.revision,
+        REVISIONS_A_READ,
+      );
       if (commits.length === 0) return this.load(); // pruned: this replica was away for long
       for (const group of Map.groupBy(commits, ({ revision }) => revision).values()) {
         if (!this.#follow(group)) return this.load();

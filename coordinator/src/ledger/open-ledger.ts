@@ -8,7 +8,7 @@ import type { Store } from "../store/store.ts";
 import { acceptable, planAddresses, selectProtected } from "./addresses.ts";
 import type { Applied } from "./apply-changes.ts";
 import { selectInside } from "./change-queries.ts";
-import { decideAnew } from "./decide-batch.ts";
+import { decideAnew } from "./conclude.ts";
 import { beginLedger } from "./epoch.ts";
 import { selectEvidence } from "./evidence-queries.ts";
 import type { Ledger, ListHead, MirrorPosition, Outgoing, Placed, ProtectedAddress, Written } from "./ledger.ts";
@@ -20,8 +20,8 @@ import { createQuotas } from "./quota.ts";
 import { keepPartitions } from "./retention.ts";
 import { ackedSpools } from "./sighting-queries.ts";
 import { runLedgerTasks } from "./tasks.ts";
+import { type WriteRequest, writeChanges } from "./write-changes.ts";
 import { createWriter } from "./writer.ts";
-import { writeChanges, type WriteRequest } from "./write-changes.ts";
 
 export interface LedgerParts {
   readonly store: Store;
@@ -76,9 +76,17 @@ export async function openLedger(parts: LedgerParts): Promise<OpenLedger> {
     lists: () => Array.from(memory.states, headOf),
     commitSightings: (batch) => writer.commit(batch),
     ackedSpools: (agentNo, incarnations) =>
-      ackedSpools(store.sql, agentNo, incarnations.map((bytes) => Buffer.from(bytes).toString("hex"))),
+      ackedSpools(
+        store.sql,
+        agentNo,
+        incarnations.map((bytes) => Buffer.from(bytes).toString("hex")),
+      ),
     async write(cause, plan, options): Promise<Written> {
-      const { revision, changed, refused } = await write({ cause, plan, ...(options === undefined ? {} : { options }) });
+      const { revision, changed, refused } = await write({
+        cause,
+        plan,
+        ...(options === undefined ? {} : { options }),
+      });
       return { revision, changed, refused };
     },
     decideAnew: async (sql, prefixes, now) => decideAnew(await selectEvidence(sql, prefixes), policy, now),
@@ -90,7 +98,10 @@ export async function openLedger(parts: LedgerParts): Promise<OpenLedger> {
     get: (list, prefix) => memory.state(list).head.get(prefix),
     covering: (prefix) => covering(memory.states, prefix),
     async inside(prefix, limit) {
-      return (await selectInside(store.sql, prefix, limit)).map(({ list, reasons: _, ...listing }) => ({ list, listing }));
+      return (await selectInside(store.sql, prefix, limit)).map(({ list, reasons: _, ...listing }) => ({
+        list,
+        listing,
+      }));
     },
     async setAgentAddresses(agentNo, wanted) {
       let held: readonly Prefix[] = [];

@@ -5,10 +5,10 @@ import { systemClock } from "@fleetban/kit/drivers/system-clock";
 import { LIST_FLEET } from "@fleetban/proto/model/listing";
 import { parsePrefix } from "@fleetban/proto/model/prefix";
 import { createTestDatabase } from "../store/test-database.ts";
-import { assertRecounted } from "./recount.fixture.ts";
-import { openTestLedger } from "./ledger.fixture.ts";
-import { batchOf, outcomes, sightingOf } from "./sightings.fixture.ts";
 import { eventually } from "./eventually.fixture.ts";
+import { openTestLedger } from "./ledger.fixture.ts";
+import { assertRecounted } from "./recount.fixture.ts";
+import { batchOf, outcomes, sightingOf } from "./sightings.fixture.ts";
 
 test("two replicas that are given the same sightings at once count them once", async (t) => {
   const database = await createTestDatabase(t);
@@ -38,7 +38,10 @@ test("what one replica commits the other has within moments, without being asked
   await ready(database.store, 2);
   const begunMs = systemClock.monotonicMs();
   await one.commitSightings(batchOf(one, 1, 1, [sightingOf(one, "198.50.0.1")]));
-  await eventually("the other replica follows", async () => other.get(LIST_FLEET, parsePrefix("198.50.0.1")) !== undefined);
+  await eventually(
+    "the other replica follows",
+    async () => other.get(LIST_FLEET, parsePrefix("198.50.0.1")) !== undefined,
+  );
   assert.ok(systemClock.monotonicMs() - begunMs < 500, "the notification was heard, not the poll");
   assert.deepEqual(heads(other), heads(one));
 });
@@ -58,7 +61,9 @@ test("kill -9 of Postgres in the middle of a burst: every sighting is counted ex
   });
   const written = ledger.write({ kind: "operator" }, async (sql) => {
     await sql`insert into bans (prefix, reason, author) values ('198.49.0.1', 'test', 'test')`;
-    return [{ list: LIST_FLEET, prefix: parsePrefix("198.49.0.1"), to: { until: 0 as never, rank: 0 as never, reasons: [] } }];
+    return [
+      { list: LIST_FLEET, prefix: parsePrefix("198.49.0.1"), to: { until: 0 as never, rank: 0 as never, reasons: [] } },
+    ];
   });
   for (const share of [0.2, 0.5, 0.8]) {
     await eventually("the burst goes on", async () => committed >= share * spools * each);
@@ -85,7 +90,11 @@ test("an operator's act whose commit is cut off is done once", async (t) => {
       const [row] = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`;
       // Falls somewhere between here and the answer to the commit.
       tries += 1;
-      if (tries === 1) systemClock.timer(round % 5, () => void store.sql`select pg_terminate_backend(${row!.pid})`.catch(() => undefined));
+      if (tries === 1)
+        systemClock.timer(
+          round % 5,
+          () => void store.sql`select pg_terminate_backend(${row!.pid})`.catch(() => undefined),
+        );
       return [{ list: LIST_FLEET, prefix, to: { until: 0 as never, rank: 0 as never, reasons: [] } }];
     });
   }

@@ -1,8 +1,8 @@
 /** The one invariant that every history must leave behind: rows, digests, counts and memories say the same. */
 import assert from "node:assert/strict";
 import { DigestSum } from "@fleetban/proto/model/digest";
-import { lengthOf } from "@fleetban/proto/model/prefix";
 import type { Rank } from "@fleetban/proto/model/listing";
+import { lengthOf } from "@fleetban/proto/model/prefix";
 import { unixSeconds } from "@fleetban/proto/model/time";
 import type { Store } from "../store/store.ts";
 import { eventually } from "./eventually.fixture.ts";
@@ -11,7 +11,9 @@ import { prefixFromSql, untilFromSql } from "./sql-values.ts";
 
 export async function assertRecounted(store: Store, ledgers: readonly Ledger[]): Promise<void> {
   const [at] = await store.sql<{ revision: number }[]>`select revision from ledger`;
-  const lists = await store.sql<{ list_no: number; revision: number; digest: string; listings: number; covered: string }[]>`
+  const lists = await store.sql<
+    { list_no: number; revision: number; digest: string; listings: number; covered: string }[]
+  >`
     select list_no, revision, digest, listings, covered_addresses::text as covered from lists order by list_no`;
   for (const ledger of ledgers) {
     await eventually("the replica has followed", async () => {
@@ -34,7 +36,11 @@ export async function assertRecounted(store: Store, ledgers: readonly Ledger[]):
     assert.equal(row.covered, covered.toString(), `coverage of list ${row.list_no}`);
     for (const ledger of ledgers) {
       const head = ledger.lists().find(({ list }) => list.list === row.list_no);
-      assert.deepEqual([head?.digest.toString(), head?.listings], [row.digest, row.listings], `head of list ${row.list_no}`);
+      assert.deepEqual(
+        [head?.digest.toString(), head?.listings],
+        [row.digest, row.listings],
+        `head of list ${row.list_no}`,
+      );
     }
   }
 }

@@ -72,7 +72,11 @@ export class Ring {
 
   push(entry: RingEntry): void {
     const { changes } = entry;
-    this.#entries.push({ ...entry, count: changes.length, changes: changes.length < PACKED_FROM_CHANGES ? changes : pack(changes) });
+    this.#entries.push({
+      ...entry,
+      count: changes.length,
+      changes: changes.length < PACKED_FROM_CHANGES ? changes : pack(changes),
+    });
   }
 
   /** Absent = not a revision of this list, or from before the ring. */

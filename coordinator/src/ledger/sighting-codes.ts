@@ -47,7 +47,14 @@ const CAUSES: Readonly<Record<Cause["kind"], number>> = {
 };
 
 /** Refused for what it is; over quota is counted apart. */
-const REFUSED: ReadonlySet<Outcome> = new Set(["too-wide", "too-old", "special-purpose", "own-address", "allowed", "pardoned"]);
+const REFUSED: ReadonlySet<Outcome> = new Set([
+  "too-wide",
+  "too-old",
+  "special-purpose",
+  "own-address",
+  "allowed",
+  "pardoned",
+]);
 
 export const kindCode = (kind: SightingKind) => KINDS[kind];
 export const sourceCode = (source: Source) => SOURCES[source];

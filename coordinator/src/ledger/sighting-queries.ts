@@ -6,7 +6,7 @@ import type { AckedSpool } from "./ledger.ts";
 import { JAIL_MAX, plainText } from "./plain-text.ts";
 import { kindCode, outcomeCode, sourceCode } from "./sighting-codes.ts";
 import { bytesToSql, prefixFromSql } from "./sql-values.ts";
-import { actKey, type Facts, networkOf, sameActs, type NewSighting, type Triaged } from "./triage.ts";
+import { actKey, type Facts, type NewSighting, networkOf, sameActs, type Triaged } from "./triage.ts";
 
 export interface SpoolKey {
   readonly agentNo: number;

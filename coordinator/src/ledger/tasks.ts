@@ -91,7 +91,11 @@ async function poll(parts: TaskParts, clockHold: ClockHold): Promise<void> {
     const snapshot = await keepSnapshot(store, state);
     if (snapshot === undefined) continue;
     state.addKept(snapshot);
-    log.info("ledger.snapshot_kept", { list: state.list.name, revision: snapshot.revision, listings: snapshot.listings });
+    log.info("ledger.snapshot_kept", {
+      list: state.list.name,
+      revision: snapshot.revision,
+      listings: snapshot.listings,
+    });
   }
 }
 
@@ -109,7 +113,10 @@ async function expire({ store, memory, ledgerClock, write, clock }: TaskParts, s
   for (const list of await listsWithExpired(store.sql)) {
     for (;;) {
       const { list: expiring } = memory.state(list);
-      const { changed } = await write({ cause: { kind: "expiry" }, plan: (sql, now) => planExpiry(sql, expiring, now) });
+      const { changed } = await write({
+        cause: { kind: "expiry" },
+        plan: (sql, now) => planExpiry(sql, expiring, now),
+      });
       if (changed < EXPIRED_A_COMMIT) break;
       await clock.sleep(NOTIFIED_REST_MS, signal); // gives the row back to fresh bans
     }

@@ -84,7 +84,11 @@ async function follow(memory: Memory, applied: Applied): Promise<Applied> {
   return applied;
 }
 
-async function hasCommitted({ store, clock, random }: WriteParts, { xid }: Tried, signal: AbortSignal): Promise<boolean> {
+async function hasCommitted(
+  { store, clock, random }: WriteParts,
+  { xid }: Tried,
+  signal: AbortSignal,
+): Promise<boolean> {
   if (xid === undefined) return false;
   for (let attempt = 1; ; attempt += 1) {
     try {

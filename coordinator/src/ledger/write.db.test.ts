@@ -5,8 +5,8 @@ import { parsePrefix } from "@fleetban/proto/model/prefix";
 import { unixSeconds } from "@fleetban/proto/model/time";
 import { createTestDatabase } from "../store/test-database.ts";
 import { eventually } from "./eventually.fixture.ts";
-import type { ListChange } from "./ledger.ts";
 import { openTestLedger } from "./ledger.fixture.ts";
+import type { ListChange } from "./ledger.ts";
 import { assertRecounted } from "./recount.fixture.ts";
 import { batchOf, sightingOf } from "./sightings.fixture.ts";
 
@@ -16,7 +16,10 @@ test("a write that changes nothing makes no revision, and one that fails changes
   const { store } = await createTestDatabase(t);
   const ledger = await openTestLedger(t, store);
   assert.equal((await ledger.write({ kind: "feed" }, async () => [put(LIST_FEEDS, "198.50.0.1")])).revision, 1);
-  const again = await ledger.write({ kind: "feed" }, async () => [put(LIST_FEEDS, "198.50.0.1"), gone(LIST_FEEDS, "198.50.0.2")]);
+  const again = await ledger.write({ kind: "feed" }, async () => [
+    put(LIST_FEEDS, "198.50.0.1"),
+    gone(LIST_FEEDS, "198.50.0.2"),
+  ]);
   assert.deepEqual(again, { revision: undefined, changed: 0, refused: [] });
   const failing = ledger.write({ kind: "operator" }, async (sql) => {
     await sql`insert into bans (prefix, reason, author) values ('198.50.0.3', 'x', 'y')`;
@@ -25,7 +28,10 @@ test("a write that changes nothing makes no revision, and one that fails changes
   await assert.rejects(failing, /changed my mind/);
   assert.deepEqual([...(await store.sql`select from bans`)], []);
   const wide = Array.from({ length: 2_001 }, (_, at) => put(LIST_FEEDS, `20.0.${at >> 8}.${at & 255}`));
-  await assert.rejects(ledger.write({ kind: "feed" }, async () => wide), { code: "too-many-changes" });
+  await assert.rejects(
+    ledger.write({ kind: "feed" }, async () => wide),
+    { code: "too-many-changes" },
+  );
   await assertRecounted(store, [ledger]);
 });
 
@@ -63,7 +69,12 @@ test("an agent's address inside a wider listing is a hole on exempt, for as long
   await ledger.write({ kind: "operator" }, async () => [gone(LIST_FLEET, "198.50.0.0/16")]);
   assert.equal(hole()?.until, 1_900_000_000);
   // A pardon of the same address comes and goes over the hole.
-  const pardon = { until: far, rank: PARDONED, begun: unixSeconds(5), reasons: [{ kind: "pardon" as const, key: "1" }] };
+  const pardon = {
+    until: far,
+    rank: PARDONED,
+    begun: unixSeconds(5),
+    reasons: [{ kind: "pardon" as const, key: "1" }],
+  };
   await ledger.write({ kind: "operator" }, async () => [{ list: LIST_EXEMPT, prefix: address, to: pardon }]);
   assert.deepEqual([hole()?.rank, hole()?.until, hole()?.begun], [PARDONED, far, 5]);
   await ledger.write({ kind: "operator" }, async () => [gone(LIST_EXEMPT, "198.50.0.7")]);
@@ -101,12 +112,21 @@ test("an observed address comes off the lists at once, a claim on a listed or wi
   assert.ok(ledger.get(LIST_FEEDS, parsePrefix("198.50.0.1")));
   const holds = await store.sql<{ prefix: string; subject_no: number }[]>`
     select prefix::text, subject_no from holds where subject = 'claim' order by prefix`;
-  assert.deepEqual(holds.map(({ prefix, subject_no }) => `${prefix} ${subject_no}`), ["198.50.0.1/32 9", "198.50.0.3/32 9"]);
+  assert.deepEqual(
+    holds.map(({ prefix, subject_no }) => `${prefix} ${subject_no}`),
+    ["198.50.0.1/32 9", "198.50.0.3/32 9"],
+  );
   // The operator says that it is right; the agent claims it, or no longer does.
   await ledger.setAgentAddresses(9, [{ address: parsePrefix("198.50.0.1"), origin: "approved" }]);
   await ledger.setAgentAddresses(9, []);
-  assert.deepEqual(ledger.protectedAddresses().map(({ address }) => address), ["198.50.0.1", "198.50.0.2"]);
-  const many = Array.from({ length: 20 }, (_, at) => ({ address: parsePrefix(`198.60.0.${at}`), origin: "claimed" as const }));
+  assert.deepEqual(
+    ledger.protectedAddresses().map(({ address }) => address),
+    ["198.50.0.1", "198.50.0.2"],
+  );
+  const many = Array.from({ length: 20 }, (_, at) => ({
+    address: parsePrefix(`198.60.0.${at}`),
+    origin: "claimed" as const,
+  }));
   await ledger.setAgentAddresses(10, many);
   assert.equal(ledger.protectedAddresses().filter(({ agentNo }) => agentNo === 10).length, 16);
 });
@@ -121,7 +141,9 @@ test("bans, pardons and the allowlist are decided anew from their rows", async (
       return ledger.decideAnew(sql, [prefix], now);
     });
   const sight = (agentNo: number, spool: string) =>
-    ledger.commitSightings(batchOf(ledger, agentNo, 1, [sightingOf(ledger, prefix, { bannedAtMs: ledger.ledgerTimeMs() })], spool));
+    ledger.commitSightings(
+      batchOf(ledger, agentNo, 1, [sightingOf(ledger, prefix, { bannedAtMs: ledger.ledgerTimeMs() })], spool),
+    );
   await sight(1, "a");
   await act(`insert into bans (prefix, reason, author) values ('${prefix}', 'x', 'y')`);
   assert.deepEqual([ledger.get(LIST_FLEET, prefix)?.rank, ledger.get(LIST_FLEET, prefix)?.until], [0, 0]);
@@ -147,18 +169,26 @@ test("what has expired leaves the ledger later, in slices, and listings inside a
   const ledger = await openTestLedger(t, database.store);
   const longAgo = 1_000_000_000;
   for (let slice = 0; slice < 3; slice += 1) {
-    const changes = Array.from({ length: 1_500 }, (_, at) => put(LIST_FEEDS, `20.${slice}.${at >> 8}.${at & 255}`, longAgo));
+    const changes = Array.from({ length: 1_500 }, (_, at) =>
+      put(LIST_FEEDS, `20.${slice}.${at >> 8}.${at & 255}`, longAgo),
+    );
     await ledger.write({ kind: "feed" }, async () => changes);
   }
   await ledger.write({ kind: "feed" }, async () => [put(LIST_FEEDS, "20.0.0.0/24", 0)]);
   const inside = await ledger.inside(parsePrefix("20.0.0.0/24"), 1_000);
   assert.equal(inside.length, 256);
-  assert.deepEqual(ledger.covering(parsePrefix("20.0.0.9")).map(({ listing }) => listing.prefix), ["20.0.0.0/24", "20.0.0.9"]);
+  assert.deepEqual(
+    ledger.covering(parsePrefix("20.0.0.9")).map(({ listing }) => listing.prefix),
+    ["20.0.0.0/24", "20.0.0.9"],
+  );
   const starting = await openTestLedger(t, await database.open()); // looks at once
   await eventually("the expired are dropped", async () => starting.lists()[2]?.listings === 1);
   const slices = await database.store.sql<{ count: number }[]>`
     select count(*)::int as count from changes where removed group by revision order by revision`;
-  assert.deepEqual(slices.map(({ count }) => count), [2_000, 2_000, 500]);
+  assert.deepEqual(
+    slices.map(({ count }) => count),
+    [2_000, 2_000, 500],
+  );
   await assertRecounted(database.store, [ledger, starting]);
 });
 
@@ -169,4 +199,3 @@ function put(list: ListChange["list"], prefix: string, until: number = far): Lis
 function gone(list: ListChange["list"], prefix: string): ListChange {
   return { list, prefix: parsePrefix(prefix), to: undefined };
 }
-

@@ -6,7 +6,7 @@ import { unixSeconds } from "@fleetban/proto/model/time";
 import { laterUntil } from "@fleetban/proto/model/until";
 import fc from "fast-check";
 import { decide, type Verdict } from "./decide.ts";
-import { type Evidence, emptyEvidence, type Exemption, type FreshSighting, type Strike } from "./evidence.ts";
+import { type Evidence, type Exemption, emptyEvidence, type FreshSighting, type Strike } from "./evidence.ts";
 import { DEFAULT_POLICY, type Policy } from "./policy.ts";
 
 const HOUR = 3600;
@@ -22,7 +22,9 @@ test("the first sighting lists for an hour, at least for the local ban time, at 
 test("each strike after the end of the last one lists for a rung more, and the third makes a repeat offender", () => {
   const history = replay([0, 2 * HOUR, 10 * HOUR, 40 * HOUR, 20 * DAY, 60 * DAY].map((at) => sighting(at)));
   assert.deepEqual(
-    history.map(({ verdict, at }) => (verdict.kind === "listed" ? [verdict.until - start - at, verdict.rank] : verdict.because)),
+    history.map(({ verdict, at }) =>
+      verdict.kind === "listed" ? [verdict.until - start - at, verdict.rank] : verdict.because,
+    ),
     [
       [HOUR, RANK.fleet],
       [4 * HOUR, RANK.fleet],
@@ -91,7 +93,11 @@ test("an operator's ban lists at rank 0 until its end or a strike's, whichever i
   const both = decide({ ...emptyEvidence(attacker), bans, strikes: [strike(1, 0, DAY)] }, DEFAULT_POLICY, now(60));
   assert.deepEqual([untilOf(both), both.kind === "listed" && both.rank], [DAY, RANK.operator]);
   const forever = [{ banNo: 5, until: unixSeconds(0), rank: RANK.operator }];
-  const open = decide({ ...emptyEvidence(attacker), bans: forever, strikes: [strike(1, 0, DAY)] }, DEFAULT_POLICY, now(60));
+  const open = decide(
+    { ...emptyEvidence(attacker), bans: forever, strikes: [strike(1, 0, DAY)] },
+    DEFAULT_POLICY,
+    now(60),
+  );
   assert.equal(open.kind === "listed" && open.until, 0);
 });
 
@@ -121,9 +127,11 @@ test("one more sighting in the same commit never lists for less", () => {
 
 test("nothing protected, allowed or pardoned is ever listed, whatever speaks for it", () => {
   const shield = fc.oneof(
-    fc.constantFrom("10.1.2.3", "127.0.0.1", "192.0.2.9", "224.0.0.1", "fe80::1", "2001:db8::/64", "::1").map((text) => ({
-      prefix: parsePrefix(text),
-    })),
+    fc
+      .constantFrom("10.1.2.3", "127.0.0.1", "192.0.2.9", "224.0.0.1", "fe80::1", "2001:db8::/64", "::1")
+      .map((text) => ({
+        prefix: parsePrefix(text),
+      })),
     fc.constant({ ownAddress: attacker }),
     fc
       .record({
@@ -218,7 +226,11 @@ function anyEvidence(): fc.Arbitrary<Evidence> {
       .uniqueArray(fc.integer({ min: 0, max: 30 * DAY }), { maxLength: 4 })
       .map((seconds) => seconds.map((second, index) => strike(index + 1, second, HOUR * (index + 1)))),
     bans: fc.array(
-      fc.record({ banNo: fc.nat(), until: fc.constantFrom(unixSeconds(0), now(31 * DAY)), rank: fc.constant(RANK.operator) }),
+      fc.record({
+        banNo: fc.nat(),
+        until: fc.constantFrom(unixSeconds(0), now(31 * DAY)),
+        rank: fc.constant(RANK.operator),
+      }),
       { maxLength: 1 },
     ),
     feeds: fc.constant([]),

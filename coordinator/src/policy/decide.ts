@@ -64,7 +64,9 @@ export function decide(evidence: Evidence, policy: Policy, now: UnixSeconds): Ve
   const from = evidenceFrom(evidence);
   const offender = remember(evidence, from, policy);
   const strikes = evidence.strikes.filter(({ struckAt }) => struckAt > from);
-  const strike = isEnough(evidence, offender, policy, now) ? strikeChange(evidence, strikes, from, policy, now) : undefined;
+  const strike = isEnough(evidence, offender, policy, now)
+    ? strikeChange(evidence, strikes, from, policy, now)
+    : undefined;
   const listed = listing(evidence, strikes, strike, policy, now);
   if (listed !== undefined) return { kind: "listed", ...listed, strike, offender };
   const isTooLittle = offender !== undefined && !isEnough(evidence, offender, policy, now);
@@ -110,7 +112,10 @@ function strikeChange(
   policy: Policy,
   now: UnixSeconds,
 ): StrikeChange | undefined {
-  const last = strikes.reduce<Strike | undefined>((a, b) => (a !== undefined && a.struckAt > b.struckAt ? a : b), undefined);
+  const last = strikes.reduce<Strike | undefined>(
+    (a, b) => (a !== undefined && a.struckAt > b.struckAt ? a : b),
+    undefined,
+  );
   const fresh = evidence.fresh.filter(({ kind, at }) => at > from && (kind === "ban" || wasInForce(last, at)));
   const bans = fresh.filter(({ kind }) => kind === "ban").map(({ at }) => at);
   const later = bans.filter((at) => last === undefined || at > last.struckAt + last.rungSeconds);
@@ -169,7 +174,11 @@ function listing(
   if (inForce.length === 0) return undefined;
   return {
     until: inForce.map(({ until }) => until).reduce(laterUntil),
-    rank: inForce.map(({ rank }) => rank).reduce((a, b) => (a < b ? a : b)),
+    rank: inForce.map(({ rank }) => rank).reduce(higherRank),
     reasons: inForce.map(({ reason }) => reason),
   };
+}
+
+function higherRank(a: Rank, b: Rank): Rank {
+  return a < b ? a : b;
 }

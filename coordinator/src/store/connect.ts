@@ -39,7 +39,7 @@ export function connect(address: Address, log: Log, options: ConnectOptions): po
       jit: "off", // short statements
       ...options.session,
     },
-    onnotice: (notice: postgres.Notice) => log.debug("store.noticed", { notice: notice["message"] }),
+    onnotice: (notice: postgres.Notice) => log.debug("store.noticed", { notice: notice.message }),
     onclose: () => options.onClosed?.(),
     socket: (place: ServerPlace) => openWanted(place, options), // not in the driver's types, nor is `onnotify`
     onnotify: (_channel: string, payload: string) => options.onNotified?.(payload),
@@ -49,7 +49,8 @@ export function connect(address: Address, log: Log, options: ConnectOptions): po
 
 async function openWanted(place: ServerPlace, { isWanted = () => true, onClosed }: ConnectOptions) {
   try {
-    if (!isWanted()) throw Object.assign(new Error("the connection is no longer wanted"), { code: "CONNECTION_CLOSED" });
+    if (!isWanted())
+      throw Object.assign(new Error("the connection is no longer wanted"), { code: "CONNECTION_CLOSED" });
     return await openSocket(place);
   } catch (error) {
     onClosed?.(); // the driver itself tells nobody, and would keep what is asked next waiting for ever

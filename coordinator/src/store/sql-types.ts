@@ -40,7 +40,7 @@ export const SQL_TYPES: Record<string, SqlType> = {
 };
 
 /** What is no array (a literal written by hand) is passed on as it is. */
-export function arrayLiteral(values: unknown): unknown {
+function arrayLiteral(values: unknown): unknown {
   if (!Array.isArray(values)) return values;
   return `{${values.map(elementText).join(",")}}`;
 }
@@ -48,7 +48,8 @@ export function arrayLiteral(values: unknown): unknown {
 function elementText(value: unknown): string {
   if (value === null || value === undefined) return "null";
   if (typeof value === "number" || typeof value === "boolean") return String(value);
-  const text = value instanceof Date ? value.toISOString() : value instanceof Uint8Array ? bytesText(value) : String(value);
+  const text =
+    value instanceof Date ? value.toISOString() : value instanceof Uint8Array ? bytesText(value) : String(value);
   return `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
 }
 

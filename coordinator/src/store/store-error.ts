@@ -8,8 +8,7 @@ export type StoreErrorCode =
   | "data-folder-unreachable"
   | "postgres-not-found"
   | "postgres-not-started"
-  | "schema-newer"
-  | "store-closed";
+  | "schema-newer";
 
 export class StoreError extends FleetbanError {
   declare readonly code: StoreErrorCode;
@@ -47,7 +46,9 @@ const PASSING_CODES = new Set([
 /** Whether Postgres is away or asked for a second try: the environment's failures, which are retried. */
 export function isPassing(error: unknown): boolean {
   const code = codeOf(error);
-  return PASSING_CODES.has(code) || (/^[0-9A-Z]{5}$/.test(code) && PASSING_CLASSES.some((kind) => code.startsWith(kind)));
+  return (
+    PASSING_CODES.has(code) || (/^[0-9A-Z]{5}$/.test(code) && PASSING_CLASSES.some((kind) => code.startsWith(kind)))
+  );
 }
 
 function codeOf(error: unknown): string {

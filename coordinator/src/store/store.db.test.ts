@@ -16,7 +16,10 @@ test("twenty starters at once migrate once, and all find the schema", async (t) 
   await Promise.all(lanes.map((lane) => migrate(lane, silentLog)));
   await Promise.all(lanes.map((lane) => lane.close()));
   const rows = await store.sql<{ name: string }[]>`select name from migrations order by number`;
-  assert.deepEqual(rows.map(({ name }) => name), migrations);
+  assert.deepEqual(
+    rows.map(({ name }) => name),
+    migrations,
+  );
 });
 
 test("a schema newer than the program is refused with both numbers", async (t) => {
@@ -32,13 +35,16 @@ test("what comes back from the database is a number, a text, a Date", async (t) 
   const [row] = await store.sql`
     select 9007199254740991::bigint as whole, '2001:db8::/32'::cidr as prefix, (2::numeric ^ 127)::numeric(39) as sum,
       array[1, 2]::bigint[] as many, to_timestamp(1.5) as at`;
-  assert.deepEqual({ ...row }, {
-    whole: 9007199254740991,
-    prefix: "2001:db8::/32",
-    sum: "170141183460469231731687303715884105728",
-    many: [1, 2],
-    at: new Date(1500),
-  });
+  assert.deepEqual(
+    { ...row },
+    {
+      whole: 9007199254740991,
+      prefix: "2001:db8::/32",
+      sum: "170141183460469231731687303715884105728",
+      many: [1, 2],
+      at: new Date(1500),
+    },
+  );
 });
 
 test("an array goes in and comes out as it was", async (t) => {
@@ -48,14 +54,17 @@ test("an array goes in and comes out as it was", async (t) => {
   const [row] = await store.sql`
     select ${words}::text[] as words, ${[1, -2]}::bigint[] as numbers, ${store.sql.array(bytes, 1001)}::bytea[] as bytes,
       ${["192.0.2.0/24", "2001:db8::1/128"]}::cidr[] as prefixes, '{}'::int[] as none, ${[null, "x"]}::text[] as gaps`;
-  assert.deepEqual({ ...row }, {
-    words,
-    numbers: [1, -2],
-    bytes,
-    prefixes: ["192.0.2.0/24", "2001:db8::1/128"],
-    none: [],
-    gaps: [undefined, "x"],
-  });
+  assert.deepEqual(
+    { ...row },
+    {
+      words,
+      numbers: [1, -2],
+      bytes,
+      prefixes: ["192.0.2.0/24", "2001:db8::1/128"],
+      none: [],
+      gaps: [undefined, "x"],
+    },
+  );
 });
 
 test("a transaction whose connection dies changes nothing, and the next one on the lane works", async (t) => {
@@ -82,7 +91,10 @@ test("a transaction whose connection dies changes nothing, and the next one on t
     await store.transaction((sql) => sql`insert into told values (${when})`);
   }
   const rows = await store.sql<{ word: string }[]>`select word from told`;
-  assert.deepEqual(rows.map(({ word }) => word), ["before a statement", "while statements wait"]);
+  assert.deepEqual(
+    rows.map(({ word }) => word),
+    ["before a statement", "while statements wait"],
+  );
 });
 
 test("statements and transactions work again after kill -9 of Postgres", async (t) => {
@@ -92,7 +104,10 @@ test("statements and transactions work again after kill -9 of Postgres", async (
   await killServer();
   await eventually(() => store.transaction((sql) => sql`insert into told values ('after')`));
   const rows = await eventually(async () => store.sql<{ word: string }[]>`select word from told order by word desc`);
-  assert.deepEqual(rows.map(({ word }) => word), ["kept", "after"]);
+  assert.deepEqual(
+    rows.map(({ word }) => word),
+    ["kept", "after"],
+  );
 });
 
 test("notifications are heard, and heard again after the listener's connection was cut", async (t) => {

@@ -55,7 +55,10 @@ export async function runAs(account: Account | undefined, folder: string): Promi
   const { uid, gid } = account;
   const closed = await closedFolder(folder, account);
   if (closed === undefined) {
-    return { isReachable: true, command: (program, args, dies) => ({ ...dying(setpriv, dies, program, args), uid, gid }) };
+    return {
+      isReachable: true,
+      command: (program, args, dies) => ({ ...dying(setpriv, dies, program, args), uid, gid }),
+    };
   }
   if (setpriv === undefined) throw unreachable(closed, account);
   const change = [`--reuid=${uid}`, `--regid=${gid}`, "--clear-groups"];
@@ -92,9 +95,13 @@ async function closedFolder(folder: string, account: Account): Promise<string | 
 }
 
 function unreachable(closed: string, account: Account): StoreError {
-  return new StoreError("data-folder-unreachable", `account ${account.name}, under which Postgres runs, can't pass ${closed}`, {
-    hint: `chmod o+x ${closed}, install util-linux (setpriv), or put the data elsewhere`,
-  });
+  return new StoreError(
+    "data-folder-unreachable",
+    `account ${account.name}, under which Postgres runs, can't pass ${closed}`,
+    {
+      hint: `chmod o+x ${closed}, install util-linux (setpriv), or put the data elsewhere`,
+    },
+  );
 }
 
 async function knownAccounts(): Promise<Account[]> {
@@ -107,7 +114,7 @@ async function knownAccounts(): Promise<Account[]> {
 }
 
 async function findInPath(program: string): Promise<string | undefined> {
-  for (const folder of (process.env["PATH"] ?? "/usr/bin:/bin").split(delimiter)) {
+  for (const folder of (process.env.PATH ?? "/usr/bin:/bin").split(delimiter)) {
     const path = join(folder, program);
     const found = await access(path, constants.X_OK).then(
       () => true,

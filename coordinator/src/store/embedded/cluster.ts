@@ -22,9 +22,13 @@ export async function makeCluster(cluster: string, program: PostgresProgram, as:
   if (account !== undefined) await chown(growing, account.uid, account.gid);
   const args = ["--pgdata", growing, "--username", EMBEDDED_USER, "--auth", "trust", "--encoding", "UTF8"];
   // Trust: the socket's folder lets in the account and root, who own the data anyway.
-  const { file, args: all, ...who } = as.command(join(program.folder, "initdb"), [...args, "--locale", "C", "--no-instructions"], "alone");
+  const {
+    file,
+    args: all,
+    ...who
+  } = as.command(join(program.folder, "initdb"), [...args, "--locale", "C", "--no-instructions"], "alone");
   try {
-    await promisify(execFile)(file, all, { ...who, cwd: growing, env: { PATH: process.env["PATH"] ?? "" } });
+    await promisify(execFile)(file, all, { ...who, cwd: growing, env: { PATH: process.env.PATH ?? "" } });
   } catch (cause) {
     const said = cause instanceof Error && "stderr" in cause ? String(cause.stderr).trim() : String(cause);
     throw new StoreError("postgres-not-started", `initdb failed: ${said}`, {

@@ -32,7 +32,8 @@ const COPY_PREFIX = "program-";
 export async function findProgram(places: ProgramPlaces): Promise<PostgresProgram> {
   if (places.given !== undefined) return { folder: places.given, major: await majorOf(places.given) };
   const fits = ({ major }: PostgresProgram) => places.major === undefined || major === places.major;
-  const found = (await copied(places.copies)).find(fits) ?? (await copy(places, fits)) ?? (await installed()).find(fits);
+  const found =
+    (await copied(places.copies)).find(fits) ?? (await copy(places, fits)) ?? (await installed()).find(fits);
   if (found !== undefined) return found;
   const wanted = places.major === undefined ? "Postgres" : `Postgres ${places.major}, which made the data,`;
   throw new StoreError("postgres-not-found", `${wanted} was not found for ${process.platform} ${process.arch}`, {
@@ -41,7 +42,10 @@ export async function findProgram(places: ProgramPlaces): Promise<PostgresProgra
 }
 
 async function copied(copies: string): Promise<PostgresProgram[]> {
-  const names = (await namesIn(copies)).filter((name) => name.startsWith(COPY_PREFIX)).sort().reverse();
+  const names = (await namesIn(copies))
+    .filter((name) => name.startsWith(COPY_PREFIX))
+    .sort()
+    .reverse();
   return names.map((name) => ({
     folder: join(copies, name, "bin"),
     major: Number.parseInt(name.slice(COPY_PREFIX.length), 10),
@@ -89,7 +93,9 @@ async function packageFolder(): Promise<string | undefined> {
 
 async function installed(): Promise<PostgresProgram[]> {
   const majors = (await namesIn(DEBIAN_FOLDER)).map(Number).filter(Number.isInteger);
-  const programs = majors.sort((a, b) => b - a).map((major) => ({ folder: join(DEBIAN_FOLDER, `${major}`, "bin"), major }));
+  const programs = majors
+    .sort((a, b) => b - a)
+    .map((major) => ({ folder: join(DEBIAN_FOLDER, `${major}`, "bin"), major }));
   const present = await Promise.all(programs.map(({ folder }) => exists(join(folder, "initdb"))));
   return programs.filter((_, at) => present[at]);
 }

@@ -102,7 +102,9 @@ async function startCoordinator(dataDir: string) {
     process.on("SIGTERM", () => store.close().then(() => process.exit(0)));
     console.log("open");
     setInterval(() => undefined, 1000);`;
-  const child = spawn(process.execPath, ["--input-type=module", "-e", program], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   await once(child.stdout, "data");
   return child;
 }

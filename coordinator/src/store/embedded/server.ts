@@ -101,7 +101,7 @@ async function startServer(places: ServerPlaces, log: Log, release: () => Promis
     const started = spawn(command.file, [...command.args], {
       cwd: cluster,
       detached: true,
-      env: { PATH: process.env["PATH"] ?? "" },
+      env: { PATH: process.env.PATH ?? "" },
       stdio: ["ignore", "ignore", "pipe"],
       ...(uid === undefined || gid === undefined ? {} : { uid, gid }),
     });
@@ -145,7 +145,10 @@ async function startServer(places: ServerPlaces, log: Log, release: () => Promis
     },
     async close() {
       isClosing = true;
-      await stop(() => child, supervised.catch(() => undefined));
+      await stop(
+        () => child,
+        supervised.catch(() => undefined),
+      );
       if (!socketFolder.startsWith(places.folder)) await rm(socketFolder, { recursive: true, force: true });
       await release();
     },

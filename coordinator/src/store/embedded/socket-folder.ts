@@ -16,7 +16,9 @@ export async function makeSocketFolder(folder: string, account: Account | undefi
   await mkdir(path, { mode: 0o700, recursive: true });
   const there = await lstat(path);
   if (!there.isDirectory() || (there.uid !== uid && there.uid !== (process.getuid?.() ?? 0))) {
-    throw new StoreError("postgres-not-started", `${path}: belongs to somebody else`, { hint: "remove it, or use a shorter data folder" });
+    throw new StoreError("postgres-not-started", `${path}: belongs to somebody else`, {
+      hint: "remove it, or use a shorter data folder",
+    });
   }
   await chmod(path, 0o700);
   if (account !== undefined) await chown(path, account.uid, account.gid);
@@ -31,5 +33,5 @@ function isShort(folder: string): boolean {
 function shortFolder(folder: string): string {
   const name = `fleetban-${createHash("sha256").update(folder).digest("hex").slice(0, 16)}`;
   const isRoot = process.getuid?.() === 0;
-  return join(isRoot ? "/run" : (process.env["XDG_RUNTIME_DIR"] ?? tmpdir()), name);
+  return join(isRoot ? "/run" : (process.env.XDG_RUNTIME_DIR ?? tmpdir()), name);
 }

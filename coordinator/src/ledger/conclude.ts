@@ -6,7 +6,7 @@ import { LIST_FLEET } from "@fleetban/proto/model/listing";
 import type { Prefix } from "@fleetban/proto/model/prefix";
 import { secondsFromMs, type UnixSeconds } from "@fleetban/proto/model/time";
 import { decide, type Verdict } from "../policy/decide.ts";
-import { emptyEvidence, type Evidence, type FreshSighting } from "../policy/evidence.ts";
+import { type Evidence, emptyEvidence, type FreshSighting } from "../policy/evidence.ts";
 import { decaysAt } from "../policy/offender.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { ExtendedStrike, NewStrike, RememberedOffender } from "./evidence-queries.ts";
