@@ -3,13 +3,25 @@
  * `POST /_fake/{entries,regenerate,fault,clear-faults,clock}` with a JSON body.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { FakeAbuseIpdb } from "../fake-abuseipdb.ts";
 import type { BlacklistEntry } from "./blacklist.ts";
-import type { PlannedFault } from "./fault.ts";
+import type { Fault, PlannedFault } from "./fault.ts";
 import type { Endpoint } from "./plans.ts";
+import type { Call, Report } from "./state.ts";
+
+/** What of the fake may be told and asked from outside. */
+export interface Controlled {
+  calls(endpoint: Endpoint): readonly Call[];
+  mostCallsInADay(endpoint: Endpoint): number;
+  reports(): readonly Report[];
+  setEntries(entries: readonly BlacklistEntry[], options: { regenerate: boolean }): void;
+  regenerate(): void;
+  inject(fault: Fault, times?: number): void;
+  clearFaults(): void;
+  advanceClock(byMs: number): void;
+}
 
 export async function answerControl(
-  fake: FakeAbuseIpdb,
+  fake: Controlled,
   path: string,
   request: IncomingMessage,
   response: ServerResponse,
@@ -27,7 +39,7 @@ export async function answerControl(
   response.end(JSON.stringify(answer ?? { error: `no such control: ${path}` }));
 }
 
-function act(fake: FakeAbuseIpdb, path: string, query: URLSearchParams, body: unknown): unknown {
+function act(fake: Controlled, path: string, query: URLSearchParams, body: unknown): unknown {
   switch (path) {
     case "/_fake/calls": {
       const endpoint = (query.get("endpoint") ?? "blacklist") as Endpoint;
