@@ -104,7 +104,9 @@ export async function storedLists(sql: Sql): Promise<Map<number, StoredList[]>> 
   return byAgent;
 }
 
+/** Its addresses become mere claims, which the ledger gives up when they are not repeated. */
 export async function revokeAgentRow(sql: Sql, agentNo: number): Promise<void> {
+  await sql`update agent_addresses set origin = 'claimed' where agent_no = ${agentNo}`;
   await sql`update agents set state = 'revoked', revoked_at = clock_timestamp() where agent_no = ${agentNo}`;
   await sql`
     update agent_certificates set revoked_at = clock_timestamp() where agent_no = ${agentNo} and revoked_at is null`;

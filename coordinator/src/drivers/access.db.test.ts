@@ -102,7 +102,9 @@ test("grpc.health.v1 answers on both ports and the socket, for the services that
   const socket = new HealthClient(`unix:${coordinator.adminSocket}`, credentials.createInsecure());
   t.after(() => [enrollment, socket].map((client) => client.close()));
   const ask = async (client: HealthClient, service: string) =>
-    outcome(unary(client, client.check, { service }).then((answer) => assert.equal(answer.status, ServingStatus.SERVING)));
+    outcome(
+      unary(client, client.check, { service }).then((answer) => assert.equal(answer.status, ServingStatus.SERVING)),
+    );
   assert.equal(await ask(enrollment, ""), "OK");
   assert.equal(await ask(enrollment, "fleetban.v1.Enrollment"), "OK");
   assert.match(await ask(enrollment, "fleetban.v1.Admin"), /^NOT_FOUND/);

@@ -16,6 +16,7 @@ import { FleetClient } from "@fleetban/proto/wire/fleet";
 import { type CallOptions, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { createAdmin } from "../admin/admin.ts";
 import { createAttempts } from "../enrollment/attempts.ts";
+import { defineFeeds } from "../feeds/define-feeds.ts";
 import type { FeedDefinition } from "../feeds/feed.ts";
 import { FETCH_LIMITS } from "../feeds/parts.ts";
 import { createFleet } from "../fleet/fleet.ts";
@@ -47,6 +48,7 @@ export async function startCoordinator(
   const database = await createTestDatabase(t);
   const { store } = database;
   const folder = await mkdtemp(join(tmpdir(), "fb-"));
+  await defineFeeds(store, definitions);
   const [clock, random] = [systemClock, systemRandom];
   const metrics = createCoordinatorMetrics("test");
   const authority = await openAuthorityFiles(join(folder, "ca"), { clock, random, log });
@@ -167,6 +169,8 @@ export function unary<Request, Response>(
   request: Request,
 ): Promise<Response> {
   return new Promise((resolve, reject) => {
-    method.call(client, request, new Metadata(), {}, (error, response) => (error === null ? resolve(response) : reject(error)));
+    method.call(client, request, new Metadata(), {}, (error, response) =>
+      error === null ? resolve(response) : reject(error),
+    );
   });
 }

@@ -46,8 +46,8 @@ export async function listenOnPort(
   return { port, close: () => closeServer(server, clock) };
 }
 
-/** Readable and writable by this program's account only: whoever can open it is an operator. */
-export async function listenOnSocket(path: string, addServices: AddServices, clock: Clock): Promise<Listener> {
+/** Before anything else is started: a path that is too long, or another coordinator behind it. */
+export async function assertSocketUsable(path: string): Promise<void> {
   if (Buffer.byteLength(path) > SOCKET_PATH_MAX_BYTES) {
     throw new FleetbanError(
       "socket-path-too-long",
@@ -58,6 +58,11 @@ export async function listenOnSocket(path: string, addServices: AddServices, clo
     );
   }
   await removeStale(path);
+}
+
+/** Readable and writable by this program's account only: whoever can open it is an operator. */
+export async function listenOnSocket(path: string, addServices: AddServices, clock: Clock): Promise<Listener> {
+  await assertSocketUsable(path);
   const server = new Server(SERVER_CHANNEL_OPTIONS);
   addServices(server);
   const mask = process.umask(0o177);

@@ -13,7 +13,6 @@ import { VERSION } from "@fleetban/kit/drivers/version";
 import { FleetbanError } from "@fleetban/kit/errors";
 import type { Log } from "@fleetban/kit/log";
 import { runTasks } from "@fleetban/kit/task-group";
-import { FLEET_PORT } from "@fleetban/proto/wire/channel";
 import { createAdmin } from "../admin/admin.ts";
 import type { CoordinatorConfig } from "../config.ts";
 import { feedDefinitionsOf, policyOf } from "../config-settings.ts";
@@ -38,7 +37,7 @@ import { createHealth, type Health } from "../web/health.ts";
 import { type CoordinatorMetrics, createCoordinatorMetrics } from "../web/metrics.ts";
 import { advertisedHosts, protectedOwnAddresses, withPort } from "./advertised.ts";
 import { openAuthorityFiles } from "./authority-files.ts";
-import { assertPortUsable, type PortWish } from "./grpc-server.ts";
+import { assertPortUsable, assertSocketUsable, type PortWish } from "./grpc-server.ts";
 import { downloadOverHttp } from "./http-download.ts";
 import { type Listeners, openListeners } from "./listeners.ts";
 import { openServerCertificates } from "./server-certificate.ts";
@@ -93,6 +92,7 @@ export async function runCoordinator({ config, log, notifySocket }: RunParts, si
   };
   try {
     for (const wish of [fleetPort(config), enrollmentPort(config), webPort(config)]) await assertPortUsable(wish);
+    await assertSocketUsable(config.admin_socket);
     const parts = await openParts(base, closers);
     signal.throwIfAborted();
     const running = serve(parts, { notifySocket, work }, closers);
@@ -214,7 +214,6 @@ async function listen(
   readiness: { readonly isReady: boolean },
 ): Promise<Listeners> {
   const { config, store, ledger, authority, clock, random, log } = parts;
-  const isPlain = config["advertise.hosts"].length === 0 && config["listen.fleet_port"] === FLEET_PORT;
   const addresses = {
     fleet: withPort(hosts, config["listen.fleet_port"]),
     enrollment: withPort(hosts, config["listen.enrollment_port"]),
@@ -227,8 +226,7 @@ async function listen(
     clock,
     random,
     log,
-    // Without a word from the operator the way by which an agent has enrolled is the best that is known.
-    coordinators: isPlain ? [] : addresses.fleet,
+    coordinators: addresses.fleet,
     observe: parts.metrics.enrollment,
   };
   const { version, replica, startedAtMs } = { version: VERSION, ...parts };

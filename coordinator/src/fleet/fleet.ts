@@ -124,9 +124,11 @@ export function createFleet(parts: FleetParts): Fleet {
       .filter((address) => address !== observed)
       .map((address) => ({ address, origin: "claimed" }));
     if (observed !== undefined) wanted.push({ address: observed, origin: "observed" });
-    const isKnown = (one: AgentAddress) =>
-      ledger.protectedAddresses().some((known) => known.agentNo === agentNo && known.address === one.address);
-    if (wanted.every(isKnown)) return;
+    const known = ledger.protectedAddresses().filter((one) => one.agentNo === agentNo);
+    const isNew = ({ address }: AgentAddress) => !known.some((one) => one.address === address);
+    const isGone = ({ address, origin }: AgentAddress) =>
+      origin === "claimed" && !wanted.some((one) => one.address === address);
+    if (!wanted.some(isNew) && !known.some(isGone)) return; // the usual case costs no commit
     const { held } = await ledger.setAgentAddresses(agentNo, wanted);
     if (held.length > 0) log.warn("fleet.claims_held", { agent: name, addresses: held });
   }
