@@ -151,7 +151,7 @@ feeds  deny  0  0  (none)
 probe  deny  0  0  (none)
 
 AGENT  STATE  SEEN  BACKEND  ENTRIES  KERNEL  VERSION  WARNINGS
-web1  online  WHEN  test  0  unknown  test  (none)
+web1  online  WHEN  test  0  equal  test  (none)
 
 0 sightings today
 

@@ -143,6 +143,22 @@ test("--wait returns when every agent online has reported it, and names those th
   stuck.resume();
 });
 
+test("a kernel that lacks one entry is told apart from one that agrees, by its digest", async (t) => {
+  const coordinator = await startCoordinator(t);
+  const { admin } = coordinator;
+  const [good, drifted] = [await connected(coordinator, "good"), await connected(coordinator, "drifted")];
+  assert.ok(good.welcome);
+  drifted.lostEntries.add("8.8.4.4");
+  await ban(coordinator, "8.8.8.8", { waitMs: 10_000 });
+  await ban(coordinator, "8.8.4.4", { waitMs: 10_000 });
+  const { agents } = await unary(admin, admin.listAgents, { agent: "" });
+  const fleetOf = agents.map(({ name, lists }) => [name, lists.find((list) => list.name === "fleet")!.kernelAgrees]);
+  assert.deepEqual(fleetOf, [
+    ["drifted", "no"],
+    ["good", "yes"],
+  ]);
+});
+
 test("a probe goes to each agent that is online, and one that does not answer is told", async (t) => {
   const coordinator = await startCoordinator(t);
   const [one, deaf] = [await connected(coordinator, "one"), await connected(coordinator, "deaf")];

@@ -124,6 +124,16 @@ test("revoking an agent cuts its stream at once", async (t) => {
   assert.match(agent.ended!, /^PERMISSION_DENIED: certificate of agent web1: was revoked/);
 });
 
+test("a coordinator that stops sends its agents away, to come back at random within half a minute", async (t) => {
+  const coordinator = await startCoordinator(t);
+  const agent = await connected(coordinator, "web1");
+  coordinator.fleet.drain();
+  await until("the goodbye", () => agent.goodbye === "GOODBYE_REASON_DRAINING");
+  assert.ok(agent.retryAfterMs >= 0 && agent.retryAfterMs <= 30_000);
+  await agent.connect();
+  assert.equal(agent.goodbye, "GOODBYE_REASON_DRAINING");
+});
+
 test("an agent that another replica has revoked is cut here within seconds", async (t) => {
   const coordinator = await startCoordinator(t);
   const agent = await connected(coordinator, "web1");

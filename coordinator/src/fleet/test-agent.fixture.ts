@@ -3,7 +3,7 @@
  * Not the product's agent, so that a mistake both would share is found.
  */
 import { Blocklist } from "@fleetban/proto/model/blocklist";
-import { type Digest, digestFromBytes, digestToBytes, parseDigestKey } from "@fleetban/proto/model/digest";
+import { type Digest, DigestSum, digestFromBytes, digestToBytes, parseDigestKey } from "@fleetban/proto/model/digest";
 import { type ListNo, listNo } from "@fleetban/proto/model/listing";
 import { parsePrefix } from "@fleetban/proto/model/prefix";
 import { actOf } from "@fleetban/proto/model/sighting";
@@ -34,6 +34,9 @@ export class TestAgent {
   readonly acked = new Map<string, number>();
   welcome: Welcome | undefined;
   goodbye: string | undefined;
+  retryAfterMs = 0;
+  /** Entries that its kernel lost behind its back, when it reports. */
+  readonly lostEntries = new Set<string>();
   /** `OK` or `CODE: details`. */
   ended: string | undefined;
   /** Does not answer a probe when false. */
@@ -159,6 +162,7 @@ export class TestAgent {
         return;
       }
       case "goodbye":
+        this.retryAfterMs = kind.value.retryAfterMs;
         this.goodbye = Object.entries(GoodbyeReason).find(([, value]) => value === kind.value.reason)![0];
         return;
       default:
@@ -196,12 +200,18 @@ export class TestAgent {
     this.#report(listNo(list));
   }
 
+  #kernelDigest(list: ListNo, blocklist: Blocklist): Digest {
+    const sum = new DigestSum(parseDigestKey(this.welcome!.digestKey), list);
+    for (const { prefix } of blocklist.sorted()) if (!this.lostEntries.has(prefix)) sum.addEntry(prefix);
+    return sum.digest;
+  }
+
   #report(list: ListNo): void {
     const mirror = this.mirrors.get(list)!;
     const value = {
       ...{ list, epoch: mirror.epoch, revision: mirror.revision, kernelEntries: mirror.blocklist.size },
       ...{ leftOut: 0, kept: 0, refused: 0, line: undefined, checkedAtMs: Date.now(), unsupported: false },
-      kernelDigest: Buffer.alloc(0),
+      kernelDigest: Buffer.from(digestToBytes(this.#kernelDigest(list, mirror.blocklist))),
       mirrorDigest: Buffer.from(digestToBytes(mirror.blocklist.digest)),
     };
     this.send({ kind: { $case: "applied", value } });
