@@ -10,6 +10,7 @@ import type { Framed, Framing } from "../follow/framing.ts";
 export const HANDOFF_FIELDS = 12;
 const MARK = Buffer.from("FLEETBAN1\0");
 const END_FIELD = "END";
+const KIND = /^[a-z]+$/;
 /** The action's records are below 4096 bytes; what has not ended by twice that is none. */
 const RECORD_MAX_BYTES = 8_192;
 const NUL = 0;
@@ -66,5 +67,6 @@ function readRecord(bytes: Buffer): { fields: HandoffFields; bytes: number } | "
     fields.push(bytes.toString("utf8", begin, end));
     begin = end + 1;
   }
-  return fields.at(-1) === END_FIELD ? { fields, bytes: begin } : "damaged";
+  const isWhole = fields.at(-1) === END_FIELD && KIND.test(fields[1] ?? "");
+  return isWhole ? { fields, bytes: begin } : "damaged";
 }

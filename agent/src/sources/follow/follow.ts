@@ -106,28 +106,42 @@ async function start<Record>(follower: Follower<Record>): Promise<void> {
   tails.push(...resumeTails(parts.files, parts.log, { ...settings, positions }));
   for (const tail of tails) if (tail.path !== settings.path) tail.replacedAtMs = parts.clock.monotonicMs();
   follower.isStarted = true;
-  if (positions.length === 0) await Promise.all(tails.map((tail) => settings.note(positionOf(settings, tail))));
+  const [oldest] = tails;
+  if (positions.length === 0 && oldest !== undefined) await settings.note(positionOf(settings, oldest));
 }
 
 async function look<Record>(follower: Follower<Record>, signal: AbortSignal): Promise<void> {
-  await followName(follower);
-  for (const tail of follower.tails) await drain(follower, tail, signal);
+  for (const tail of follower.tails) await drain(follower, tail, signal); // before another file takes its position's place
+  for (const tail of await followName(follower)) await drain(follower, tail, signal);
   await rotate(follower);
   retire(follower);
 }
 
-/** Another file, or none, may have the name by now. */
-async function followName<Record>({ parts, settings, tails }: Follower<Record>): Promise<void> {
+/** Another file, or none, may have the name by now. Returns what has had it since, oldest first. */
+async function followName<Record>(follower: Follower<Record>): Promise<readonly Tail<Record>[]> {
+  const { parts, settings, tails } = follower;
   const { files, clock } = parts;
   const present = tails.find((tail) => tail.replacedAtMs === undefined);
-  const inode = files.inodeOf(settings.path);
-  if (present !== undefined && present.file.inode === inode) return;
+  if (present !== undefined && present.file.inode === files.inodeOf(settings.path)) return [];
   if (present !== undefined) {
     present.replacedAtMs = clock.monotonicMs();
     await settings.note(positionOf(settings, present)); // under its other name, before the next file takes this one
   }
-  const file = inode === undefined ? undefined : files.open(settings.path);
-  if (file !== undefined) tails.push(startTail(file, settings.path, 0, settings.framing));
+  const begun = successorsOf(follower).flatMap((path) => {
+    const file = files.open(path);
+    return file === undefined ? [] : [startTail(file, path, 0, settings.framing)];
+  });
+  for (const tail of begun) if (tail.path !== settings.path) tail.replacedAtMs = clock.monotonicMs();
+  tails.push(...begun);
+  return begun;
+}
+
+/** What took the newest tail's place: more than one file when nobody could look for long. */
+function successorsOf<Record>({ parts, settings, tails }: Follower<Record>): readonly string[] {
+  const names = [...settings.rotated(), settings.path];
+  const newest = tails.at(-1);
+  const at = names.findLastIndex((name) => newest !== undefined && parts.files.inodeOf(name) === newest.file.inode);
+  return at < 0 ? [settings.path] : names.slice(at + 1);
 }
 
 async function drain<Record>(follower: Follower<Record>, tail: Tail<Record>, signal: AbortSignal): Promise<void> {
