@@ -42,7 +42,7 @@ function outranks(known: AgentAddress | undefined, one: AgentAddress): boolean {
   return known !== undefined && TRUST[known.origin] >= TRUST[one.origin];
 }
 
-/** Inside a commit. Rows that an operator approved stay, whatever the agent says. */
+/** Inside a commit. Rows that an operator approved stay, whatever the agent says; of a revoked one nothing stays. */
 export async function planAddresses(
   sql: Sql,
   agentNo: number,
@@ -99,7 +99,7 @@ async function replaceAddresses(sql: Sql, agentNo: number, accepted: readonly Ag
   const gone = await sql<{ address: string }[]>`
     delete from agent_addresses
     where agent_no = ${agentNo} and not address = any(${addresses}::inet[])
-      and (origin = 'claimed' or origin = 'observed' and seen_at < clock_timestamp() - ${OBSERVED_KEPT}::interval)
+      and (exists (select from agents where agent_no = ${agentNo} and state = 'revoked') or origin = 'claimed' or origin = 'observed' and seen_at < clock_timestamp() - ${OBSERVED_KEPT}::interval)
     returning address::cidr::text as address`;
   await sql`
     insert into agent_addresses as a (agent_no, address, origin)

@@ -162,6 +162,25 @@ test("a database that has lost commits begins a new epoch, with digests that are
   await assertRecounted(store, [ledger, other]);
 });
 
+test("a memory that differs from the ledger is loaded anew", async (t) => {
+  const { store } = await createTestDatabase(t);
+  const ledger = await openTestLedger(t, store);
+  await put(ledger, LIST_FLEET, ["198.50.0.1"]);
+  await store.sql`update lists set digest = digest + 1 where list_no = 2`; // as a bit that flipped would have it
+  await put(ledger, LIST_FLEET, ["198.50.0.2"]);
+  await store.sql`update lists set digest = digest - 1 where list_no = 2`;
+  await store.sql`update revisions set digest = digest - 1 where revision = 2`;
+  await eventually("it is right again", async () => {
+    await ledger.catchUp(99 as never);
+    return ledger.lists()[1]?.revision === 2;
+  });
+  await put(ledger, LIST_FLEET, ["198.50.0.3"]);
+  await assertRecounted(store, [ledger]);
+  const mirror = mirrorOf(LIST_FLEET);
+  await update(mirror, ledger);
+  assert.deepEqual(mirror.blocklist?.size, 3);
+});
+
 interface TestMirror {
   readonly list: ListNo;
   blocklist: Blocklist | undefined;

@@ -44,6 +44,8 @@ export class Memory {
   #key = new Uint32Array() as unknown as DigestKey;
   /** Everything up to here is in it. */
   #seen = 0 as Revision;
+  /** It differed from the ledger, and has to be loaded anew. */
+  #isBroken = false;
   #following: Promise<void> | undefined;
 
   constructor(parts: MemoryParts) {
@@ -95,6 +97,7 @@ export class Memory {
     this.#epoch = ledger.epoch;
     this.#key = ledger.key;
     this.#seen = ledger.revision;
+    this.#isBroken = false;
     this.#tell([...lists.keys()]);
   }
 
@@ -102,7 +105,7 @@ export class Memory {
   offer(commits: readonly ListCommit[]): boolean {
     const [first] = commits;
     if (first === undefined || first.revision <= this.#seen) return true;
-    if (first.revision !== this.#seen + 1) return false;
+    if (first.revision !== this.#seen + 1 || this.#isBroken) return false;
     return this.#follow(commits);
   }
 
@@ -119,7 +122,7 @@ export class Memory {
   async #read(): Promise<void> {
     const { store, random, log } = this.#parts;
     const ledger = await this.#readLedger();
-    if (ledger.epoch !== this.#epoch) return this.load();
+    if (ledger.epoch !== this.#epoch || this.#isBroken) return this.load();
     if (ledger.revision < this.#seen) {
       log.error("ledger.commits_lost", { served: this.#seen, found: ledger.revision });
       await renewEpoch(store, random, ledger.epoch, this.#seen);
@@ -156,6 +159,7 @@ export class Memory {
     if (revision <= this.#seen) return true;
     for (const commit of commits) {
       if (this.#states.get(commit.list)?.follow(commit) === true) continue;
+      this.#isBroken = true;
       this.#parts.log.error("ledger.head_differed", { list: commit.list, revision, digest: commit.digest });
       return false;
     }

@@ -123,6 +123,11 @@ test("an observed address comes off the lists at once, a claim on a listed or wi
     ledger.protectedAddresses().map(({ address }) => address),
     ["198.50.0.1", "198.50.0.2"],
   );
+  await store.sql`
+    insert into agents (agent_no, agent_id, name, state) overriding system value
+    values (9, gen_random_uuid(), 'nine', 'revoked')`;
+  await ledger.setAgentAddresses(9, []);
+  assert.deepEqual(ledger.protectedAddresses(), []);
   const many = Array.from({ length: 20 }, (_, at) => ({
     address: parsePrefix(`198.60.0.${at}`),
     origin: "claimed" as const,

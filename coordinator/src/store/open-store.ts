@@ -8,6 +8,7 @@ import type { Log } from "@fleetban/kit/log";
 import { type Address, type ConnectOptions, connect } from "./connect.ts";
 import { openServer, type Server } from "./embedded/server.ts";
 import { openLane } from "./lane.ts";
+import { openLanes } from "./lanes.ts";
 import { listen } from "./listen.ts";
 import { migrate } from "./migrate.ts";
 import { openPool } from "./pool.ts";
@@ -24,6 +25,7 @@ export interface StoreParts {
 }
 
 const POOL_CONNECTIONS = 6;
+const LANES = 3;
 const OPEN_TIMEOUT_MS = 60_000;
 const RETRY_MS = 25;
 
@@ -45,14 +47,14 @@ export async function openStore({ databaseUrl, dataDir, postgresPrograms, log }:
 export async function openAt(address: Address, kind: Store["kind"], log: Log, server?: Server): Promise<Store> {
   const connectWith = (options: ConnectOptions) => connect(address, log, options);
   const pool = openPool(connectWith, POOL_CONNECTIONS);
-  const lane = openLane(connectWith);
+  const lanes = openLanes(() => openLane(connectWith), LANES);
   const close = async () => {
-    await Promise.all([lane.close(), pool.close()]);
+    await Promise.all([lanes.close(), pool.close()]);
   };
   try {
     const opened = async () => {
       await untilItAnswers(async () => pool.sql`select 1`);
-      await untilItAnswers(() => migrate(lane, log));
+      await untilItAnswers(() => migrate(lanes, log));
     };
     await Promise.race(server === undefined ? [opened()] : [opened(), server.failed]);
     server?.hasAnswered();
@@ -63,7 +65,7 @@ export async function openAt(address: Address, kind: Store["kind"], log: Log, se
   return {
     sql: pool.sql,
     kind,
-    transaction: lane.transaction,
+    transaction: lanes.transaction,
     openLane: () => openLane(connectWith),
     listen: (channel, heard, signal) => listen(connectWith, channel, heard, signal),
     close,

@@ -22,7 +22,6 @@ export class StoreError extends FleetbanError {
 const PASSING_CLASSES = ["08", "53", "57P"]; // connection, insufficient resources, shut down or starting
 const PASSING_CODES = new Set([
   "25006", // read-only: a stray statement after a lost connection, or a standby before it is promoted
-  "25P02", // in a transaction that already failed
   "40001", // serialization
   "40P01", // deadlock
   "55P03", // lock not available
