@@ -5,6 +5,7 @@ import { after, before, test } from "node:test";
 import { type Admin, createAdminCalls } from "../support/fleet/admin.ts";
 import type { FleetAgent } from "../support/fleet/agent.ts";
 import { untilAllAgree } from "../support/fleet/agreement.ts";
+import { countSightings } from "../support/fleet/count-sightings.ts";
 import { eventually } from "../support/fleet/eventually.ts";
 import { handOver } from "../support/fleet/hand-over.ts";
 import { AGENT_POINTS, COORDINATOR_POINTS } from "../support/fleet/mortal/point.ts";
@@ -20,6 +21,7 @@ let fleet: Fleet;
 let admin: Admin;
 let agent: FleetAgent;
 let handoff: string;
+const everything: string[] = [];
 let rounds = 0;
 
 before(async () => {
@@ -56,14 +58,12 @@ for (const point of COORDINATOR_POINTS) {
   });
 }
 
-test("after all these deaths the total is what was told, and ledger, mirror and kernel are one", { skip }, async () => {
-  const { localBans } = await admin.status();
-  assert.equal(
-    localBans.reduce((sum, { count }) => sum + count, 0),
-    rounds * BANS,
-  );
-  const status = await admin.status();
-  assert.equal(status.agents[0]?.lostSightings, 0);
+test("after all these deaths exactly what was told is counted and listed, everywhere", { skip }, async () => {
+  const once = new Map(everything.map((address) => [address, 1]));
+  assert.deepEqual(await countSightings(fleet.coordinator), once);
+  const listed = await admin.listings("fleet");
+  assert.deepEqual(listed.map(({ prefix }) => prefix).sort(), [...everything].sort());
+  assert.equal((await agent.status()).spool.lost, 0);
   await untilAllAgree(fleet.coordinator, [agent]);
 });
 
@@ -71,6 +71,7 @@ test("after all these deaths the total is what was told, and ledger, mirror and 
 async function tell(): Promise<readonly string[]> {
   rounds += 1;
   const addresses = Array.from({ length: BANS }, (_, at) => `45.83.${rounds}.${at + 1}`);
+  everything.push(...addresses);
   await handOver(handoff, ...addresses.map((address) => ({ address })));
   return addresses;
 }
