@@ -1,6 +1,7 @@
-/** What rooms are given of the configuration: the policy's settings and the feeds. */
+/** What rooms and drivers are given of the configuration: the policy's settings, the feeds, the ports. */
 import { parseDurationSeconds } from "@fleetban/kit/duration";
 import type { CoordinatorConfig } from "./config.ts";
+import type { PortWish } from "./drivers/grpc-server.ts";
 import type { FeedDefinition } from "./feeds/feed.ts";
 import { DEFAULT_POLICY, type Policy } from "./policy/policy.ts";
 
@@ -39,4 +40,16 @@ export function feedDefinitionsOf(config: CoordinatorConfig): readonly FeedDefin
       },
     },
   ];
+}
+
+export function portsOf(config: CoordinatorConfig): Record<"fleet" | "enrollment" | "web", PortWish> {
+  const host = config["listen.host"];
+  const place = (purpose: string, key: "listen.fleet_port" | "listen.enrollment_port" | "web.port") => {
+    return { host: key === "web.port" ? config["web.host"] : host, port: config[key], purpose, key };
+  };
+  return {
+    fleet: place("Fleet and Admin", "listen.fleet_port"),
+    enrollment: place("Enrollment", "listen.enrollment_port"),
+    web: place("health and metrics", "web.port"),
+  };
 }

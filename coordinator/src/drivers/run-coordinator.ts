@@ -15,7 +15,7 @@ import type { Log } from "@fleetban/kit/log";
 import { runTasks } from "@fleetban/kit/task-group";
 import { createAdmin } from "../admin/admin.ts";
 import type { CoordinatorConfig } from "../config.ts";
-import { feedDefinitionsOf, policyOf } from "../config-settings.ts";
+import { feedDefinitionsOf, policyOf, portsOf } from "../config-settings.ts";
 import { createAttempts } from "../enrollment/attempts.ts";
 import type { Authority } from "../enrollment/certificates.ts";
 import type { EnrollmentParts } from "../enrollment/redeem.ts";
@@ -37,7 +37,7 @@ import { createHealth, type Health } from "../web/health.ts";
 import { type CoordinatorMetrics, createCoordinatorMetrics } from "../web/metrics.ts";
 import { advertisedHosts, protectedOwnAddresses, withPort } from "./advertised.ts";
 import { openAuthorityFiles } from "./authority-files.ts";
-import { assertPortUsable, assertSocketUsable, type PortWish } from "./grpc-server.ts";
+import { assertPortUsable, assertSocketUsable } from "./grpc-server.ts";
 import { downloadOverHttp } from "./http-download.ts";
 import { type Listeners, openListeners } from "./listeners.ts";
 import { openServerCertificates } from "./server-certificate.ts";
@@ -91,7 +91,7 @@ export async function runCoordinator({ config, log, notifySocket }: RunParts, si
     startedAtMs: systemClock.nowMs(),
   };
   try {
-    for (const wish of [fleetPort(config), enrollmentPort(config), webPort(config)]) await assertPortUsable(wish);
+    for (const wish of Object.values(portsOf(config))) await assertPortUsable(wish);
     await assertSocketUsable(config.admin_socket);
     const parts = await openParts(base, closers);
     signal.throwIfAborted();
@@ -235,7 +235,7 @@ async function listen(
   await mkdir(dirname(config.admin_socket), { recursive: true });
   return openListeners(
     { ...parts, admin, enrollment, certificates, sql: store.sql, isReady: () => readiness.isReady },
-    { fleet: fleetPort(config), enrollment: enrollmentPort(config), adminSocket: config.admin_socket },
+    { ...portsOf(config), adminSocket: config.admin_socket },
   );
 }
 
@@ -267,18 +267,4 @@ function untilAborted(signal: AbortSignal): Promise<void> {
     if (signal.aborted) resolve();
     signal.addEventListener("abort", () => resolve(), { once: true });
   });
-}
-
-function fleetPort(config: CoordinatorConfig): PortWish {
-  const port = config["listen.fleet_port"];
-  return { host: config["listen.host"], port, purpose: "Fleet and Admin", key: "listen.fleet_port" };
-}
-
-function enrollmentPort(config: CoordinatorConfig): PortWish {
-  const port = config["listen.enrollment_port"];
-  return { host: config["listen.host"], port, purpose: "Enrollment", key: "listen.enrollment_port" };
-}
-
-function webPort(config: CoordinatorConfig): PortWish {
-  return { host: config["web.host"], port: config["web.port"], purpose: "health and metrics", key: "web.port" };
 }

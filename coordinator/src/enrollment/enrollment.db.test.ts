@@ -15,7 +15,13 @@ test("a server redeems its token for a certificate that names it, over the CA of
   assert.equal(token.caFingerprint, coordinator.authority.fingerprint);
   assert.deepEqual(token.addresses, ["127.0.0.1:1"]);
   const { csr } = await createCertificateRequest();
-  const request = { token: token.secret, csr, name: "web1", programVersion: "1", addresses: [Buffer.from([8, 8, 8, 8])] };
+  const request = {
+    token: token.secret,
+    csr,
+    name: "web1",
+    programVersion: "1",
+    addresses: [Buffer.from([8, 8, 8, 8])],
+  };
   const enrolled = await unary(coordinator.enrollment, coordinator.enrollment.enroll, request);
   assert.match(new X509Certificate(enrolled.certificate).subjectAltName ?? "", new RegExp(enrolled.agentId));
   assert.equal(enrolled.ca, coordinator.caPem);

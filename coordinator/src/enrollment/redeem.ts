@@ -39,8 +39,8 @@ export interface EnrollmentParts {
 export const AGENT_CERTIFICATE_SECONDS = 90 * 86_400;
 const MAX_ADDRESSES = 16;
 const MAX_NAME_CHARACTERS = 64;
-// Letters, digits and what host names have; no blanks, quotes or controls: names stand in commands and tables.
-const NAME = /^[\p{L}\p{N}][\p{L}\p{N}._:@-]*$/u;
+// Letters, digits and what host names have; no quotes or controls: names stand in commands and tables.
+const NAME = /^[\p{L}\p{N}][\p{L}\p{N} ._:@-]*$/u;
 const NEW_TOKEN = "make a new token with `fleetban enrollments create`";
 
 export async function redeemToken(
@@ -135,7 +135,7 @@ export function hashOf(secret: string): Buffer {
 function checkName(name: string): void {
   if (name.length >= 1 && name.length <= MAX_NAME_CHARACTERS && NAME.test(name)) return;
   const hint = "give another with `fleetban-agent enroll --name NAME TOKEN`";
-  const message = `agent name ${JSON.stringify(name.slice(0, 80))}: must be 1 to ${MAX_NAME_CHARACTERS} letters, digits, . _ : @ -`;
+  const message = `agent name ${JSON.stringify(name.slice(0, 80))}: must be 1 to ${MAX_NAME_CHARACTERS} letters, digits, blanks, . _ : @ -`;
   throw new EnrollmentError("bad-enrollment", message, hint);
 }
 

@@ -13,11 +13,12 @@ import { specialPurposeOf } from "@fleetban/proto/model/special-purpose";
 import { GoodbyeReason } from "@fleetban/proto/wire/fleet";
 import type { AgentAddress, Ledger } from "../ledger/ledger.ts";
 import type { Agent } from "./agent.ts";
-import { AgentStream, type ObserveSightings, type ProbeAnswer, type StreamParts } from "./agent-stream.ts";
+import { AgentStream, type ProbeAnswer, type StreamParts } from "./agent-stream.ts";
 import type { AgentChannel } from "./channel.ts";
 import { createCounters, type FleetCounters } from "./counters.ts";
 import { createFanOut } from "./fan-out.ts";
 import { createHitTotals, type HitTotals } from "./hit-totals.ts";
+import type { ObserveSightings } from "./intake.ts";
 import { createReported, type Reported } from "./reported.ts";
 
 export interface FleetParts {

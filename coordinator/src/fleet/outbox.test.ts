@@ -71,6 +71,10 @@ test("what waits for a full stream is bounded", () => {
   const sent = Array.from({ length: 200 }, () => outbox.send({ kind: { $case: "settings", value: {} as never } }));
   assert.equal(written.length, 1);
   assert.equal(sent.filter(Boolean).length, 65); // the one written and 64 that wait
+  const acknowledge = (spool: number) => outbox.acknowledge(Buffer.alloc(16, spool), 1, { overQuota: 0, refused: 0 });
+  for (let spool = 0; spool < 64; spool += 1) acknowledge(spool);
+  acknowledge(63);
+  assert.throws(() => acknowledge(64), /more than 64 spools/);
 });
 
 /** A ledger that goes from any position to its head in one delta, or by a snapshot where the position is absent. */

@@ -92,6 +92,9 @@ export class Outbox {
   /** Answers of one commit are merged: one Ack an incarnation. Sent by `flush`. */
   acknowledge(incarnation: Buffer, seq: number, counts: { overQuota: number; refused: number }): void {
     const key = incarnation.toString("hex");
+    if (this.#answers.size >= MAX_WAITING && !this.#answers.has(key)) {
+      throw violation(`sightings of more than ${MAX_WAITING} spools, and their acknowledgements are not read`);
+    }
     const answer = this.#answers.get(key) ?? { incarnation, seq: 0, overQuota: 0, refused: 0 };
     answer.seq = Math.max(answer.seq, seq);
     answer.overQuota += counts.overQuota;

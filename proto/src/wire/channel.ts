@@ -57,4 +57,6 @@ export const SERVER_CHANNEL_OPTIONS = {
   "grpc.max_send_message_length": COORDINATOR_MESSAGE_MAX_BYTES,
   "grpc.enable_channelz": 0,
   "grpc.so_reuseport": 0,
+  // An agent has one stream and now and then a call; an operator a few calls.
+  "grpc.max_concurrent_streams": 100,
 } as const;

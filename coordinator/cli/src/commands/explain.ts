@@ -38,7 +38,8 @@ function explainText(answer: ExplainResponse, nowMs: number): string {
 
 function sightingsTitle({ sightings, sightingsTotal, agents }: ExplainResponse): string {
   const newest = sightings.length < sightingsTotal ? ` (the newest ${sightings.length})` : "";
-  return `${sightingsTotal} sightings by ${agents} ${agents === 1 ? "agent" : "agents"}${newest}`;
+  const counted = sightingsTotal === 1 ? "1 sighting" : `${sightingsTotal} sightings`;
+  return `${counted} by ${agents} ${agents === 1 ? "agent" : "agents"}${newest}`;
 }
 
 function sightingsTable({ sightings }: ExplainResponse, nowMs: number): string {
@@ -74,7 +75,7 @@ function strikesTable({ strikes }: ExplainResponse, nowMs: number): string {
       { title: "until" },
       { title: "agents" },
       { title: "jails" },
-      { title: "" },
+      { title: "counts" },
     ],
     strikes.map((strike) => [
       strike.strikeNo,
@@ -82,7 +83,7 @@ function strikesTable({ strikes }: ExplainResponse, nowMs: number): string {
       strike.untilMs === 0 ? "open-ended" : humanMoment(strike.untilMs, nowMs),
       strike.agents.join(", "),
       strike.summary,
-      strike.voided ? "voided" : "counts",
+      strike.voided ? "no, voided" : "yes",
     ]),
   );
 }
