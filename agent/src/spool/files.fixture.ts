@@ -12,6 +12,8 @@ export interface MemoryDisk {
   afterPowerCut(torn?: number): MemoryDisk;
   /** Bytes in all files together; appends beyond fail with ENOSPC. */
   capacity: number;
+  /** What a failed append has written can't be taken back. */
+  isStuck: boolean;
   /** Each append waits for this before it is durable. */
   hold: (() => Promise<void>) | undefined;
   readonly appends: number;
@@ -26,6 +28,7 @@ export function memoryDisk(stored: ReadonlyMap<string, Buffer> = new Map()): Mem
   const used = () => [...contents.values()].reduce((sum, bytes) => sum + bytes.length, 0);
   const disk = {
     capacity: Number.POSITIVE_INFINITY,
+    isStuck: false,
     hold: undefined as (() => Promise<void>) | undefined,
     appends: 0,
     bytesOf: (name: string) => contents.get(name) ?? Buffer.alloc(0),
@@ -71,7 +74,10 @@ export function memoryDisk(stored: ReadonlyMap<string, Buffer> = new Map()): Mem
         contents.set(name, Buffer.concat([before, bytes.subarray(0, room)]));
         if (room < bytes.length) throw systemError("ENOSPC");
       },
-      truncate: async (size) => void contents.set(name, (contents.get(name) ?? Buffer.alloc(0)).subarray(0, size)),
+      async truncate(size) {
+        if (disk.isStuck) throw systemError("EIO");
+        contents.set(name, (contents.get(name) ?? Buffer.alloc(0)).subarray(0, size));
+      },
       close: async () => undefined,
     };
   }

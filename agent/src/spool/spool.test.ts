@@ -112,6 +112,38 @@ test("a batch the disk has no room for is refused whole, and taken when there is
   assert.deepEqual((await unacknowledged(await open(disk.afterPowerCut()))).length, 4);
 });
 
+test("a failed write that can't be taken back uses up its numbers, and its file is not written again", async () => {
+  const disk = memoryDisk();
+  const spool = await open(disk);
+  await spool.append(entries(1));
+  const size = disk.bytesOf("segment-000000000001").length;
+  disk.capacity = size * 2.5; // room for one of the next two
+  disk.isStuck = true;
+  await assert.rejects(spool.append(entries(2, 3)), { code: "spool-unwritable" });
+  disk.capacity = Number.POSITIVE_INFINITY;
+  assert.deepEqual(await spool.append(entries(2, 3)), { firstSeq: 4 });
+  const names = (await batches(await open(disk.afterPowerCut()))).map(({ firstSeq, sightings }) => [
+    firstSeq,
+    sightings.length,
+  ]);
+  assert.deepEqual(
+    names,
+    [
+      [1, 2],
+      [4, 2],
+    ],
+    "the second is there under both its numbers: one act, two names",
+  );
+});
+
+test("a record that stands there twice counts once", async () => {
+  const disk = memoryDisk();
+  await (await open(disk)).append(entries(1, 2));
+  const bytes = disk.bytesOf("segment-000000000001");
+  disk.write("segment-000000000001", Buffer.concat([bytes, bytes]));
+  assert.deepEqual(await unacknowledged(await open(disk)), [sightingFixture(1), sightingFixture(2)]);
+});
+
 test("a full spool drops its oldest sightings, counts them, and leaves a gap", async () => {
   const disk = memoryDisk();
   const spool = await open(disk, 16_384);

@@ -48,7 +48,7 @@ export interface FollowSettings<Record> {
   readonly rotated: () => readonly string[];
   /** For a file that is ours to rotate: renamed when it is larger, removed when it is read. */
   readonly rotation?: { readonly bytes: number; readonly path: string };
-  /** Called once, when everything that was there at the start is taken. */
+  /** Called once, when everything that was there at the start is taken, or can't be read. */
   readonly onCaughtUp?: () => void;
 }
 
@@ -60,12 +60,15 @@ export async function followFile<Record>(
 ): Promise<never> {
   const wakeup = createWakeup(parts.files, parts.clock, settings.path, LOOK_EVERY_MS);
   const follower: Follower<Record> = { parts, settings, tails: [], isStarted: false, refusals: new Set() };
+  let isCaughtUp = false;
   try {
     for (;;) {
       signal.throwIfAborted();
       const woken = wakeup.next(signal);
       woken.catch(() => undefined); // awaited below, unless looking fails first
       await lookUnlessRefused(follower, signal);
+      if (!isCaughtUp) settings.onCaughtUp?.();
+      isCaughtUp = true;
       await woken;
     }
   } finally {
@@ -87,10 +90,8 @@ interface Follower<Record> {
 async function lookUnlessRefused<Record>(follower: Follower<Record>, signal: AbortSignal): Promise<void> {
   const { parts, settings, refusals } = follower;
   try {
-    const isFirst = !follower.isStarted;
-    if (isFirst) await start(follower);
+    if (!follower.isStarted) await start(follower);
     await look(follower, signal);
-    if (isFirst) settings.onCaughtUp?.();
     refusals.delete("read");
   } catch (error) {
     signal.throwIfAborted();
