@@ -18,15 +18,25 @@ export interface Brake {
   holds(list: ListNo, removed: number, inForce: number): boolean;
 }
 
+interface Removal {
+  readonly list: ListNo;
+  readonly atMs: number;
+  readonly removed: number;
+  /** Before it. */
+  readonly inForce: number;
+}
+
 export function createBrake(clock: { monotonicMs(): number }): Brake {
-  const removals: { readonly list: ListNo; readonly atMs: number; readonly removed: number }[] = [];
+  const removals: Removal[] = [];
   return {
     holds(list, removed, inForce) {
       const nowMs = clock.monotonicMs();
       while (removals[0] !== undefined && nowMs - removals[0].atMs > MEMORY_MS) removals.shift();
-      const lately = removals.reduce((sum, one) => sum + (one.list === list ? one.removed : 0), 0);
-      if (isTooMuch(removed + lately, inForce + lately)) return true;
-      if (removed > 0) removals.push({ list, atMs: nowMs, removed });
+      const lately = removals.filter((one) => one.list === list);
+      const all = lately.reduce((sum, one) => sum + one.removed, removed);
+      // Of as many as there were when it began: some have gone since, others still wait for the pump.
+      if (isTooMuch(all, Math.max(inForce, lately[0]?.inForce ?? 0))) return true;
+      if (removed > 0) removals.push({ list, atMs: nowMs, removed, inForce });
       return false;
     },
   };

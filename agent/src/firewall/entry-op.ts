@@ -3,7 +3,7 @@ import type { Prefix } from "@fleetban/proto/model/prefix";
 import type { Op } from "./backend.ts";
 import { NO_TIMEOUT } from "./entry-table.ts";
 import type { KernelSet } from "./kernel-set.ts";
-import { needsWriting } from "./leases.ts";
+import { differs, needsRenewal } from "./leases.ts";
 import type { Wanted } from "./wanted.ts";
 
 export function opFor(set: KernelSet, prefix: Prefix, wanted: Wanted, nowSeconds: number): Op | undefined {
@@ -14,8 +14,9 @@ export function opFor(set: KernelSet, prefix: Prefix, wanted: Wanted, nowSeconds
     case "absent":
       return end === undefined ? undefined : { kind: "remove", set: set.name, prefix };
     case "present": {
-      const { seconds } = wanted;
-      if (!needsWriting(seconds, secondsLeftAt(end, nowSeconds))) return undefined;
+      const { seconds, isLease } = wanted;
+      const left = secondsLeftAt(end, nowSeconds);
+      if (!(isLease ? needsRenewal(seconds, left) : differs(seconds, left))) return undefined;
       return { kind: "add", set: set.name, prefix, timeoutSeconds: seconds };
     }
   }

@@ -75,7 +75,7 @@ export function kernelFixture(clock: ReturnType<typeof createVirtualClock>): Fix
   return kernel;
 }
 
-const SETTINGS: FirewallSettings = { capacity: 0, leaseSeconds: 604_800, localSeconds: 86_400 };
+const SETTINGS: FirewallSettings = { capacity: 0, leaseSeconds: 3_600, localSeconds: 86_400 };
 
 /** What outlives a restart of the agent: the kernel, its files, the mirror as loaded from them, the time. */
 export function machineFixture() {
@@ -117,6 +117,8 @@ export async function agentFixture(
     async pass(durationMs: number) {
       await clock.run(clock.monotonicMs() + durationMs);
     },
+    /** Until all urgent wishes are in the kernel. */
+    settle: () => done(clock, firewall.settled()),
     async stop() {
       stopping.abort(new Error("the test stops the agent"));
       await agent.pass(1);

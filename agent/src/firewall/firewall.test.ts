@@ -50,7 +50,7 @@ test("deny lists wait for the exempt list, and rules for it and for the own addr
 test("deltas reach the kernel, and the revision is enforced then", async () => {
   const agent = await enforcingFixture({ fleet: [listing("81.0.0.1")] });
   await agent.delta(FLEET, [parsePrefix("81.0.0.1")], [listing("81.0.0.2"), listing("2a01::/64")]);
-  await agent.firewall.settled();
+  await agent.settle();
   assert.deepEqual(await agent.kernel.entries(FLEET_V4), ["81.0.0.2"]);
   assert.deepEqual(await agent.kernel.entries("fleetban-fleet-v6"), ["2a01::/64"]);
   await agent.pass(0);

@@ -10,11 +10,13 @@ import type { Prefix } from "@fleetban/proto/model/prefix";
 import { isExempting, type KernelSet } from "./kernel-set.ts";
 import type { Lane } from "./lane.ts";
 import type { PlannedOp } from "./order-batch.ts";
-import { createSweep, type Sweep, type SweepSpec } from "./sweep.ts";
+import { createSweep, SWEEP_ORDER, type Sweep, type SweepSpec } from "./sweep.ts";
 
 export interface Batch {
   readonly lane: Lane;
   readonly planned: readonly PlannedOp[];
+  /** The pump may rest after it; not while a set stands empty. */
+  readonly mayRest: boolean;
   /** Sweeps of which these were the last entries. */
   readonly finished: readonly Sweep[];
 }
@@ -96,22 +98,25 @@ export function createLanes(clock: Clock, planOne: PlanOne): Lanes {
     return [sweep];
   }
 
+  const isHurried = () => sweeps.bulk.some(({ order }) => order === SWEEP_ORDER.repair);
+
   function takeUrgent(entries: number): Batch {
     const planned: PlannedOp[] = [];
     const exempting = takeSweep("urgent", ({ set }) => isExempting(set), entries, planned);
     if (exempting.length > 0 || planned.length > 0 || sweeps.urgent.some(({ set }) => isExempting(set))) {
-      return { lane: "urgent", planned, finished: exempting };
+      return { lane: "urgent", planned, finished: exempting, mayRest: false };
     }
     takeWishes("urgent", URGENT_ENTRIES, planned);
     const finished = planned.length > 0 ? [] : takeSweep("urgent", () => true, entries, planned);
-    return { lane: "urgent", planned, finished };
+    return { lane: "urgent", planned, finished, mayRest: false };
   }
 
   function takeBulk(entries: number): Batch {
     const planned: PlannedOp[] = [];
+    const mayRest = !isHurried();
     takeWishes("bulk", entries, planned);
     const finished = planned.length < entries ? takeSweep("bulk", () => true, entries, planned) : [];
-    return { lane: "bulk", planned, finished };
+    return { lane: "bulk", planned, finished, mayRest };
   }
 
   return {

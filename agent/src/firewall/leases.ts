@@ -31,11 +31,15 @@ export function timeoutFor(until: UnixSeconds, now: UnixSeconds, leaseSeconds: n
   return Math.max(1, Math.min(secondsLeft(until, now), leaseSeconds));
 }
 
-/** Whether an entry with that much left is to be written with `seconds` (0 = no timeout). */
-export function needsWriting(seconds: number, leftSeconds: number | undefined): boolean {
+/** Whether an entry with that much left (undefined = not there) is to be written with `seconds` (0 = no timeout). */
+export function differs(seconds: number, leftSeconds: number | undefined): boolean {
   if (leftSeconds === undefined || leftSeconds <= 0) return true;
-  if (seconds === 0 || leftSeconds === Number.POSITIVE_INFINITY)
-    return (seconds === 0) !== (leftSeconds === Number.POSITIVE_INFINITY);
-  if (leftSeconds > seconds + SLACK_SECONDS) return true; // the listing ends sooner now
-  return seconds - leftSeconds > SLACK_SECONDS && leftSeconds < Math.max(seconds / 2, RENEW_BELOW_SECONDS);
+  const wanted = seconds === 0 ? Number.POSITIVE_INFINITY : seconds;
+  return wanted !== leftSeconds && Math.abs(wanted - leftSeconds) > SLACK_SECONDS;
+}
+
+/** As `differs`, for a lease: one that is merely shorter has time until less than half is left. */
+export function needsRenewal(seconds: number, leftSeconds: number | undefined): boolean {
+  if (!differs(seconds, leftSeconds) || leftSeconds === undefined) return differs(seconds, leftSeconds);
+  return leftSeconds > seconds || leftSeconds < Math.max(seconds / 2, RENEW_BELOW_SECONDS);
 }

@@ -70,7 +70,7 @@ export function createPump(parts: PumpParts): Pump {
         if (pauseMs > 0) await clock.sleep(pauseMs, signal);
         if (batch.lane === "bulk" && batch.planned.length > 0) {
           entries = nextBatchEntries(entries, ms(tookMs), limits());
-          await rest(tookMs, signal);
+          if (batch.mayRest) await rest(tookMs, signal);
         }
         if (turns.isOver()) await turns.next();
       }

@@ -3,7 +3,7 @@
  *
  * Cheap looks, one a second: set and rule are there, and as many entries as believed. A set that differs is read back;
  * one that was emptied is filled anew at once, one that is gone is made anew. Each is read in full now and then as well,
- * one at a time. A look never takes more than a fiftieth of the time, so its cost does not grow with the lists.
+ * one at a time. A look never takes more than a two-hundredth of the time, so its cost does not grow with the lists.
  */
 import type { Clock } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
@@ -56,7 +56,7 @@ export interface Reconcile {
   run(times: ReconcileTimes, signal: AbortSignal): Promise<never>;
 }
 
-const SHARE_OF_TIME = 50;
+const SHARE_OF_TIME = 200;
 const EDGE_SECONDS = 3;
 /** Entries this long over their end are forgotten. */
 const FORGOTTEN_AFTER_SECONDS = 5;
@@ -143,8 +143,9 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
         set.maxEntries = header.maxEntries;
         areRulesSuspect ||= header.references === 0 && parts.isRuled(set);
         if (set.touched !== undefined || !set.isPresent) continue; // being read, or being made
-        if (header.entries === 0 && !agrees(set, header)) acts.push(() => refillEmptied(set));
-        else if (set.isSuspect || !agrees(set, header)) acts.push(() => readNow(set));
+        const isRight = agrees(set, header);
+        if (!isRight && header.entries === 0) acts.push(() => refillEmptied(set));
+        else if (!isRight || set.isSuspect) acts.push(() => readNow(set));
       }
       return { acts, areRulesSuspect };
     });

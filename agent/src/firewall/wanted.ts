@@ -18,8 +18,8 @@ import { timeoutFor } from "./leases.ts";
 export type Wanted =
   | { readonly kind: "leave" }
   | { readonly kind: "absent" }
-  /** 0 = without timeout. */
-  | { readonly kind: "present"; readonly seconds: number };
+  /** 0 = without timeout. What is not a lease is written whenever it differs: nobody looks after it again. */
+  | { readonly kind: "present"; readonly seconds: number; readonly isLease: boolean };
 
 /** A list whose effect and reach are understood, as it is mirrored now. */
 export interface EnforcedList {
@@ -42,7 +42,7 @@ export type AskWanted = (set: KernelSet, prefix: Prefix) => Wanted;
 
 const LEAVE: Wanted = { kind: "leave" };
 const ABSENT: Wanted = { kind: "absent" };
-const FOR_GOOD: Wanted = { kind: "present", seconds: 0 };
+const FOR_GOOD: Wanted = { kind: "present", seconds: 0, isLease: false };
 
 export function createWanted(parts: WantedParts): AskWanted {
   return (set, prefix) => {
@@ -51,7 +51,7 @@ export function createWanted(parts: WantedParts): AskWanted {
         return parts.isOwn(prefix) ? FOR_GOOD : ABSENT;
       case "local": {
         const seconds = parts.localSecondsLeft(prefix);
-        return seconds > 0 ? { kind: "present", seconds: Math.ceil(seconds) } : ABSENT;
+        return seconds > 0 ? { kind: "present", seconds: Math.max(1, Math.floor(seconds)), isLease: false } : ABSENT;
       }
       case "list":
         return wantedOnList(parts, set, set.owner.list, prefix);
@@ -78,7 +78,7 @@ function wantedOnList(parts: WantedParts, set: KernelSet, no: ListNo, prefix: Pr
   const now = parts.ledgerNow();
   if (isExpired(listing.until, now)) return LEAVE;
   const isIn = list.effect === "exempt" ? isExemptable(parts, prefix) : parts.cut.isAbove(no, listing);
-  return isIn ? { kind: "present", seconds: timeoutFor(listing.until, now, leaseSeconds) } : ABSENT;
+  return isIn ? { kind: "present", seconds: timeoutFor(listing.until, now, leaseSeconds), isLease: true } : ABSENT;
 }
 
 function isExemptable(parts: WantedParts, prefix: Prefix): boolean {

@@ -21,7 +21,7 @@ export const EPOCH = "00112233445566778899aabbccddeeff" as Epoch;
 export function listFixture(number: number, name: string, effect: List["effect"], changes: Partial<List> = {}): List {
   const base = {
     reach: { kind: "all-traffic" },
-    leaseSeconds: 604_800,
+    leaseSeconds: 3_600,
     requires: [],
     documentationOnly: false,
   } as const;

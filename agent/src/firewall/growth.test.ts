@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { addresses, FEEDS, FLEET, listing } from "../mirror/mirror.fixture.ts";
+import { enforcingFixture } from "./firewall.fixture.ts";
+
+const FLEET_V4 = "fleetban-fleet-v4";
+
+test("a set that fills up grows by replacement; nothing in it is let in meanwhile, and urgent entries get their room", async () => {
+  const agent = await enforcingFixture({ fleet: addresses(900).map((prefix) => listing(prefix)) });
+  const header = async () => (await agent.kernel.headers()).find(({ name }) => name === FLEET_V4)!;
+  const before = (await header()).maxEntries;
+  let smallest = Number.POSITIVE_INFINITY;
+  const swap = agent.kernel.swapSets;
+  agent.kernel.swapSets = async (a, b) => {
+    smallest = Math.min(smallest, (await agent.kernel.entries(b)).length, (await agent.kernel.entries(a)).length);
+    await swap(a, b);
+  };
+  const fresh = addresses(5_000, 9);
+  for (let at = 0; at < fresh.length; at += 500) {
+    await agent.delta(
+      FLEET,
+      [],
+      fresh.slice(at, at + 500).map((prefix) => listing(prefix)),
+    );
+    await agent.settle();
+    await agent.pass(0);
+    assert.equal((await agent.kernel.entries(FLEET_V4)).length, 900 + at + 500);
+  }
+  assert.ok((await header()).maxEntries > before && smallest >= 900, `${smallest}`);
+  await agent.pass(5_000);
+  assert.ok((await agent.kernel.headers()).every(({ name }) => !name.endsWith("-n")));
+  assert.equal(agent.firewall.state().drift.entries, 0);
+  await agent.stop();
+});
+
+test("an entry that finds no room is wished again as soon as there is some", async () => {
+  const agent = await enforcingFixture({ fleet: addresses(10).map((prefix) => listing(prefix)) });
+  let left = 1;
+  agent.kernel.refuse = ({ prefix, set }) =>
+    set === FLEET_V4 && prefix === "83.0.0.1" && left-- > 0 ? "set-full" : undefined;
+  await agent.delta(FLEET, [], [listing("83.0.0.1")]);
+  await agent.pass(10);
+  assert.ok(
+    (await agent.kernel.entries(FLEET_V4)).includes(addresses(1, 3)[0]!) ||
+      (await agent.kernel.entries(FLEET_V4)).includes(listing("83.0.0.1").prefix),
+  );
+  assert.equal((await agent.kernel.headers()).find(({ name }) => name === FLEET_V4)?.references, 1);
+  await agent.stop();
+});
+
+test("what is removed and added while the replacement is filled is right in it", async () => {
+  const agent = await enforcingFixture({ feeds: addresses(2_000).map((prefix) => listing(prefix)) });
+  agent.kernel.msPerEntry = 0.05;
+  const more = addresses(60_000, 5).map((prefix) => listing(prefix));
+  await agent.snapshot(FEEDS, [...addresses(2_000).map((prefix) => listing(prefix)), ...more]);
+  for (let round = 0; round < 20; round += 1) {
+    const [gone, come] = [addresses(40)[round]!, addresses(40, 9)[round]!];
+    await agent.delta(FEEDS, [gone], [listing(come)]);
+    await agent.pass(137);
+  }
+  await agent.pass(120_000);
+  const wanted = [...agent.held(FEEDS.list).blocklist.listings()].map(({ prefix }) => prefix).sort();
+  assert.deepEqual(await agent.kernel.entries("fleetban-feeds-v4"), wanted);
+  assert.equal(agent.firewall.state().drift.entries, 0);
+  await agent.stop();
+});
