@@ -6,6 +6,7 @@ import { CLIENT_CHANNEL_OPTIONS } from "@fleetban/proto/wire/channel";
 import { FleetClient } from "@fleetban/proto/wire/fleet";
 import { HealthClient, ServingStatus } from "@fleetban/proto/wire/health";
 import { credentials, type ServiceError, status } from "@grpc/grpc-js";
+import { until } from "../../../test/support/until.ts";
 import { createAuthority, issueClientCertificate, openAuthority } from "../enrollment/certificates.ts";
 import { type Pair, startCoordinator, type TestCoordinator, unary } from "./coordinator.fixture.ts";
 
@@ -93,6 +94,19 @@ test("a client that trusts another CA, or wants another name, does not talk to t
   const agent = await coordinator.enroll("web1");
   const foreign = await createAuthority(systemRandom, Date.now());
   assert.match(await renewal(coordinator, { ...agent, caPem: foreign.certificatePem }), /^UNAVAILABLE/);
+});
+
+test("while the database is away a call says so, and works again when it is back", async (t) => {
+  const coordinator = await startCoordinator(t);
+  const { admin } = coordinator;
+  coordinator.database.killServer();
+  const seen = new Set<string>();
+  await until("an answer that works again", async () => {
+    const answer = await outcome(unary(admin, admin.listAgents, { agent: "" }));
+    seen.add(answer);
+    return answer === "OK" && seen.size > 1;
+  });
+  assert.deepEqual([...seen].sort(), ["OK", "UNAVAILABLE: the coordinator's database does not answer; try again soon"]);
 });
 
 test("grpc.health.v1 answers on both ports and the socket, for the services that are there", async (t) => {

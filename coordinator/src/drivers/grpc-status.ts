@@ -1,13 +1,15 @@
 /**
  * Our typed errors as gRPC statuses: the message for people in `details`, code and remedy in the trailing metadata.
  *
- * An error that is not ours is a fault of the program: it is logged whole and answered without its text.
+ * A database that is away passes by itself: the same call may well succeed soon. Any other error that is not ours is a
+ * fault of the program: it is logged whole and answered without its text.
  */
 
 import { FleetbanError } from "@fleetban/kit/errors";
 import type { Log } from "@fleetban/kit/log";
 import { CODE_KEY, HINT_KEY } from "@fleetban/proto/wire/error-metadata";
 import { Metadata, type ServerErrorResponse, status } from "@grpc/grpc-js";
+import { isPassing } from "../store/store-error.ts";
 
 const STATUS_BY_CODE: Readonly<Record<string, status>> = {
   "certificate-missing": status.UNAUTHENTICATED,
@@ -33,9 +35,6 @@ const STATUS_BY_CODE: Readonly<Record<string, status>> = {
   "not-possible-now": status.FAILED_PRECONDITION,
   "wrong-certificate": status.PERMISSION_DENIED,
   "protected-prefix": status.FAILED_PRECONDITION,
-  // The database is away: the same call may well succeed soon.
-  "connection-lost": status.UNAVAILABLE,
-  "commit-unknown": status.UNAVAILABLE,
   "store-closed": status.UNAVAILABLE,
   "ledger-stopped": status.UNAVAILABLE,
 };
@@ -43,13 +42,22 @@ const STATUS_BY_CODE: Readonly<Record<string, status>> = {
 export function statusOf(error: unknown, log: Log): ServerErrorResponse {
   const known = error instanceof FleetbanError ? error : undefined;
   const code = known === undefined ? undefined : STATUS_BY_CODE[known.code];
+  if (code === undefined && isPassing(error)) {
+    const message = "the coordinator's database does not answer; try again soon";
+    return { name: "Error", message, code: status.UNAVAILABLE, details: message, metadata: codeMetadata("store-away") };
+  }
   if (known === undefined || code === undefined) {
     log.error("grpc.call_failed", { error });
     const message = "the coordinator failed at this; its log says why";
     return { name: "Error", message, code: status.INTERNAL, details: message };
   }
-  const metadata = new Metadata();
-  metadata.set(CODE_KEY, known.code);
+  const metadata = codeMetadata(known.code);
   if (known.hint !== undefined) metadata.set(HINT_KEY, Buffer.from(known.hint, "utf8"));
   return { name: known.name, message: known.message, code, details: known.message, metadata };
+}
+
+function codeMetadata(code: string): Metadata {
+  const metadata = new Metadata();
+  metadata.set(CODE_KEY, code);
+  return metadata;
 }
