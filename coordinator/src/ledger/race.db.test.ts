@@ -2,8 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { systemClock } from "@fleetban/kit/drivers/system-clock";
-import { LIST_FLEET } from "@fleetban/proto/model/listing";
+import { LIST_FLEET, rank } from "@fleetban/proto/model/listing";
 import { parsePrefix } from "@fleetban/proto/model/prefix";
+import { unixSeconds } from "@fleetban/proto/model/time";
+import type { Store } from "../store/store.ts";
 import { createTestDatabase } from "../store/test-database.ts";
 import { eventually } from "./eventually.fixture.ts";
 import { openTestLedger } from "./ledger.fixture.ts";
@@ -29,6 +31,24 @@ test("two replicas that are given the same sightings at once count them once", a
   const [offenders] = await database.store.sql<{ most: number }[]>`select max(sightings)::int as most from offenders`;
   assert.equal(offenders?.most, 1);
   await assertRecounted(database.store, replicas);
+});
+
+test("an act that two replicas are given at once, each from a spool that is new, is counted once", async (t) => {
+  const database = await createTestDatabase(t);
+  const { store } = database;
+  const [one, other] = [await openTestLedger(t, store), await openTestLedger(t, await database.open())];
+  const sightings = [sightingOf(one, "198.50.0.1")];
+  const committed: Promise<unknown>[] = [];
+  // While the ledger's row is taken, the first is stopped with its sightings in and not committed.
+  await store.transaction(async (sql) => {
+    await sql`select from ledger for update`;
+    committed.push(one.commitSightings(batchOf(one, 1, 1, sightings, "a")));
+    await waiting(store, 1);
+    committed.push(other.commitSightings(batchOf(other, 1, 1, sightings, "b")));
+    await waiting(store, 2);
+  });
+  await Promise.all(committed);
+  assert.deepEqual(await outcomes(store), { counted: 1, repeated: 1 });
 });
 
 test("what one replica commits the other has within moments, without being asked", async (t) => {
@@ -79,27 +99,62 @@ test("kill -9 of Postgres in the middle of a burst: every sighting is counted ex
   await assertRecounted(store, [ledger]);
 });
 
-test("an operator's act whose commit is cut off is done once", async (t) => {
+test("a commit that was cut off after it was durable is found, not done again", async (t) => {
   const { store } = await createTestDatabase(t);
   const ledger = await openTestLedger(t, store);
-  for (let round = 1; round <= 10; round += 1) {
-    const prefix = parsePrefix(`198.50.0.${round}`);
-    let tries = 0;
-    await ledger.write({ kind: "operator" }, async (sql) => {
-      await sql`insert into bans (prefix, reason, author) values (${prefix}, 'test', 'test')`;
-      const [row] = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`;
-      // Falls somewhere between here and the answer to the commit.
-      tries += 1;
-      if (tries === 1)
-        systemClock.timer(
-          round % 5,
-          () => void store.sql`select pg_terminate_backend(${row!.pid})`.catch(() => undefined),
-        );
-      return [{ list: LIST_FLEET, prefix, to: { until: 0 as never, rank: 0 as never, reasons: [] } }];
-    });
+  const prefix = parsePrefix("198.49.0.1");
+  const acts = [
+    () =>
+      ledger.write({ kind: "operator" }, async (sql) => {
+        await sql`insert into bans (prefix, reason, author) values (${prefix}, 'test', 'test')`;
+        return [{ list: LIST_FLEET, prefix, to: { until: unixSeconds(0), rank: rank(0), reasons: [] } }];
+      }),
+    () => ledger.commitSightings(batchOf(ledger, 1, 1, [sightingOf(ledger, "198.50.0.1")])),
+  ];
+  for (const act of acts) {
+    // Durable here, a commit waits for a standby that never comes; cut off meanwhile, its client hears of neither.
+    await standby(store, "nobody");
+    const done = act();
+    try {
+      await eventually("the commit is cut off", async () => {
+        const rows = await store.sql`
+          select pg_terminate_backend(pid) from pg_stat_activity where wait_event = 'SyncRep'`;
+        return rows.length === 1;
+      });
+    } finally {
+      await standby(store, "");
+    }
+    await done;
   }
   const [bans] = await store.sql<{ count: number }[]>`select count(*)::int as count from bans`;
-  assert.equal(bans?.count, 10);
+  assert.deepEqual([bans?.count, await outcomes(store)], [1, { counted: 1 }]);
+  await assertRecounted(store, [ledger]);
+});
+
+test("a commit that was cut off before it was durable is done again, once", async (t) => {
+  const { store } = await createTestDatabase(t);
+  const ledger = await openTestLedger(t, store);
+  await store.sql.unsafe(`
+    create table slow (word text);
+    create function wait() returns trigger language plpgsql as 'begin perform pg_sleep(60); return null; end';
+    create constraint trigger slow after insert on slow deferrable initially deferred for each row execute function wait()`);
+  const prefix = parsePrefix("198.49.0.1");
+  let tries = 0;
+  const act = ledger.write({ kind: "operator" }, async (sql) => {
+    tries += 1;
+    if (tries === 1) await sql`insert into slow values ('in the commit')`;
+    await sql`insert into bans (prefix, reason, author) values (${prefix}, 'test', 'test')`;
+    return [{ list: LIST_FLEET, prefix, to: { until: unixSeconds(0), rank: rank(0), reasons: [] } }];
+  });
+  await eventually("it sleeps in its commit", async () => {
+    const rows = await store.sql`
+      select pg_terminate_backend(pid) from pg_stat_activity
+      where wait_event = 'PgSleep' and datname = current_database()`;
+    return rows.length === 1;
+  });
+  await act;
+  const [bans] = await store.sql<{ count: number }[]>`select count(*)::int as count from bans`;
+  assert.deepEqual([tries, bans?.count], [2, 1]);
   await assertRecounted(store, [ledger]);
 });
 
@@ -108,10 +163,28 @@ function heads(ledger: { lists(): readonly { revision: number; digest: bigint; l
 }
 
 /** So many replicas listen. */
-function ready(store: { sql: Awaited<ReturnType<typeof createTestDatabase>>["store"]["sql"] }, listeners: number) {
+function ready(store: Store, listeners: number) {
   return eventually("all replicas listen", async () => {
     const rows = await store.sql`
       select from pg_stat_activity where datname = current_database() and query like 'listen%'`;
     return rows.length >= listeners;
+  });
+}
+
+/** So many commits wait for a lock. */
+function waiting(store: Store, commits: number) {
+  return eventually("commits wait", async () => {
+    const rows = await store.sql`
+      select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+    return rows.length >= commits;
+  });
+}
+
+async function standby(store: Store, name: string): Promise<void> {
+  await store.sql.unsafe(`alter system set synchronous_standby_names = '${name}'`);
+  await store.sql`select pg_reload_conf()`;
+  await eventually("the setting is in force", async () => {
+    const [row] = await store.sql<{ name: string }[]>`select current_setting('synchronous_standby_names') as name`;
+    return row?.name === name;
   });
 }
