@@ -95,7 +95,7 @@ export async function openAgent(parts: AgentParts, config: AgentConfig): Promise
   const file = createMirrorFile({ files: parts.dataFiles, folder: "mirror", mirror, clock, log });
   await file.load();
   const firewall = createFirewall(
-    { backend, mirror, clock, ledgerClock, random, log, files: parts.dataFiles, onEnforced },
+    { backend, mirror, clock, ledgerClock, random, log, files: parts.dataFiles, onEnforced: reportSoon },
     {
       capacity: config.max_entries,
       leaseSeconds: config.lease / 1_000,
@@ -141,14 +141,14 @@ export async function openAgent(parts: AgentParts, config: AgentConfig): Promise
     onExemptChanged: () => void lift(),
     onDiffers: () => void differed.push(clock.monotonicMs()),
   });
-  const applied = createAppliedReport(firewall, clock);
+  const applied = createAppliedReport(firewall, clock, reportSoon);
   const reports = createReports({
     ...{ clock, applied, settled: firewall.settled },
     lists: () => mirror.lists().map(({ list }) => list.list),
     health: () => healthMessage(status()),
   });
 
-  function onEnforced(list: ListNo): void {
+  function reportSoon(list: ListNo): void {
     reports.due(list, 0);
   }
 
