@@ -5,7 +5,7 @@ import { isOpenEnded, OPEN_ENDED } from "@fleetban/proto/model/until";
 
 /** Postgres writes a single `cidr` with its length, and IPv4 within ::/96 in dots; else as the model does. */
 export function prefixFromSql(text: string): Prefix {
-  const isV6 = false;
+  const isV6 = text.includes(":");
   if (isV6 && text.includes(".")) return parsePrefix(hexForm(text));
   const whole = isV6 ? "/128" : "/32";
   return (text.endsWith(whole) ? text.slice(0, -whole.length) : text) as Prefix;
