@@ -123,7 +123,9 @@ async function assertConverged(agent: Agent): Promise<void> {
       .map((found) => found.prefix)
       .sort();
     const atLine = new Set(inForce.filter(({ rank }) => rank === line?.rank).map((found) => found.prefix));
-    const entries = await entriesOf(agent, one);
+    // An expired listing's entry is left to its timeout, also when somebody gave it a longer one.
+    const isLeft = (found: Prefix) => blocklist.has(found) && isExpired(blocklist.get(found)!.until, now);
+    const entries = (await entriesOf(agent, one)).filter((found) => !isLeft(found));
     assert.deepEqual(
       entries.filter((found) => !atLine.has(found)),
       wanted,
@@ -132,7 +134,8 @@ async function assertConverged(agent: Agent): Promise<void> {
     assert.equal(firewall.applied(one.list)?.revision, revision, one.name);
     for (const [entry, left] of await timeoutsOf(agent, one)) {
       const { until } = blocklist.get(entry)!;
-      if (until !== 0) assert.ok(left <= until - now + 6, `${entry} for ${left} s, listed for ${until - now} s`);
+      if (until !== 0 && !isLeft(entry))
+        assert.ok(left <= until - now + 6, `${entry} for ${left} s, listed for ${until - now} s`);
     }
   }
   const cut = [...(await entriesOf(agent, FLEET)), ...(await entriesOf(agent, FEEDS))];

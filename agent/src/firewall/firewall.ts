@@ -73,8 +73,8 @@ export interface Firewall {
   run(signal: AbortSignal): Promise<void>;
   /** After `mirror.applyDelta`, with what it gave. */
   onDelta(list: ListNo, changes: readonly MirrorChange[], approved: boolean): void;
-  /** After `mirror.replace`, with what it gave. Resolves when the sweeps are queued. */
-  onSnapshot(list: ListNo, replaced: Replaced, approved: boolean): Promise<void>;
+  /** After `mirror.replace`, with what it gave. Nobody waits for the list to be loaded. */
+  onSnapshot(list: ListNo, replaced: Replaced, approved: boolean): void;
   /** After `mirror.setLists`. */
   onLists(): Promise<void>;
   /** After `mirror.removeList`, with what it gave. */
@@ -88,7 +88,7 @@ export interface Firewall {
   /** All urgent wishes of this moment are in the kernel, or will not get there. */
   settled(): Promise<void>;
   applied(list: ListNo): AppliedList | undefined;
-  /** Reads the list's sets back from the kernel; what differs is repaired afterwards. Undefined = not enforced here. */
+  /** Reads the list's sets back from the kernel; what differs is repaired. Undefined = not enforced here, or unreadable. */
   kernelDigest(list: ListNo): Promise<Digest | undefined>;
   /** Rejects with ProbeError. */
   probe(address: Prefix): Promise<ProbeOutcome & { readonly ruleState: RuleState }>;
@@ -200,12 +200,18 @@ export function createFirewall(parts: FirewallParts, settings: FirewallSettings)
   async function kernelDigest(no: ListNo): Promise<Digest | undefined> {
     const state = lists.get(no);
     if (state === undefined) return undefined;
-    const found = {
-      4: await enforcer.reconcile.readNow(state.pair[4]),
-      6: await enforcer.reconcile.readNow(state.pair[6]),
-    };
-    const enforced = lists.enforced(no);
-    return enforced === undefined ? undefined : await kernelDigestOfList({ clock, cut, ledgerNow }, enforced, found);
+    try {
+      const found = {
+        4: await enforcer.reconcile.readNow(state.pair[4]),
+        6: await enforcer.reconcile.readNow(state.pair[6]),
+      };
+      const enforced = lists.enforced(no);
+      return enforced === undefined ? undefined : await kernelDigestOfList({ clock, cut, ledgerNow }, enforced, found);
+    } catch (error) {
+      log.warn("firewall.set_not_read", { list: state.list.name, error });
+      enforcer.reconcile.soon(); // a set that is gone is made again
+      return undefined;
+    }
   }
 
   return {

@@ -50,10 +50,10 @@ export interface ListKeeper {
   readonly withdrawals: Withdrawals;
   /** What a former run remembered, before anything is opened. */
   restore(memory: FirewallMemory): Promise<void>;
-  /** Opens and loads whatever may be and is not yet. */
+  /** Loads whatever may be and is not yet, or not in its newest form. Never rejects: what fails is tried again. */
   openAll(): Promise<void>;
   changed(list: ListNo, changes: readonly MirrorChange[], approved: boolean): void;
-  replaced(list: ListNo, replaced: Replaced, approved: boolean): Promise<void>;
+  replaced(list: ListNo, replaced: Replaced, approved: boolean): void;
   /** What is said of the lists changed. */
   redefined(): Promise<void>;
   removed(removed: MirroredList, approved: boolean): Promise<void>;
@@ -74,6 +74,8 @@ export function createListKeeper(parts: ListKeeperParts): ListKeeper {
   const { lanes, growth, exclusive, readBack, planAdd } = enforcer;
   const nowSeconds = () => clock.monotonicMs() / 1_000;
   const steps = new Map<ListNo, Exclusive>();
+  /** How the blocklists that are not loaded yet came to be. */
+  const unloaded = new Map<ListNo, LoadFacts>();
   let kept: FirewallMemory["keptBySet"] = {};
 
   const withdrawals = createWithdrawals({
@@ -103,21 +105,29 @@ export function createListKeeper(parts: ListKeeperParts): ListKeeper {
     parts.machine.liftCovered();
     if (state.isReady) return;
     state.isReady = true;
-    // Owned by openAll, which never rejects; the pump that calls here must not wait for what needs the pump.
+    // The pump that calls here must not wait for what needs the pump.
     void openAll();
   }
 
   async function openAll(): Promise<void> {
     const exemptFirst = mirror.lists().toSorted((a, b) => exemptOrder(a) - exemptOrder(b));
-    for (const { list } of exemptFirst) {
-      await inTurn(list.list, () => openUnlessOpen(list.list)).catch((error: unknown) =>
-        log.error("firewall.list_not_opened", { list: list.name, error }),
-      );
-    }
+    for (const { list } of exemptFirst) await openNewest(list);
   }
 
-  async function openUnlessOpen(no: ListNo): Promise<void> {
-    if (lists.get(no) === undefined) await load(no, SAME_LEDGER);
+  /** Never rejects. Another blocklist than the judged one has yet to be loaded. */
+  async function openNewest({ list: no, name }: List): Promise<void> {
+    const isLoaded = () => {
+      const judged = lists.get(no)?.judged;
+      return judged !== undefined && judged === mirror.get(no)?.held?.blocklist;
+    };
+    try {
+      await inTurn(no, async () => {
+        if (!isLoaded()) await load(no, unloaded.get(no) ?? SAME_LEDGER);
+        if (isLoaded()) unloaded.delete(no);
+      });
+    } catch (error) {
+      log.error("firewall.list_not_loaded", { list: name, error });
+    }
   }
 
   /** Opens the list's sets if need be. Undefined = its time has not come, or it is not understood. */
@@ -257,7 +267,11 @@ export function createListKeeper(parts: ListKeeperParts): ListKeeper {
         withdrawals.adopt({ list, pair });
       }
     },
-    replaced: (no, { isNewEpoch }, approved) => inTurn(no, () => load(no, { approved, isNewEpoch })),
+    replaced(no, { isNewEpoch }, approved) {
+      unloaded.set(no, { approved, isNewEpoch: isNewEpoch || unloaded.get(no)?.isNewEpoch === true });
+      const { list } = mirror.get(no) ?? {};
+      if (list !== undefined) void openNewest(list); // nobody on the stream waits for a list to be loaded (invariant 7)
+    },
     async redefined() {
       for (const { list } of mirror.lists()) {
         const state = lists.get(list.list);
@@ -265,8 +279,8 @@ export function createListKeeper(parts: ListKeeperParts): ListKeeper {
         if (!isSupported(list) || list.effect !== state.list.effect) await inTurn(list.list, () => letGo(state));
         else state.list = list;
       }
-      await parts.syncRules();
-      await openAll();
+      void parts.syncRules();
+      void openAll();
     },
     removed: ({ list }, approved) =>
       inTurn(list.list, async () => {

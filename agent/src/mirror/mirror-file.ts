@@ -53,6 +53,8 @@ interface OnDisk {
   log: AppendFile | undefined;
   logBytes: number;
   baseBytes: number;
+  /** What is said of the list, as it was written last. */
+  definition: string;
   waitingBytes: number;
   isSaveDue: boolean;
 }
@@ -81,7 +83,15 @@ export function createMirrorFile({ files, folder, mirror, clock, log }: MirrorFi
   function diskOf(list: ListNo): OnDisk {
     const present = diskByList.get(list);
     if (present !== undefined) return present;
-    const disk = { newest: 0, log: undefined, logBytes: 0, baseBytes: 0, waitingBytes: 0, isSaveDue: false };
+    const disk = {
+      newest: 0,
+      log: undefined,
+      logBytes: 0,
+      baseBytes: 0,
+      definition: "",
+      waitingBytes: 0,
+      isSaveDue: false,
+    };
     diskByList.set(list, disk);
     return disk;
   }
@@ -115,6 +125,7 @@ export function createMirrorFile({ files, folder, mirror, clock, log }: MirrorFi
       const { list: definition, held } = mirror.get(list) ?? {};
       if (definition === undefined || held === undefined) return;
       const pieces = basePieces({ list: definition, held });
+      disk.definition = JSON.stringify(definition);
       await disk.log?.close();
       disk.log = undefined;
       await writeGeneration({ list, number: disk.newest + 1 }, disk, pieces);
@@ -153,6 +164,7 @@ export function createMirrorFile({ files, folder, mirror, clock, log }: MirrorFi
     const disk = diskOf(list);
     disk.newest = newest;
     if (saved === undefined) return;
+    disk.definition = JSON.stringify(saved.list);
     mirror.setLists([saved.list]);
     mirror.replace(list, saved.held);
     if (isAppendable) disk.log = await files.openAppend(pathOf(logName({ list, number: newest })));
@@ -165,7 +177,11 @@ export function createMirrorFile({ files, folder, mirror, clock, log }: MirrorFi
     },
     recordDelta: (delta) => append(delta.list, deltaRecord(delta)),
     recordList(list) {
-      if (mirror.get(list.list)?.held !== undefined) append(list.list, listRecord(list));
+      const disk = diskOf(list.list);
+      const definition = JSON.stringify(list);
+      if (disk.definition === definition || mirror.get(list.list)?.held === undefined) return;
+      disk.definition = definition;
+      append(list.list, listRecord(list));
     },
     save,
     remove(list) {
