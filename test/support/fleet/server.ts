@@ -14,6 +14,8 @@ export interface ServerOptions {
   readonly linkUp?: boolean;
   readonly maxRetry?: number;
   readonly banTime?: string;
+  /** Its agent follows fail2ban.log, and is handed nothing over. */
+  readonly isLogOnly?: boolean;
   /** Further keys of agent.yaml, by their path. */
   readonly agentConfig?: Readonly<Record<string, unknown>>;
   /** Leave the agent and fail2ban for the caller to start. */
@@ -46,7 +48,9 @@ export async function startServer(
   const { maxRetry, banTime } = options;
   const limits = { ...(maxRetry === undefined ? {} : { maxRetry }), ...(banTime === undefined ? {} : { banTime }) };
   const fail2ban = await createFail2ban(host, join(home, "fail2ban"), { authLog, ...limits });
-  const sources = { "fail2ban.handoff": fail2ban.handoff, "fail2ban.socket": fail2ban.socket };
+  const told =
+    options.isLogOnly === true ? { "fail2ban.log": fail2ban.banLog } : { "fail2ban.handoff": fail2ban.handoff };
+  const sources = { ...told, "fail2ban.socket": fail2ban.socket };
   const agent = await createAgent(host, join(home, "agent"), coordinator, {
     config: { ...sources, ...options.agentConfig },
   });
