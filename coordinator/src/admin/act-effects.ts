@@ -2,8 +2,8 @@
  * What a ban, a pardon or an allowed prefix makes of the lists; each function is the plan of one commit.
  *
  * It says in sentences what it does, so that `--dry-run` is the same plan rolled back. A pardon sticks because it is an
- * entry on `exempt` that ends by its own `until` only; the listings under it are removed as well, so that they don't
- * come back when it ends.
+ * entry on `exempt` that ends by its own `until` only; the listings under it are removed as well, and do not come back
+ * when it ends, because the policy counts nothing that was seen before.
  */
 import { ALLOWED, LIST_EXEMPT, PARDONED, PARDONED_LOCAL, type Rank } from "@fleetban/proto/model/listing";
 import { isSingle, type Prefix } from "@fleetban/proto/model/prefix";
@@ -16,7 +16,6 @@ import {
   activeActs,
   deniedWithin,
   endActs,
-  forgetEvidence,
   insertAllowed,
   insertBan,
   insertPardon,
@@ -143,7 +142,6 @@ function exemptRank(allowed: readonly StoredAct[], pardons: readonly StoredAct[]
 /** Takes the prefix, and what is in it, off all deny lists, for good. */
 async function lift(ledger: Ledger, sql: Sql, prefix: Prefix) {
   const bans = await endActs(sql, "ban", prefix, "within");
-  await forgetEvidence(sql, prefix);
   const denied = await deniedWithin(sql, prefix, MAX_REMOVED + 1);
   const removed = denied.slice(0, MAX_REMOVED);
   const around = ledger.covering(prefix).filter((placed) => placed.listing.prefix !== prefix);

@@ -113,11 +113,6 @@ export async function endAct(sql: Sql, kind: ActKind, actNo: number): Promise<St
   return rows.map(actFromRow)[0];
 }
 
-/** Nothing that was seen before now counts against the prefix any more, nor against what is in it. */
-export async function forgetEvidence(sql: Sql, prefix: Prefix): Promise<void> {
-  await sql`update offenders set evidence_from = clock_timestamp() where prefix <<= ${prefix}::cidr`;
-}
-
 /** On deny lists, the prefix itself and what is in it; at most `limit`. */
 export async function deniedWithin(
   sql: Sql,

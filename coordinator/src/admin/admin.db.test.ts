@@ -77,6 +77,22 @@ test("an unban pardons: the listing goes, an exempt entry stays, and the next si
   assert.equal(coordinator.ledger.get(LIST_FLEET, "8.8.8.8" as never), undefined);
 });
 
+test("what was seen before an unban lists nothing when the pardon ends, what is seen after it does", async (t) => {
+  const coordinator = await startCoordinator(t);
+  const { admin } = coordinator;
+  const agent = await connected(coordinator, "web1");
+  agent.sight(["8.8.8.8"], 1);
+  await listed(coordinator, LIST_FLEET, "8.8.8.8");
+  await unban(coordinator, "8.8.8.8");
+  await unary(admin, admin.removePardon, { what: "8.8.8.8", reason: "", waitMs: 0 });
+  await gone(coordinator, LIST_EXEMPT, "8.8.8.8");
+  assert.equal((await unary(admin, admin.explain, { prefix: "8.8.8.8" })).state, "not-listed");
+  const endedMs = Date.now();
+  await until("the next second: evidence counts from then on", () => Date.now() > endedMs + 1_000);
+  agent.sight(["8.8.8.8"], 2, { atMs: endedMs + 60_000 }); // by its own clock: not the same ban said twice
+  await listed(coordinator, LIST_FLEET, "8.8.8.8");
+});
+
 test("an unban of one IPv6 address pardons its /64, with --exact the address alone", async (t) => {
   const coordinator = await startCoordinator(t);
   assert.equal((await unban(coordinator, "2a00:1:2:3::4")).prefix, "2a00:1:2:3::/64");

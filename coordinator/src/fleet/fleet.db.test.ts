@@ -153,7 +153,7 @@ test("another version of the protocol, a second Hello, a lie about chunks: each 
     (agent: TestAgent) => agent.send({ kind: { $case: "hello", value: agent.hello() } }),
     (agent: TestAgent) => agent.send({ kind: { $case: "chunkReceived", value: { list: 3, revision: 9, chunk: 7 } } }),
     (agent: TestAgent) => agent.sight(["8.8.8.8"], 0),
-    (agent: TestAgent) => agent.sight(["8.8.8.8"], 1, Buffer.alloc(3)),
+    (agent: TestAgent) => agent.sight(["8.8.8.8"], 1, { incarnation: Buffer.alloc(3) }),
   ]) {
     const agent = newAgent();
     await agent.connect();

@@ -107,8 +107,12 @@ export class TestAgent {
   }
 
   /** One ban of each address, numbered from `firstSeq` on. */
-  sight(addresses: readonly string[], firstSeq: number, incarnation = this.incarnation): void {
-    const bannedAtMs = Date.now();
+  sight(
+    addresses: readonly string[],
+    firstSeq: number,
+    { incarnation = this.incarnation, atMs = Date.now() }: { incarnation?: Buffer; atMs?: number } = {},
+  ): void {
+    const bannedAtMs = atMs;
     const items = addresses.map((text) => {
       const address = parsePrefix(text);
       const act = actOf({ jail: "sshd", address, bannedAtMs });
