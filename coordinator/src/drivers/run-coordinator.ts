@@ -126,7 +126,7 @@ async function openParts(base: Base, closers: Closers): Promise<Parts> {
   closers.push(() => store.close());
   const definitions = feedDefinitionsOf(config);
   await defineFeeds(store, definitions);
-  const ledger = await openLedger({ store, clock, random, log, policy: policyOf(config) });
+  const ledger = await openLedger({ store, clock, random, log, policy: policyOf(config), observe: metrics });
   closers.push(() => ledger.close());
   const fleet = createFleet({ ledger, clock, random, log, replica, observe: metrics });
   closers.push(() => fleet.close());

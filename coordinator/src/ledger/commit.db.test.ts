@@ -181,3 +181,19 @@ function strangeAfterTriage(weights: Record<string, number>): Record<string, num
     },
   });
 }
+
+test("what is durable is told of once, with its outcome and the time that it took", async (t) => {
+  const { store } = await createTestDatabase(t);
+  const seen = { sightings: [] as string[], seconds: [] as number[] };
+  const observe = {
+    sightings: (outcome: string, count: number) => void seen.sightings.push(`${outcome} ${count}`),
+    committed: (seconds: number) => void seen.seconds.push(seconds),
+  };
+  const ledger = await openTestLedger(t, store, { observe });
+  const batch = batchOf(ledger, 1, 1, [sightingOf(ledger, "198.50.0.1"), sightingOf(ledger, "10.0.0.1")]);
+  await ledger.commitSightings(batch);
+  assert.deepEqual(seen.sightings, ["counted 1", "protected 1"]);
+  await ledger.commitSightings(batch);
+  assert.equal(seen.sightings.length, 2);
+  assert.ok(seen.seconds.every((seconds) => seconds > 0));
+});

@@ -21,7 +21,7 @@ import { keepPartitions } from "./retention.ts";
 import { ackedSpools } from "./sighting-queries.ts";
 import { runLedgerTasks } from "./tasks.ts";
 import { type WriteRequest, writeChanges } from "./write-changes.ts";
-import { createWriter } from "./writer.ts";
+import { type CommitObserver, createWriter } from "./writer.ts";
 
 export interface LedgerParts {
   readonly store: Store;
@@ -29,7 +29,11 @@ export interface LedgerParts {
   readonly random: Random;
   readonly log: Log;
   readonly policy: Policy;
+  /** Absent = nobody counts. */
+  readonly observe?: CommitObserver;
 }
+
+const UNOBSERVED: CommitObserver = { sightings: () => undefined, committed: () => undefined };
 
 /** The store stays open when the ledger has stopped; `close` ends the connections that are the ledger's own. */
 export interface OpenLedger extends Ledger {
@@ -46,7 +50,7 @@ export async function openLedger(parts: LedgerParts): Promise<OpenLedger> {
   const sightingsLane = store.openLane();
   const lane = store.openLane();
   const writer = createWriter({
-    ...{ lane: sightingsLane, memory, clock, ledgerClock, random, log, policy },
+    ...{ lane: sightingsLane, memory, clock, ledgerClock, random, log, policy, observe: parts.observe ?? UNOBSERVED },
     quotas: createQuotas(policy.quota),
   });
   const stopped = new AbortController();

@@ -24,6 +24,13 @@ export interface WriterParts extends Pick<CommitParts, "policy" | "quotas"> {
   readonly ledgerClock: LedgerClock;
   readonly random: Random;
   readonly log: Log;
+  readonly observe: CommitObserver;
+}
+
+/** Told of what is durable. */
+export interface CommitObserver {
+  sightings(outcome: string, count: number): void;
+  committed(seconds: number): void;
 }
 
 export interface Writer {
@@ -107,6 +114,7 @@ export function createWriter(parts: WriterParts): Writer {
 
 async function commitOnce(parts: WriterParts, group: readonly Waiting[]): Promise<void> {
   const { lane, memory, clock, ledgerClock, log, policy, quotas } = parts;
+  const begunMs = clock.monotonicMs();
   const committed = await lane.transaction((sql) =>
     commitGroup(
       sql,
@@ -119,11 +127,13 @@ async function commitOnce(parts: WriterParts, group: readonly Waiting[]): Promis
       group,
     ),
   );
+  parts.observe.committed((clock.monotonicMs() - begunMs) / 1_000);
   // What memory can't follow at once is found by the next reading, which this begins; nobody waits for it.
   if (!memory.offer(committed.lists)) memory.catchUp().catch(() => undefined);
   for (const one of group) {
     const seq = committed.acked.get(one);
     if (seq === undefined) throw new Error("internal error: a committed batch has no number");
+    for (const { outcome } of one.outcomes) parts.observe.sightings(outcome, 1);
     one.resolve(answerTo(one, seq, committed.revision));
   }
 }
