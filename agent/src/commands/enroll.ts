@@ -28,7 +28,7 @@ export async function enroll(tokenText: string, options: EnrollOptions): Promise
   const facts = await readMachineFacts([]);
   const addresses = claimedAddresses(facts, CLAIMS_MAX).map((address) => Buffer.from(bytesOf(address)));
   const answer = await redeemToken(token, { csr, name: options.name, programVersion: VERSION, addresses });
-  const coordinators = answer.coordinators.length > 0 ? answer.coordinators : [answer.address];
+  const { coordinators } = answer;
   const path = await saveIdentity(options.dataDir, {
     agentId: answer.agentId,
     coordinators,

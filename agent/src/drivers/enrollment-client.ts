@@ -18,7 +18,7 @@ const CALL_DEADLINE_MS = 20_000;
 export async function redeemToken(
   token: EnrollmentToken,
   request: Omit<EnrollRequest, "token">,
-): Promise<EnrollResponse & { address: string }> {
+): Promise<EnrollResponse> {
   const unreachable: string[] = [];
   for (const address of token.addresses) {
     let caPem: string;
@@ -29,7 +29,7 @@ export async function redeemToken(
       unreachable.push(`${address} (${(cause as Error).message})`);
       continue;
     }
-    return { ...(await enroll(address, caPem, { ...request, token: token.secret })), address };
+    return await enroll(address, caPem, { ...request, token: token.secret });
   }
   throw new EnrollError("coordinator-unreachable", `no coordinator answers: ${unreachable.join(", ")}`, {
     hint: "check the address in the token and that its port is open from here",

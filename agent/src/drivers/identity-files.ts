@@ -79,6 +79,7 @@ export function createIdentityHolder(dataDir: string): IdentityHolder {
     get: () => look()?.identity,
     life: () => look()?.life,
     must() {
+      held = undefined; // at each dial: the server may have been enrolled anew meanwhile
       const identity = look()?.identity;
       if (identity === undefined) throw new Error("internal error: the identity is asked for before enrollment");
       return identity;

@@ -1,6 +1,7 @@
 /** Looks each second at what the rooms say of themselves, and raises or clears the warnables that follow from it. */
 import type { Clock } from "@fleetban/kit/clock";
 import type { Firewall } from "../firewall/firewall.ts";
+import { REFUSED_CODES } from "../link/link.ts";
 import type { LinkState } from "../link/state.ts";
 import type { Mirror } from "../mirror/mirror.ts";
 import type { MirrorFile } from "../mirror/mirror-file.ts";
@@ -12,8 +13,6 @@ const NEAR_FULL_SHARE = 0.75;
 const SKEWED_MS = 60_000;
 const DIFFERED_WITHIN_MS = 3_600_000;
 const DIFFERED_TIMES = 3;
-/** What a link that waits has for a code when this agent's certificate is not believed. */
-const REFUSED: readonly string[] = ["certificate-refused", "revoked"];
 
 export interface WatchedRooms {
   readonly clock: Clock;
@@ -48,7 +47,7 @@ export function look(rooms: WatchedRooms): void {
 
   warnables.set("not-enrolled", rooms.identity() === undefined);
   warnables.set("coordinator-unreachable", link.kind === "waiting", cause);
-  warnables.set("certificate-refused", link.kind === "waiting" && REFUSED.includes(link.code), cause);
+  warnables.set("certificate-refused", link.kind === "waiting" && REFUSED_CODES.includes(link.code), cause);
   warnables.set(
     "not-mirrored",
     mirror.lists().length === 0 || unmirrored.length > 0,

@@ -75,3 +75,11 @@ test("a mirror that differs is asked for anew at once, but not again and again",
   const { states } = await runWith([resync, resync, resync], ["a:1"]);
   assert.deepEqual(states.map(({ kind }) => kind).slice(0, 4), ["connecting", "connecting", "waiting", "connecting"]);
 });
+
+test("a certificate that is refused is not tried again within half a minute", async () => {
+  const refused: SessionEnd = { kind: "lost", cause: new LinkError("certificate-refused", "revoked by an operator") };
+  const { states } = await runWith([refused, refused], ["a:1"]);
+  const waiting = states.flatMap((state) => (state.kind === "waiting" ? [state] : []));
+  assert.equal(waiting[0]?.code, "certificate-refused");
+  assert.ok((waiting[0]?.retryAtMs ?? 0) >= 30_000);
+});

@@ -17,6 +17,10 @@ import type { LinkState, SessionEnd } from "./state.ts";
 const HELD_MS = 30_000;
 const BACKOFF = { baseMs: 250, maxMs: 30_000 };
 const DIAL_DEADLINE_MS = 10_000;
+/** Whoever refuses a certificate now will hardly believe it in a second; a new enrollment is tried within this time. */
+const REFUSED_WAIT_MS = 60_000;
+/** What a certificate that is not believed ends with. */
+export const REFUSED_CODES: readonly string[] = ["certificate-refused", "revoked"];
 
 export interface LinkParts {
   readonly dial: Dial;
@@ -47,9 +51,12 @@ export async function runLink(parts: LinkParts, configured: readonly string[], s
     }
     if (end.kind === "goodbye" && end.addresses.length > 0) addresses = withConfigured(end.addresses, configured);
     turn += 1;
-    const waitMs = waitAfter(end, attempt, parts.random);
-    attempt += 1;
     const why = whyOf(end);
+    const isRefused = REFUSED_CODES.includes(why.code);
+    const waitMs = isRefused
+      ? REFUSED_WAIT_MS * (0.5 + parts.random.unit() / 2)
+      : waitAfter(end, attempt, parts.random);
+    attempt += 1;
     log.warn("link.ended", { address, end: end.kind, ...why, retryInMs: waitMs });
     parts.onState({ kind: "waiting", retryAtMs: clock.nowMs() + waitMs, attempt, ...why });
     await clock.sleep(waitMs, signal);

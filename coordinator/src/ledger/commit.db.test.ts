@@ -192,7 +192,7 @@ test("what is durable is told of once, with its outcome and the time that it too
   const ledger = await openTestLedger(t, store, { observe });
   const batch = batchOf(ledger, 1, 1, [sightingOf(ledger, "198.50.0.1"), sightingOf(ledger, "10.0.0.1")]);
   await ledger.commitSightings(batch);
-  assert.deepEqual(seen.sightings, ["counted 1", "protected 1"]);
+  assert.deepEqual(seen.sightings, ["counted 1", "special-purpose 1"]);
   await ledger.commitSightings(batch);
   assert.equal(seen.sightings.length, 2);
   assert.ok(seen.seconds.every((seconds) => seconds > 0));

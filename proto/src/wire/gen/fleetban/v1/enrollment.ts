@@ -45,7 +45,7 @@ export interface EnrollResponse {
   certificate: string;
   /** The certificate authority's certificate, PEM. */
   ca: string;
-  /** Where the Fleet service listens: `host:port`, tried in order. Empty = the enrollment host at the default port. */
+  /** Where the Fleet service listens: `host:port`, tried in order; never empty. */
   coordinators: string[];
 }
 
