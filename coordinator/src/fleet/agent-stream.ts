@@ -225,13 +225,14 @@ export class AgentStream {
 
   async #take({ kind }: AgentMessage): Promise<void> {
     const { reported, clock, counters } = this.#parts;
-    const { agentNo } = this.agent;
+    const { agentNo, group } = this.agent;
     reported.agent(agentNo).lastSeenAtMs = clock.nowMs();
     counters.messages += 1;
     switch (kind?.$case) {
       case "sightings":
         return this.#intake?.take(kind.value);
       case "applied":
+        if (!group.lists.has(listNo(kind.value.list))) return; // one that was withdrawn, or that never was
         return reported.applied(agentNo, listNo(kind.value.list), checkApplied(kind.value));
       case "chunkReceived":
         return this.#outbox?.chunkReceived(kind.value);
@@ -239,7 +240,7 @@ export class AgentStream {
         reported.agent(agentNo).health = checkHealth(kind.value);
         return reported.changed(agentNo);
       case "hits":
-        return this.#parts.hits.add(agentNo, kind.value);
+        return this.#parts.hits.add(this.agent, kind.value);
       case "probeResult":
         return this.#probes.get(kind.value.probeNo)?.(kind.value);
       case "hello":

@@ -1,12 +1,14 @@
 /**
  * What the agents' kernels dropped, summed over the fleet until it is written: a total a list and rank, and the most
- * hit prefixes. Bounded: an agent that names more prefixes than fit is heard for its totals only.
+ * hit prefixes. Bounded: an agent that names more prefixes than fit is heard for its totals only, of lists that it was
+ * not given it is not heard, and a sum stops at what a column holds.
  */
 import { type ListNo, listNo, type Rank, rank } from "@fleetban/proto/model/listing";
 import type { Prefix } from "@fleetban/proto/model/prefix";
 import { emptyPrefixColumns, prefixesOf } from "@fleetban/proto/model/sorted-columns";
 import type { Hits } from "@fleetban/proto/wire/fleet";
 import { decodePrefixes } from "@fleetban/proto/wire/prefixes";
+import type { Agent } from "./agent.ts";
 import { violation } from "./errors.ts";
 
 export interface HitTotal {
@@ -25,12 +27,14 @@ export interface PrefixHits {
 }
 
 export interface HitTotals {
-  add(agentNo: number, hits: Hits): void;
+  add(agent: Agent, hits: Hits): void;
   take(): { totals: readonly HitTotal[]; prefixes: readonly PrefixHits[] };
 }
 
 const MAX_PREFIXES = 20_000;
 const MAX_ENTRIES = 1_024;
+/** Two of them still fit Postgres' bigint. */
+const MAX_COUNT = Number.MAX_SAFE_INTEGER;
 
 export function createHitTotals(): HitTotals {
   let totals = new Map<string, HitTotal>();
@@ -41,25 +45,25 @@ export function createHitTotals(): HitTotals {
     const known = prefixes.get(key);
     if (known === undefined && prefixes.size >= MAX_PREFIXES) return;
     const sum = known ?? { list: hit.list, prefix: hit.prefix, packets: 0, bytes: 0, agents: new Set<number>() };
-    sum.packets += hit.packets;
-    sum.bytes += hit.bytes;
+    addCounts(sum, hit);
     sum.agents.add(agentNo);
     prefixes.set(key, sum);
   }
 
   return {
-    add(agentNo, hits) {
+    add({ agentNo, group }, hits) {
       const entries = hits.totals.length + hits.top.reduce((sum, top) => sum + top.packets.length, 0);
       if (entries > MAX_ENTRIES) throw violation(`${entries} hit counts in one message, at most ${MAX_ENTRIES}`);
       for (const total of hits.totals) {
         if (total.rank > 255) throw violation(`rank ${total.rank}`);
+        if (!group.lists.has(listNo(total.list))) continue;
         const key = `${total.list} ${total.rank}`;
         const sum = totals.get(key) ?? { list: listNo(total.list), rank: rank(total.rank), packets: 0, bytes: 0 };
-        sum.packets += total.packets;
-        sum.bytes += total.bytes;
+        addCounts(sum, total);
         totals.set(key, sum);
       }
       for (const { list, prefixes: hit, packets, bytes } of hits.top) {
+        if (!group.lists.has(listNo(list))) continue;
         const decoded = decodePrefixes("hits", hit, MAX_ENTRIES, emptyPrefixColumns);
         for (const [index, prefix] of [...prefixesOf(decoded)].entries()) {
           addPrefix(agentNo, { list: listNo(list), prefix, packets: packets[index] ?? 0, bytes: bytes[index] ?? 0 });
@@ -73,4 +77,9 @@ export function createHitTotals(): HitTotals {
       return taken;
     },
   };
+}
+
+function addCounts(sum: { packets: number; bytes: number }, more: { packets: number; bytes: number }): void {
+  sum.packets = Math.min(MAX_COUNT, sum.packets + more.packets);
+  sum.bytes = Math.min(MAX_COUNT, sum.bytes + more.bytes);
 }

@@ -21,6 +21,8 @@ const MAX_FEATURES = 64;
 const MAX_SIGHTINGS = 10_000;
 const MAX_WARNABLES = 64;
 const MAX_TEXT = 64;
+/** The last moment of the year 9999: beyond it Postgres' text of a time is read by nobody. */
+const MAX_TIME_MS = 253_402_300_799_999;
 const WARNABLE_CODE = /^[a-z][a-z0-9-]{0,63}$/;
 
 export interface CheckedHello {
@@ -83,7 +85,7 @@ export function checkApplied(applied: Applied): AppliedList {
     kept: applied.kept,
     refused: applied.refused,
     line: applied.line,
-    checkedAtMs: applied.checkedAtMs,
+    checkedAtMs: Math.min(applied.checkedAtMs, MAX_TIME_MS),
     isUnsupported: applied.unsupported,
   };
 }
@@ -132,4 +134,5 @@ function checkCount(field: string, count: number, max: number): void {
 
 function checkText(field: string, text: string): void {
   if (text.length > MAX_TEXT) throw violation(`${field} of ${text.length} characters, at most ${MAX_TEXT}`);
+  if (/\p{Cc}/u.test(text)) throw violation(`${field} has control characters`);
 }

@@ -87,6 +87,10 @@ export async function writeLastHellos(sql: Sql, agents: readonly ReportedAgent[]
     where agents.agent_no = r.agent_no`;
 }
 
+/** What can be read back exactly; a sum stops there. */
+const MAX_COUNT = Number.MAX_SAFE_INTEGER;
+
+/** Prefixes that are on no list are left out: nobody's kernel has hit them, whatever an agent says. */
 export async function addHits(
   sql: Sql,
   { totals, prefixes }: { totals: readonly HitTotal[]; prefixes: readonly PrefixHits[] },
@@ -97,7 +101,8 @@ export async function addHits(
       select (clock_timestamp() at time zone 'utc')::date, list, rank, packets, bytes
       from jsonb_to_recordset(${sql.json(totals as never)}) as r (list int, rank smallint, packets bigint, bytes bigint)
       on conflict (day, list_no, rank, feed_no) do update set
-        packets = hit_totals.packets + excluded.packets, bytes = hit_totals.bytes + excluded.bytes`;
+        packets = least(hit_totals.packets + excluded.packets, ${MAX_COUNT}::bigint),
+        bytes = least(hit_totals.bytes + excluded.bytes, ${MAX_COUNT}::bigint)`;
   }
   if (prefixes.length > 0) {
     const rows = prefixes.map((hit) => ({ ...hit, agents: hit.agents.size }));
@@ -106,7 +111,9 @@ export async function addHits(
       select (clock_timestamp() at time zone 'utc')::date, list, prefix, packets, bytes, agents, clock_timestamp()
       from jsonb_to_recordset(${sql.json(rows as never)})
         as r (list int, prefix cidr, packets bigint, bytes bigint, agents int)
-      on conflict (list_no, prefix, day) do update set packets = hits.packets + excluded.packets,
-        bytes = hits.bytes + excluded.bytes, agents = greatest(hits.agents, excluded.agents), last_at = excluded.last_at`;
+      where exists (select from listings l where l.list_no = r.list and l.prefix = r.prefix)
+      on conflict (list_no, prefix, day) do update set
+        packets = least(hits.packets + excluded.packets, ${MAX_COUNT}::bigint),
+        bytes = least(hits.bytes + excluded.bytes, ${MAX_COUNT}::bigint), agents = greatest(hits.agents, excluded.agents), last_at = excluded.last_at`;
   }
 }
