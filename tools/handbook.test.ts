@@ -8,6 +8,9 @@ import { ROOT } from "./tool.ts";
 test("the handbook lists every bad state of an agent with the program's own words", async () => {
   const handbook = await readFile(join(ROOT, "docs/operations.md"), "utf8");
   for (const [code, { severity, text }] of Object.entries(WARNABLES)) {
-    assert.ok(handbook.includes(`| \`${code}\` | ${severity} | ${text} |`), `docs/operations.md lacks the row of ${code}`);
+    assert.ok(
+      handbook.includes(`| \`${code}\` | ${severity} | ${text} |`),
+      `docs/operations.md lacks the row of ${code}`,
+    );
   }
 });

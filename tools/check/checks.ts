@@ -18,12 +18,12 @@ const CHECKS: readonly Check[] = [
   { name: "lockfiles", program: "node", args: ["tools/check/lockfiles.ts"] },
   { name: "schema", program: "buf", args: ["lint"], cwd: PROTO },
   { name: "generated", program: "node", args: ["tools/generate.ts", "--check"] },
+  { name: "dependencies", program: "knip", args: ["--no-progress"] },
 ];
 
-/** Run when asked for by name: dependencies and files that nothing uses. */
+/** Run when asked for by name: files that only tests keep. */
 const ON_REQUEST: readonly Check[] = [
   { name: "unused", program: "node", args: ["tools/check/structure.ts"], env: { FLEETBAN_FIND_UNUSED: "1" } },
-  { name: "dependencies", program: "knip", args: ["--no-progress"] },
 ];
 
 /** All but those on request, or those that are named. */
