@@ -10,8 +10,8 @@ import { type Admin, createAdminCalls } from "../support/fleet/admin.ts";
 import type { FleetAgent } from "../support/fleet/agent.ts";
 import { untilAllAgree } from "../support/fleet/agreement.ts";
 import { type Burst, burstByHandoff, burstBySocket } from "../support/fleet/burst.ts";
-import { countSightings } from "../support/fleet/count-sightings.ts";
 import { eventually } from "../support/fleet/eventually.ts";
+import { countSightings } from "../support/fleet/ledger-sql.ts";
 import { needs } from "../support/fleet/needs.ts";
 import { type Fleet, openFleet } from "../support/fleet/open-fleet.ts";
 
