@@ -74,10 +74,10 @@ export async function commitGroup(
     ),
   ]);
   const spools = await withNew(sql, known, keys);
-  const { sightings, progress, acked } = newSightings(group, spools, parts);
+  const { sightings, progress, acked, rows } = newSightings(group, spools, parts);
   if (sightings.length === 0) return { ...NOTHING, acked };
   const triaged = triage(sightings, facts, parts.policy, parts.isHeld);
-  for (const pending of group) pending.outcomes = triaged.filter((one) => belongsTo(one, pending, spools));
+  for (const [pending, { from, to }] of rows) pending.outcomes = triaged.slice(from, to);
   const fresh = freshByOffender(triaged);
   const stored = storeSightings(sql, triaged, progress);
   if (fresh.size === 0 || parts.isHeld) {
@@ -142,11 +142,12 @@ function spoolText({ agentNo, incarnation }: SpoolKey): string {
   return `${agentNo} ${incarnation}`;
 }
 
-/** What lies beyond each spool's acknowledged number, batch by batch as they came. */
+/** What lies beyond each spool's acknowledged number, batch by batch as they came; `rows` tells which are whose. */
 function newSightings(group: readonly PendingBatch[], spools: ReadonlyMap<string, Spool>, parts: CommitParts) {
   const sightings: NewSighting[] = [];
   const progressBySpool = new Map<number, SpoolProgress>();
   const acked = new Map<PendingBatch, Seq>();
+  const rows = new Map<PendingBatch, { from: number; to: number }>();
   for (const pending of group) {
     const spool = spools.get(keyOf(pending).text);
     if (spool === undefined) throw new Error("internal error: a spool that was locked is not there");
@@ -163,6 +164,7 @@ function newSightings(group: readonly PendingBatch[], spools: ReadonlyMap<string
     for (const [at, sighting] of rest.entries()) {
       sightings.push(newSighting(pending, spool.spoolNo, batch.firstSeq + skipped + at, sighting, parts.policy));
     }
+    rows.set(pending, { from: sightings.length - rest.length, to: sightings.length });
     const last = rest.at(-1);
     const ackedSeq = last === undefined ? before.ackedSeq : batch.firstSeq + batch.sightings.length - 1;
     acked.set(pending, ackedSeq as Seq);
@@ -170,7 +172,7 @@ function newSightings(group: readonly PendingBatch[], spools: ReadonlyMap<string
     const gaps = before.gaps + Math.max(0, batch.firstSeq - before.ackedSeq - 1);
     progressBySpool.set(spool.spoolNo, { spoolNo: spool.spoolNo, ackedSeq, ackedAct: last.act, gaps });
   }
-  return { sightings, progress: [...progressBySpool.values()], acked };
+  return { sightings, progress: [...progressBySpool.values()], acked, rows };
 }
 
 function drawQuota({ batch, isOverQuota }: PendingBatch, skipped: number, { quotas, monotonicMs }: CommitParts): void {
@@ -199,10 +201,4 @@ function timeOf({ receivedAtMs, sentAtMs }: SightingBatch, { bannedAtMs }: Sight
   const oldestMs = receivedAtMs - policy.retentionSeconds * 1000;
   const atMs = receivedAtMs - (sentAtMs - bannedAtMs);
   return { sightedAtMs: Math.min(receivedAtMs, Math.max(oldestMs, atMs)), isTooOld: atMs < oldestMs };
-}
-
-function belongsTo(one: NewSighting, pending: PendingBatch, spools: ReadonlyMap<string, Spool>): boolean {
-  const { firstSeq, sightings } = pending.batch;
-  const isOfSpool = spools.get(keyOf(pending).text)?.spoolNo === one.spoolNo;
-  return isOfSpool && one.seq >= firstSeq && one.seq < firstSeq + sightings.length;
 }
