@@ -37,10 +37,11 @@ export async function agentOfCertificate(sql: Sql, serial: string): Promise<Cert
   return { agent, isRevoked: row.is_revoked, endsAtMs: row.ends_at.getTime() };
 }
 
-/** Agents revoked since a moment, by whichever replica. */
-export async function revokedSince(sql: Sql, sinceMs: number): Promise<number[]> {
+/** Those of these agents that were revoked, by whichever replica. */
+export async function revokedAmong(sql: Sql, agents: readonly number[]): Promise<number[]> {
+  if (agents.length === 0) return [];
   const rows = await sql<{ agent_no: number }[]>`
-    select agent_no from agents where revoked_at > to_timestamp(${sinceMs / 1_000}::float8)`;
+    select agent_no from agents where agent_no = any(${[...agents]}::int[]) and revoked_at is not null`;
   return rows.map((row) => row.agent_no);
 }
 

@@ -7,7 +7,7 @@ import type { Clock } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
 import type { Sql } from "../store/sql.ts";
 import type { Fleet } from "./fleet.ts";
-import { addHits, revokedSince, writeApplied, writeLastHellos } from "./queries.ts";
+import { addHits, revokedAmong, writeApplied, writeLastHellos } from "./queries.ts";
 
 export interface ReportWriterParts {
   readonly fleet: Fleet;
@@ -18,8 +18,6 @@ export interface ReportWriterParts {
 
 const WRITE_EVERY_MS = 10_000;
 const LOOK_EVERY_MS = 2_000;
-/** Revocations are looked for this far back: another replica's clock and transaction may be late. */
-const LOOK_BACK_MS = 60_000;
 
 /** Until the signal aborts; what is there by then is written. */
 export async function writeReports(parts: ReportWriterParts, signal: AbortSignal): Promise<never> {
@@ -49,12 +47,13 @@ export async function writeOnce({ fleet, sql, log }: ReportWriterParts): Promise
   }
 }
 
-/** Cuts streams here whose agents were revoked elsewhere. */
+/** Cuts streams here whose agents were revoked elsewhere, however long ago: no clock and no outage hides one. */
 export async function followRevocations(parts: ReportWriterParts, signal: AbortSignal): Promise<never> {
   for (;;) {
     await parts.clock.sleep(LOOK_EVERY_MS, signal);
     try {
-      for (const agentNo of await revokedSince(parts.sql, parts.clock.nowMs() - LOOK_BACK_MS)) {
+      const online = parts.fleet.online().map(({ agentNo }) => agentNo);
+      for (const agentNo of await revokedAmong(parts.sql, online)) {
         if (parts.fleet.revoke(agentNo) > 0) parts.log.info("fleet.agent_cut", { agentNo });
       }
     } catch (error) {
