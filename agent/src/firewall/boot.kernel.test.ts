@@ -120,9 +120,13 @@ test("the boot load", { skip }, async (t) => {
   await t.test("falls back to the predecessor of a damaged base, and never fails", () => {
     forget();
     copyFileSync(join(boot, "base"), join(boot, "base.1"));
-    truncateSync(join(boot, "base"), 300);
-    assert.match(run(), /base is damaged[\s\S]*loaded 8 sets/);
-    forget();
+    const whole = readFileSync(join(boot, "base"), "utf8");
+    for (const damaged of [whole.slice(0, 300), whole.replace("81.0.0.9", "91.0.0.9"), `${whole}add`, ""]) {
+      writeFileSync(join(boot, "base"), damaged);
+      assert.match(run(), /base is damaged[\s\S]*loaded 8 sets/);
+      assert.deepEqual(members("fleetban-exempt-v4"), ["81.0.0.9"]);
+      forget();
+    }
     truncateSync(join(boot, "base.1"), 0);
     assert.match(run(), /base\.1 is damaged[\s\S]*no readable base/);
     assert.match(run("/nowhere"), /no readable base in \/nowhere/);

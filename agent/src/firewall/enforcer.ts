@@ -57,6 +57,8 @@ export interface Enforcer {
   readonly exclusive: Exclusive;
   readonly applyUs: Percentiles;
   readonly planAdd: (set: KernelSet, prefix: Prefix) => PlannedOp | undefined;
+  /** What is wanted changed for more than named entries (line, blocklist): what is in flight may be of yesterday. */
+  truthChanged(): void;
   /** Why the last batch failed as a whole. */
   failure(): unknown;
   /** All urgent wishes of this moment are in the kernel, or will not get there. */
@@ -75,6 +77,7 @@ export function createEnforcer(parts: EnforcerParts): Enforcer {
   let waiting: (() => void)[] = [];
   let failure: unknown;
   let attempts = 0;
+  let truth = 0;
 
   function planOne(set: KernelSet, prefix: Prefix): PlannedOp | undefined {
     const op = opFor(set, prefix, wanted(set, prefix), nowSeconds());
@@ -96,7 +99,7 @@ export function createEnforcer(parts: EnforcerParts): Enforcer {
     return true;
   }
 
-  const lanes = createLanes(clock, planOne);
+  const lanes = createLanes(clock, planOne, () => truth);
   const growth = createGrowth({ backend, lanes, exclusive, log, nowSeconds });
   const readBack = createReadBack({ backend, clock, newTable: sets.newTable });
 
@@ -121,6 +124,12 @@ export function createEnforcer(parts: EnforcerParts): Enforcer {
     if (!isSettled()) return;
     for (const resolve of waiting) resolve();
     waiting = [];
+  }
+
+  function planAgain(planned: readonly PlannedOp[]): void {
+    for (const { set, op, isFill } of planned) {
+      if (!isFill) lanes.wish(isExempting(set) ? "urgent" : "bulk", set, op.prefix);
+    }
   }
 
   function repair(set: KernelSet, { missing, foreign }: Difference): void {
@@ -167,7 +176,10 @@ export function createEnforcer(parts: EnforcerParts): Enforcer {
   const pump = createPump({
     ...{ lanes, clock, exclusive, applyUs },
     limits: parts.limits,
-    apply: ({ lane, planned }) => applyBatch(applyParts, lane, planned),
+    async apply(batch) {
+      await applyBatch(applyParts, batch.lane, batch.planned);
+      if (batch.truth !== truth) planAgain(batch.planned);
+    },
     pauseMs: () => (attempts === 0 ? 0 : backoffMs(attempts, parts.random, KERNEL_BACKOFF)),
     onBatch: ({ planned }) => onBatch(new Set(planned.map(({ set }) => set))),
   });
@@ -175,6 +187,9 @@ export function createEnforcer(parts: EnforcerParts): Enforcer {
   return {
     ...{ lanes, pump, growth, readBack, reconcile, exclusive, applyUs, planAdd },
     failure: () => failure,
+    truthChanged() {
+      truth += 1;
+    },
     settled: () => (isSettled() ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
   };
 }

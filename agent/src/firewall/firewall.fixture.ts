@@ -80,7 +80,8 @@ const SETTINGS: FirewallSettings = { capacity: 0, leaseSeconds: 3_600, localSeco
 /** What outlives a restart of the agent: the kernel, its files, the mirror as loaded from them, the time. */
 export function machineFixture() {
   const clock = createVirtualClock(START_MS);
-  return { clock, kernel: kernelFixture(clock), files: memoryFiles(), log: silentLog };
+  const ledger = { aheadMs: 0, nowMs: () => clock.nowMs() + ledger.aheadMs };
+  return { clock, ledger, kernel: kernelFixture(clock), files: memoryFiles(), log: silentLog };
 }
 
 export type Machine = ReturnType<typeof machineFixture>;
@@ -91,12 +92,12 @@ export async function agentFixture(
   settings: Partial<FirewallSettings> = {},
   mirror = new Mirror(machine.clock),
 ) {
-  const { clock, kernel, files } = machine;
+  const { clock, ledger, kernel, files } = machine;
   const parts = {
     backend: kernel,
     mirror,
     clock,
-    ledgerClock: clock,
+    ledgerClock: ledger,
     random: seededRandom(7),
     log: machine.log,
     files,

@@ -15,6 +15,8 @@ import { createSweep, SWEEP_ORDER, type Sweep, type SweepSpec } from "./sweep.ts
 export interface Batch {
   readonly lane: Lane;
   readonly planned: readonly PlannedOp[];
+  /** The state of truth that it was planned from, see `Enforcer.truthChanged`. */
+  readonly truth: number;
   /** The pump may rest after it; not while a set stands empty. */
   readonly mayRest: boolean;
   /** Sweeps of which these were the last entries. */
@@ -45,7 +47,7 @@ const URGENT_ENTRIES = 256;
 /** Rows that may be looked at in vain before other work gets its chance. */
 const ROWS_A_LOOK = 1_024;
 
-export function createLanes(clock: Clock, planOne: PlanOne): Lanes {
+export function createLanes(clock: Clock, planOne: PlanOne, truth: () => number = () => 0): Lanes {
   const wishes = { urgent: new Map<KernelSet, Set<Prefix>>(), bulk: new Map<KernelSet, Set<Prefix>>() };
   const sweeps: Record<Lane, Sweep[]> = { urgent: [], bulk: [] };
   let woken = Promise.withResolvers<void>();
@@ -104,11 +106,11 @@ export function createLanes(clock: Clock, planOne: PlanOne): Lanes {
     const planned: PlannedOp[] = [];
     const exempting = takeSweep("urgent", ({ set }) => isExempting(set), entries, planned);
     if (exempting.length > 0 || planned.length > 0 || sweeps.urgent.some(({ set }) => isExempting(set))) {
-      return { lane: "urgent", planned, finished: exempting, mayRest: false };
+      return { lane: "urgent", planned, finished: exempting, mayRest: false, truth: truth() };
     }
     takeWishes("urgent", URGENT_ENTRIES, planned);
     const finished = planned.length > 0 ? [] : takeSweep("urgent", () => true, entries, planned);
-    return { lane: "urgent", planned, finished, mayRest: false };
+    return { lane: "urgent", planned, finished, mayRest: false, truth: truth() };
   }
 
   function takeBulk(entries: number): Batch {
@@ -116,7 +118,7 @@ export function createLanes(clock: Clock, planOne: PlanOne): Lanes {
     const mayRest = !isHurried();
     takeWishes("bulk", entries, planned);
     const finished = planned.length < entries ? takeSweep("bulk", () => true, entries, planned) : [];
-    return { lane: "bulk", planned, finished, mayRest };
+    return { lane: "bulk", planned, finished, mayRest, truth: truth() };
   }
 
   return {

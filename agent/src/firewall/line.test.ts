@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { Histogram, isBelow, isHigher, type Line, nextLine } from "./line.ts";
 
 const place = fc.record({ rank: fc.nat(9), bucket: fc.nat(255) });
-const places = fc.array(place, { maxLength: 300 });
+const places = fc.array(place, { maxLength: 300, size: "max" });
 const room = fc.record({ capacity: fc.integer({ min: 1, max: 200 }), reserve: fc.integer({ min: 1, max: 40 }) });
 const line = fc.option(fc.record({ rank: fc.nat(9).map((rank) => rank as Rank), bucket: fc.nat(255) }), {
   nil: undefined,

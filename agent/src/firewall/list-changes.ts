@@ -4,6 +4,7 @@
  * Urgent is what a server waits for: everything exempt, a fresh ban, a ban lifted, an extension that comes at the last
  * minute. Feeds and the other extensions are bulk.
  */
+import { createTurns } from "@fleetban/kit/turns";
 import { LIST_FEEDS } from "@fleetban/proto/model/listing";
 import { familyOf, type Prefix } from "@fleetban/proto/model/prefix";
 import type { MirrorChange } from "../mirror/held.ts";
@@ -22,12 +23,14 @@ export type ChangeParts = Pick<LoadParts, "clock" | "log" | "lanes" | "lists" | 
   readonly lift: (prefix: Prefix) => void;
 };
 
-export function wishChanges(
+/** A small delta is wished at once, before it first awaits; a large one gives way to other work. */
+export async function wishChanges(
   parts: ChangeParts,
   state: ListState,
   changes: readonly MirrorChange[],
   approved: boolean,
-): void {
+): Promise<void> {
+  const turns = createTurns(parts.clock);
   const now = parts.clock.monotonicMs() / 1_000;
   const goes = changes.filter(({ prefix, after }) => after === undefined && isInForce(state, prefix, now));
   const isHeld =
@@ -43,6 +46,7 @@ export function wishChanges(
     else state.heldWide.delete(change.prefix);
     set.refused.delete(change.prefix); // another truth, another try
     parts.lanes.wish(laneOf(state, change, now), set, change.prefix);
+    if (turns.isOver()) await turns.next();
   }
 }
 

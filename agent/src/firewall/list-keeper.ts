@@ -85,6 +85,7 @@ export function createListKeeper(parts: ListKeeperParts): ListKeeper {
   });
   const loadParts: LoadParts = {
     ...{ backend, clock, log, lanes, lists, growth, exclusive, readBack, planAdd },
+    onJudged: enforcer.truthChanged,
     brake: createBrake(clock),
     wanted: parts.wanted,
     ledgerNowMs: parts.ledgerNowMs,
@@ -170,13 +171,16 @@ export function createListKeeper(parts: ListKeeperParts): ListKeeper {
     advance();
   }
 
-  function changed(no: ListNo, changes: readonly MirrorChange[], approved: boolean): void {
+  async function changed(no: ListNo, changes: readonly MirrorChange[], approved: boolean): Promise<void> {
     const state = lists.get(no);
-    const held = mirror.get(no)?.held;
-    if (state === undefined || held === undefined) return;
+    if (state === undefined) return;
     if (state.list.effect === "deny") void countChanges(no, changes);
-    wishChanges({ ...loadParts, lift: parts.machine.lift }, state, changes, approved);
-    if (state.judged === held.blocklist) state.knownRevision = held.revision;
+    state.wishing += 1;
+    await wishChanges({ ...loadParts, lift: parts.machine.lift }, state, changes, approved);
+    state.wishing -= 1;
+    const held = mirror.get(no)?.held;
+    if (state.wishing > 0 || held === undefined || state.judged !== held.blocklist) return;
+    state.knownRevision = held.revision;
     advance();
   }
 
@@ -188,6 +192,7 @@ export function createListKeeper(parts: ListKeeperParts): ListKeeper {
 
   function followLine(moved: "same" | "shrunk" | "grown"): void {
     if (moved === "same") return;
+    enforcer.truthChanged();
     log.info("firewall.line_moved", { moved, line: cut.line });
     parts.onMemory();
     const denying = lists.all().filter(({ list }) => list.effect === "deny");
@@ -249,7 +254,8 @@ export function createListKeeper(parts: ListKeeperParts): ListKeeper {
   return {
     withdrawals,
     openAll,
-    changed,
+    // It computes and wishes, and does not reject.
+    changed: (list, changes, approved) => void changed(list, changes, approved),
     refill,
     advance,
     growLine: () => followLine(cut.move(true)),
@@ -305,6 +311,7 @@ export function createListKeeper(parts: ListKeeperParts): ListKeeper {
 function newState(list: List, pair: KernelPair): ListState {
   return {
     ...{ list, pair },
+    wishing: 0,
     judged: undefined,
     isReady: false,
     knownRevision: undefined,

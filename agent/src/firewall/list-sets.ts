@@ -22,6 +22,8 @@ export interface ListState {
   judged: Blocklist | undefined;
   /** An exempt list: its entries have been in the kernel once, so deny lists may come. */
   isReady: boolean;
+  /** Deltas whose changes are not all wished yet. */
+  wishing: number;
   /** The newest that the lanes know of, and the newest that is wholly in the kernel. */
   knownRevision: Revision | undefined;
   enforcedRevision: Revision | undefined;

@@ -43,6 +43,8 @@ export interface LoadParts {
   readonly ledgerNowMs: () => number;
   /** The most entries that the lists together may take; 0 = no bound. */
   readonly capacity: number;
+  /** From here on another blocklist is wanted. */
+  readonly onJudged: () => void;
   readonly onReady: (state: ListState) => void;
   /** Something that must survive a restart changed. */
   readonly onMemory: () => void;
@@ -85,6 +87,7 @@ export async function loadList(parts: LoadParts, state: ListState, held: Held, f
   const unlisted = await unlistedIn(parts, state, held);
   if (isHeldBack(parts, state, unlisted.length, facts)) keepAll(parts, state, unlisted);
   state.judged = held.blocklist;
+  parts.onJudged();
   const newest = parts.lists.enforced(state.list.list)?.held;
   if (newest === undefined) return; // another snapshot came meanwhile: it is loaded next
   state.knownRevision = newest.revision;

@@ -3,7 +3,7 @@
  *
  * Cheap looks, one a second: set and rule are there, and as many entries as believed. A set that differs is read back;
  * one that was emptied is filled anew at once, one that is gone is made anew. Each is read in full now and then as well,
- * one at a time. A look never takes more than a two-hundredth of the time, so its cost does not grow with the lists.
+ * one at a time. The headers take a twentieth of the time at most: the kernel counts entries one by one.
  */
 import type { Clock } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
@@ -56,7 +56,8 @@ export interface Reconcile {
   run(times: ReconcileTimes, signal: AbortSignal): Promise<never>;
 }
 
-const SHARE_OF_TIME = 200;
+const SHARE_OF_TIME = 20;
+const LONGEST_PAUSE_MS = 5_000;
 const EDGE_SECONDS = 3;
 /** Entries this long over their end are forgotten. */
 const FORGOTTEN_AFTER_SECONDS = 5;
@@ -69,6 +70,7 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
   let endWait: (() => void) | undefined;
   let isSoon = false;
   let failures = 0;
+  let headersMs = 0;
 
   const nowSeconds = () => clock.monotonicMs() / 1_000;
   const oneReading = createExclusive();
@@ -129,7 +131,9 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
   /** What to do about each set, judged in one go with the headers: no batch is under way. */
   async function look(): Promise<{ readonly acts: (() => unknown)[]; readonly areRulesSuspect: boolean }> {
     return await parts.exclusive(async () => {
+      const begunMs = clock.monotonicMs();
       const headers = new Map((await backend.headers()).map((header) => [header.name, header]));
+      headersMs = clock.monotonicMs() - begunMs;
       const acts: (() => unknown)[] = [];
       let areRulesSuspect = false;
       for (const set of sets.all()) {
@@ -178,6 +182,11 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
     }
   }
 
+  function pauseMs(checkMs: number): number {
+    if (failures > 0) return Math.min(MAX_WAIT_MS, checkMs * 2 ** Math.min(failures, 5));
+    return Math.max(checkMs, Math.min(headersMs * SHARE_OF_TIME, LONGEST_PAUSE_MS));
+  }
+
   async function wait(durationMs: number, signal: AbortSignal): Promise<void> {
     if (isSoon) return;
     const now = new AbortController();
@@ -202,11 +211,8 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
       for (;;) {
         signal.throwIfAborted();
         isSoon = false;
-        const begunMs = clock.monotonicMs();
         await attempt(readBackMs);
-        const tookMs = clock.monotonicMs() - begunMs;
-        const pausedMs = failures > 0 ? Math.min(MAX_WAIT_MS, checkMs * 2 ** Math.min(failures, 5)) : checkMs;
-        await wait(Math.max(pausedMs, failures > 0 ? 0 : Math.min(tookMs * SHARE_OF_TIME, MAX_WAIT_MS)), signal);
+        await wait(pauseMs(checkMs), signal);
       }
     },
   };

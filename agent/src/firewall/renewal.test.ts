@@ -82,3 +82,24 @@ test("entries that ran out while the machine stood still come back", async () =>
   assert.equal((await agent.kernel.entries(FEEDS_V4)).length, 20);
   await agent.stop();
 });
+
+test("an entry that ran out because its renewal was refused is written again when it is gone", async () => {
+  const agent = await enforcingFixture({ feeds: addresses(20).map((prefix) => listing(prefix)) });
+  agent.kernel.refuse = ({ set }) => (set === FEEDS_V4 ? "kernel-refused" : undefined);
+  await agent.pass(3_530_000);
+  agent.kernel.refuse = () => undefined;
+  await agent.pass(30_000);
+  assert.equal((await agent.kernel.entries(FEEDS_V4)).length, 20);
+  assert.equal(agent.firewall.applied(FEEDS.list)?.refused, 0);
+  await agent.stop();
+});
+
+test("a ledger whose clock jumps ahead deletes nothing", async () => {
+  const fleet = [listing("81.0.0.1", START_SECONDS + 3_000), listing("81.0.0.2")];
+  const agent = await enforcingFixture({ fleet });
+  agent.ledger.aheadMs = 36_000_000;
+  await agent.snapshot(FLEET, fleet);
+  await agent.pass(60_000);
+  assert.deepEqual(await agent.kernel.entries("fleetban-fleet-v4"), ["81.0.0.1", "81.0.0.2"]);
+  await agent.stop();
+});

@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createVirtualClock } from "@fleetban/kit/virtual-clock";
+import { parseDigestKey } from "@fleetban/proto/model/digest";
+import { type Prefix, parsePrefix } from "@fleetban/proto/model/prefix";
+import type { KernelEntry } from "./backend.ts";
+import { createReadBack } from "./read-back.ts";
+import { createSetRegistry } from "./set-registry.ts";
+
+const [A, B, C, D] = ["81.0.0.1", "81.0.0.2", "81.0.0.3", "81.0.0.4"].map(parsePrefix) as [
+  Prefix,
+  Prefix,
+  Prefix,
+  Prefix,
+];
+
+test("what is applied while a set is read is believed, whatever the reading showed of it", async () => {
+  const { set, compare } = fixture(async function* () {
+    yield [entry(A), entry(D)];
+    apply(set, [A, D], [C]); // A is taken out behind the reading, C put in before it
+    yield [entry(B)];
+  });
+  apply(set, [], [A, B, D]);
+  assert.deepEqual(await compare(), { missing: [], foreign: [] });
+  assert.deepEqual(
+    [A, B, C, D].map((prefix) => set.entries.has(prefix)),
+    [false, true, true, false],
+  );
+});
+
+test("what nobody applied is missing or foreign, entries at the edge of their timeout apart", async () => {
+  const { set, compare } = fixture(async function* () {
+    yield [entry(C), entry(D, 2)];
+  });
+  apply(set, [], [A]);
+  set.entries.put(B, 2);
+  assert.deepEqual(await compare(), { missing: [A], foreign: [C] });
+  assert.deepEqual(
+    [A, B, C, D].map((prefix) => set.entries.has(prefix)),
+    [false, false, true, true],
+  );
+});
+
+function fixture(readSet: () => AsyncIterable<readonly KernelEntry[]>) {
+  const sets = createSetRegistry(parseDigestKey(new Uint8Array(16)));
+  const set = sets.local[4];
+  const readBack = createReadBack({ backend: { readSet }, clock: createVirtualClock(), newTable: sets.newTable });
+  return { set, compare: () => readBack.compare(set) };
+}
+
+function apply(set: ReturnType<typeof fixture>["set"], remove: readonly Prefix[], add: readonly Prefix[]): void {
+  for (const prefix of remove) set.entries.remove(prefix);
+  for (const prefix of add) set.entries.put(prefix, 900);
+  for (const prefix of [...remove, ...add]) set.touched?.add(prefix);
+}
+
+function entry(prefix: Prefix, timeoutSeconds = 900): KernelEntry {
+  return { prefix, timeoutSeconds };
+}
