@@ -105,7 +105,7 @@ function tell(error: unknown): number {
     console.error("fleetban-agent: error:", error);
     return EXIT_FAILED;
   }
-  console.error(`fleetban-agent: error: ${error.message}`);
+  for (const line of error.message.split("\n")) console.error(`fleetban-agent: error: ${line}`);
   if (error.hint !== undefined) console.error(`fleetban-agent: hint: ${error.hint}`);
   return error.code === "bad-config" ? EXIT_USAGE : EXIT_FAILED;
 }

@@ -126,5 +126,5 @@ function complain(error: unknown): number {
   }
   for (const line of error.message.split("\n")) process.stderr.write(`fleetban-coordinator: error: ${line}\n`);
   if (error.hint !== undefined) process.stderr.write(`fleetban-coordinator: hint: ${error.hint}\n`);
-  return error.code === "usage" ? 2 : 1;
+  return error.code === "usage" || error.code === "bad-config" ? 2 : 1;
 }
