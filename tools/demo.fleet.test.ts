@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { promisify } from "node:util";
+import { processesWith, type Terminal, typeCommand } from "../test/support/start.ts";
+import { until } from "../test/support/until.ts";
+import { ROOT } from "./tool.ts";
+
+const NOBODY = 65_534;
+const PROGRAMS = ["/usr/sbin/ipset", "/usr/bin/fail2ban-server", "/usr/sbin/sshd", "/usr/bin/sshpass"];
+const isRoot = process.getuid?.() === 0;
+const missing = PROGRAMS.find((path) => !existsSync(path));
+const skip = !isRoot ? "needs root" : missing === undefined ? false : `needs ${missing}`;
+
+test("the whole story is told, and nothing of it is left", { skip }, async () => {
+  const demo = type(process.execPath);
+  assert.equal(await demo.end(), 0, demo.stdout() + demo.stderr());
+  const story = demo.stdout();
+  assert.match(story, /server one +fail2ban bans it/);
+  assert.equal(story.match(/\+ \d+ ms +server (two|three) *its last packet came in, though/g)?.length, 2, story);
+  assert.equal(story.match(/the kernel holds 10,000 of the list's 10,000/g)?.length, 3, story);
+  assert.equal(story.match(/its packets arrive again/g)?.length, 3, story);
+  assert.match(story, /its packets still arrive\n\ndone in \d+ s/);
+  assert.ok(
+    story.split("\n").every((line) => line.length <= 120),
+    "it fits a screen's width",
+  );
+  assert.ok(story.trimEnd().split("\n").length <= 24, "it fits a screen's height");
+  await nothingIsLeft(demo);
+});
+
+test("interrupted in the middle, it takes everything down before it ends", { skip }, async () => {
+  const demo = type(process.execPath);
+  await until("the attack begins", () => demo.stdout().includes("tries passwords"), 90_000);
+  demo.pressCtrlC();
+  assert.equal(await demo.end(), 130, demo.stderr());
+  assert.match(demo.stderr(), /interrupted/);
+  await nothingIsLeft(demo);
+});
+
+test("without root it says in one line what is missing", { skip: isRoot ? false : "the others say it" }, async () => {
+  const demo = typeCommand([process.execPath, join(ROOT, "tools/demo.ts")], { cwd: ROOT, uid: NOBODY });
+  assert.equal(await demo.end(), 1);
+  assert.match(demo.stderr(), /^fleetban: error: the demo needs root, .*sudo npm run demo\n$/);
+});
+
+function type(node: string): Terminal {
+  return typeCommand([node, join(ROOT, "tools/bootstrap.mjs"), "demo"], { cwd: ROOT });
+}
+
+async function nothingIsLeft({ pid }: Terminal): Promise<void> {
+  assert.deepEqual(await processesWith("fleetban-demo-"), []);
+  const folders = (await readdir(tmpdir())).filter((name) => name.startsWith("fleetban-demo-"));
+  assert.deepEqual(folders, []);
+  const { stdout } = await promisify(execFile)("ip", ["netns", "list"]);
+  const alive = stdout.split("\n").filter((line) => /^fb-\d+-\d+-(attacker|stranger|neighbor|abuseipdb)/.test(line));
+  assert.deepEqual(alive, [], `of process ${pid}`);
+}
