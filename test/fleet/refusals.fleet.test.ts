@@ -106,16 +106,16 @@ test("a token that is used, expired or revoked enrolls nobody", { skip }, async 
   const used = await fleet.coordinator.enrollToken();
   assert.equal((await enroll(used)).exitCode, 0);
   assertRefused(await enroll(used), "fleetban-agent", 1, /has been used already[\s\S]*fleetban enrollments create/);
-  const brief = await fleet.coordinator.cli<{ token: string; enrollmentNo: number }>([
+  const brief = await fleet.coordinator.cli<{ token: string; enrollment_no: number }>([
     "enrollments",
     "create",
     "--valid",
     "1s",
   ]);
-  await eventually("it has expired", async () => (await stateOf(brief.enrollmentNo)) === "expired");
+  await eventually("it has expired", async () => (await stateOf(brief.enrollment_no)) === "expired");
   assertRefused(await enroll(brief.token), "fleetban-agent", 1, /ended at [\s\S]*fleetban enrollments create/);
-  const open = await fleet.coordinator.cli<{ token: string; enrollmentNo: number }>(["enrollments", "create"]);
-  await fleet.coordinator.cli(["enrollments", "revoke", String(open.enrollmentNo)]);
+  const open = await fleet.coordinator.cli<{ token: string; enrollment_no: number }>(["enrollments", "create"]);
+  await fleet.coordinator.cli(["enrollments", "revoke", String(open.enrollment_no)]);
   assertRefused(await enroll(open.token), "fleetban-agent", 1, /revoked[\s\S]*fleetban enrollments create/);
 });
 
@@ -160,8 +160,8 @@ function changed(token: string, part: 1 | 2): string {
 }
 
 async function stateOf(enrollmentNo: number): Promise<string | undefined> {
-  const list = await fleet.coordinator.cli<{ enrollmentNo: number; state: string }[]>(["enrollments", "list"]);
-  return list.find((one) => one.enrollmentNo === enrollmentNo)?.state;
+  const list = await fleet.coordinator.cli<{ enrollment_no: number; state: string }[]>(["enrollments", "list"]);
+  return list.find((one) => one.enrollment_no === enrollmentNo)?.state;
 }
 
 async function writeConfig(name: string, text: string): Promise<string> {
