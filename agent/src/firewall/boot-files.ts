@@ -34,6 +34,8 @@ export interface BootFilesParts {
   /** Undefined = not in the kernel yet; then the files of the last run stay. */
   readonly rules: () => readonly DenyRule[] | undefined;
   readonly isIdle: () => boolean;
+  /** A dry run leaves nothing for the boot to load, of former runs neither. */
+  readonly isEnforcing: boolean;
 }
 
 const FOLDER = "boot";
@@ -43,7 +45,9 @@ const RETRY_MS = 30_000;
 const LINES_MIN = 2_000;
 const WAITING_MAX_BYTES = 4_194_304;
 
-export function createBootFiles({ files, clock, log, sets, rules, isIdle }: BootFilesParts): BootFiles {
+export function createBootFiles(parts: BootFilesParts): BootFiles {
+  const { files, clock, log, sets, isIdle } = parts;
+  const rules = () => (parts.isEnforcing ? parts.rules() : undefined);
   let recents: AppendFile[] = [];
   let last: Promise<void> = Promise.resolve();
   let waitingBytes = 0;
@@ -162,7 +166,11 @@ export function createBootFiles({ files, clock, log, sets, rules, isIdle }: Boot
     return isDue || isOld || lines > Math.max(LINES_MIN, entries / 2);
   }
 
-  void enqueue(openRecent); // awaited by whatever is asked for next
+  async function removeAll(): Promise<void> {
+    for (const name of await files.names(FOLDER)) await files.remove(path(name));
+  }
+
+  void enqueue(parts.isEnforcing ? openRecent : removeAll); // awaited by whatever is asked for next
   return {
     save,
     due() {
@@ -172,6 +180,7 @@ export function createBootFiles({ files, clock, log, sets, rules, isIdle }: Boot
       return savedAtMs;
     },
     record(ops) {
+      if (!parts.isEnforcing) return;
       if (waitingBytes > WAITING_MAX_BYTES) {
         isDue = true; // the disk does not keep up: the next base will have it
         return;

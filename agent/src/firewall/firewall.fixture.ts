@@ -35,6 +35,7 @@ export function kernelFixture(clock: ReturnType<typeof createVirtualClock>): Fix
   const inner = createDryRunBackend(clock);
   const kernel: FixtureKernel = {
     ...inner,
+    name: "ipset", // as far as the firewall can tell
     batches: [],
     msPerEntry: 0,
     failures: 0,

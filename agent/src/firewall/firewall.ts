@@ -138,6 +138,7 @@ export function createFirewall(parts: FirewallParts, settings: FirewallSettings)
     ...{ files, clock, log },
     sets: () => sets.all().filter(({ isPresent, owner }) => isPresent && owner.kind !== "probe"),
     rules: rules.ensured,
+    isEnforcing: backend.name !== "dry-run",
     isIdle: () => !enforcer.lanes.has("urgent") && !enforcer.lanes.has("bulk"),
   });
   const enforcer: Enforcer = createEnforcer({
@@ -178,7 +179,7 @@ export function createFirewall(parts: FirewallParts, settings: FirewallSettings)
     return {
       line: cut.line,
       approvedWide: [...lists.approvedWide],
-      keptBySet: Object.fromEntries(keeping.map((set) => [set.name, keptOf(set)])),
+      keptBySet: Object.fromEntries([...keeper.keptBefore, ...keeping.map((set) => [set.name, keptOf(set)] as const)]),
       withdrawn: keeper.withdrawals.all().map(({ list }) => list),
     };
   }

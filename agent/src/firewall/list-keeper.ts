@@ -8,22 +8,22 @@ import type { List, ListNo } from "@fleetban/proto/model/listing";
 import type { Prefix } from "@fleetban/proto/model/prefix";
 import type { MirrorChange, MirroredList } from "../mirror/held.ts";
 import type { Mirror, Replaced } from "../mirror/mirror.ts";
-import type { Backend, DenyRule } from "./backend.ts";
+import type { Backend, DenyRule, SetName } from "./backend.ts";
 import { createBrake } from "./brake.ts";
 import type { Cut } from "./cut.ts";
+import { denyRules } from "./deny-rules.ts";
 import type { Enforcer } from "./enforcer.ts";
 import { createExclusive, type Exclusive } from "./exclusive.ts";
+import { createLineFollower } from "./follow-line.ts";
 import type { KernelSet, Owner } from "./kernel-set.ts";
 import { wishChanges } from "./list-changes.ts";
 import type { ListSets, ListState } from "./list-sets.ts";
-import { type LoadFacts, type LoadParts, laneOfList, loadList, openSet } from "./load-list.ts";
+import { type LoadFacts, type LoadParts, loadList, openSet } from "./load-list.ts";
 import type { MachineSets } from "./machine-sets.ts";
-import type { PlannedOp } from "./order-batch.ts";
 import type { FirewallMemory } from "./saved-state.ts";
-import { LOCAL_SETS, listSets, OWN_SETS, type SetPair } from "./set-names.ts";
+import { listSets } from "./set-names.ts";
 import { type KernelPair, type SetRegistry, setsOf } from "./set-registry.ts";
 import { isSupported } from "./supported.ts";
-import { SWEEP_ORDER } from "./sweep.ts";
 import type { AskWanted } from "./wanted.ts";
 import { createWithdrawals, type Withdrawals } from "./withdraw-list.ts";
 
@@ -48,6 +48,8 @@ export interface ListKeeperParts {
 
 export interface ListKeeper {
   readonly withdrawals: Withdrawals;
+  /** What the brake kept in a former run, in sets that are not open yet. */
+  readonly keptBefore: ReadonlyMap<SetName, readonly Prefix[]>;
   /** What a former run remembered, before anything is opened. */
   restore(memory: FirewallMemory): Promise<void>;
   /** Loads whatever may be and is not yet, or not in its newest form. Never rejects: what fails is tried again. */
@@ -76,13 +78,15 @@ export function createListKeeper(parts: ListKeeperParts): ListKeeper {
   const steps = new Map<ListNo, Exclusive>();
   /** How the blocklists that are not loaded yet came to be. */
   const unloaded = new Map<ListNo, LoadFacts>();
-  let kept: FirewallMemory["keptBySet"] = {};
+  /** What the brake kept in a former run, by set that is not open yet. */
+  const keptBefore = new Map<SetName, readonly Prefix[]>();
 
   const withdrawals = createWithdrawals({
     ...{ backend, sets, lanes, exclusive, log, nowSeconds },
     syncRules: parts.syncRules,
     onMemory: parts.onMemory,
   });
+  const line = createLineFollower({ enforcer, lists, cut, log, wanted: parts.wanted, onMemory: parts.onMemory });
   const loadParts: LoadParts = {
     ...{ backend, clock, log, lanes, lists, growth, exclusive, readBack, planAdd },
     onJudged: enforcer.truthChanged,
@@ -141,7 +145,8 @@ export function createListKeeper(parts: ListKeeperParts): ListKeeper {
     const pair = pairFor(list);
     for (const set of setsOf(pair)) {
       await openSet(loadParts, set, held.blocklist.sizeOf(set.family));
-      for (const prefix of kept[set.name] ?? []) if (!held.blocklist.has(prefix)) set.entries.keep(prefix);
+      for (const prefix of keptBefore.get(set.name) ?? []) if (!held.blocklist.has(prefix)) set.entries.keep(prefix);
+      keptBefore.delete(set.name);
     }
     const state = newState(list, pair);
     lists.add(state);
@@ -164,7 +169,7 @@ export function createListKeeper(parts: ListKeeperParts): ListKeeper {
     if (facts.isNewEpoch) state.enforcedRevision = undefined;
     if (state.list.effect === "deny") {
       await cut.replaced(held.blocklist);
-      followLine(cut.move(false));
+      line.follow(false);
     }
     await loadList(loadParts, state, held, facts);
     await parts.syncRules();
@@ -187,48 +192,7 @@ export function createListKeeper(parts: ListKeeperParts): ListKeeper {
   /** Counting may have to begin, which takes its time; it computes only and does not reject. */
   async function countChanges(no: ListNo, changes: readonly MirrorChange[]): Promise<void> {
     await cut.changed(no, changes);
-    followLine(cut.move(false));
-  }
-
-  function followLine(moved: "same" | "shrunk" | "grown"): void {
-    if (moved === "same") return;
-    enforcer.truthChanged();
-    log.info("firewall.line_moved", { moved, line: cut.line });
-    parts.onMemory();
-    const denying = lists.all().filter(({ list }) => list.effect === "deny");
-    for (const { pair } of denying) {
-      for (const set of setsOf(pair)) {
-        if (moved === "grown") refill(set);
-        else
-          lanes.sweep({
-            ...sweepOf(set),
-            order: SWEEP_ORDER.removals,
-            columns: set.entries.columns(),
-            plan: planCut(set),
-          });
-      }
-    }
-  }
-
-  /** Takes out what stands on the list and below the line; nothing that the brake has not judged. */
-  function planCut(set: KernelSet): (prefix: Prefix) => PlannedOp | undefined {
-    return (prefix) => {
-      const held = set.owner.kind === "list" ? lists.enforced(set.owner.list)?.held : undefined;
-      const isCut = held?.blocklist.has(prefix) === true && parts.wanted(set, prefix).kind === "absent";
-      return isCut ? { set, op: { kind: "remove", set: set.name, prefix }, isFill: false } : undefined;
-    };
-  }
-
-  function refill(set: KernelSet): void {
-    const enforced = set.owner.kind === "list" ? lists.enforced(set.owner.list) : undefined;
-    const columns = enforced?.held.blocklist.columns().find(({ family }) => family === set.family);
-    if (columns === undefined) return;
-    lanes.sweep({ ...sweepOf(set), order: SWEEP_ORDER.repair, columns, plan: (prefix) => planAdd(set, prefix) });
-  }
-
-  function sweepOf(set: KernelSet) {
-    const isExempt = set.owner.kind === "list" && set.owner.effect === "exempt";
-    return { lane: laneOfList({ effect: isExempt ? "exempt" : "deny" }), set, holdsRevision: true };
+    line.follow(false);
   }
 
   function advance(): void {
@@ -253,14 +217,15 @@ export function createListKeeper(parts: ListKeeperParts): ListKeeper {
 
   return {
     withdrawals,
+    keptBefore,
     openAll,
     // It computes and wishes, and does not reject.
     changed: (list, changes, approved) => void changed(list, changes, approved),
-    refill,
+    refill: line.refill,
     advance,
-    growLine: () => followLine(cut.move(true)),
+    growLine: () => line.follow(true),
     async restore(memory) {
-      kept = memory.keptBySet;
+      for (const [name, prefixes] of Object.entries(memory.keptBySet)) keptBefore.set(name, prefixes);
       cut.restore(memory.line);
       for (const prefix of memory.approvedWide) lists.approvedWide.add(prefix);
       const present = new Set((await backend.headers()).map(({ name }) => name));
@@ -296,15 +261,7 @@ export function createListKeeper(parts: ListKeeperParts): ListKeeper {
         cut.removed(list.list);
         await withdrawals.withdraw(state, approved);
       }),
-    rules() {
-      const states = lists.all().map(({ list, pair }) => ({ list, pair }));
-      const everyList = [...states, ...withdrawals.all()].toSorted((a, b) => a.list.list - b.list.list);
-      const excepted = everyList.filter(({ list }) => list.effect === "exempt").map(({ pair }) => namesOf(pair));
-      const except = [...excepted, OWN_SETS];
-      const denying = everyList.filter(({ list }) => list.effect === "deny");
-      const rules = denying.map(({ list, pair }) => ({ deny: namesOf(pair), except, reach: list.reach }));
-      return [...rules, { deny: LOCAL_SETS, except, reach: { kind: "all-traffic" } }];
-    },
+    rules: () => denyRules([...lists.all(), ...withdrawals.all()]),
   };
 }
 
@@ -322,8 +279,4 @@ function newState(list: List, pair: KernelPair): ListState {
 
 function exemptOrder({ list }: MirroredList): number {
   return list.effect === "exempt" ? 0 : 1;
-}
-
-function namesOf(pair: KernelPair): SetPair {
-  return { 4: pair[4].name, 6: pair[6].name };
 }

@@ -13,6 +13,7 @@ import type { Mirror } from "../mirror/mirror.ts";
 import { isTooWideToExempt } from "./brake.ts";
 import { leaseOf } from "./leases.ts";
 import type { KernelPair } from "./set-registry.ts";
+import { isSupported } from "./supported.ts";
 import type { EnforcedList } from "./wanted.ts";
 
 export interface ListState {
@@ -41,7 +42,7 @@ export interface ListSets {
   /** The exempt listing in force around the prefix. */
   exemptCover(prefix: Prefix): Prefix | undefined;
   readonly approvedWide: Set<Prefix>;
-  /** Lists with effect exempt are mirrored and in the kernel. */
+  /** All lists with effect exempt are mirrored and in the kernel. */
   isExemptReady(): boolean;
 }
 
@@ -89,6 +90,9 @@ export function createListSets({ mirror, ledgerNow, fallbackLeaseSeconds }: List
       }
       return undefined;
     },
-    isExemptReady: () => exempting().length > 0 && exempting().every(({ isReady }) => isReady),
+    isExemptReady() {
+      const known = mirror.lists().filter(({ list }) => list.effect === "exempt" && isSupported(list));
+      return known.length > 0 && known.every(({ list }) => byNumber.get(list.list)?.isReady === true);
+    },
   };
 }

@@ -76,7 +76,7 @@ export async function openSet(
   set.isPresent = true;
 }
 
-export function laneOfList({ effect }: Pick<List, "effect">): Lane {
+function laneOfList({ effect }: Pick<List, "effect">): Lane {
   return effect === "exempt" ? "urgent" : "bulk";
 }
 
@@ -95,7 +95,7 @@ export async function loadList(parts: LoadParts, state: ListState, held: Held, f
 }
 
 /** Sweeps alone: what is in the kernel and not wanted, then what is listed. */
-export async function sweepList(parts: LoadParts, state: ListState, held: Held): Promise<void> {
+async function sweepList(parts: LoadParts, state: ListState, held: Held): Promise<void> {
   const lane = laneOfList(state.list);
   const order = state.list.list === LIST_FEEDS ? SWEEP_ORDER.feeds : SWEEP_ORDER.load;
   const listed = held.blocklist.columns();

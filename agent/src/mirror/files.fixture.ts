@@ -7,6 +7,12 @@ export interface MemoryFiles extends Files {
 }
 
 export function memoryFiles(contents = new Map<string, Buffer>()): MemoryFiles {
+  /** An open file follows its renaming; one that was replaced or removed is written to by nobody else's name. */
+  const handles = new Set<{ path: string | undefined }>();
+  const move = (from: string, to: string | undefined) => {
+    for (const handle of handles) if (handle.path === to) handle.path = undefined;
+    for (const handle of handles) if (handle.path === from) handle.path = to;
+  };
   const files: MemoryFiles = {
     contents,
     roomBytes: Number.POSITIVE_INFINITY,
@@ -23,23 +29,30 @@ export function memoryFiles(contents = new Map<string, Buffer>()): MemoryFiles {
     },
     async openAppend(path) {
       if (!contents.has(path)) contents.set(path, Buffer.alloc(0));
+      const handle: { path: string | undefined } = { path };
+      handles.add(handle);
       return {
         async append(bytes) {
           const fits = bytes.subarray(0, Math.max(0, files.roomBytes));
           files.roomBytes -= fits.length;
-          contents.set(path, Buffer.concat([contents.get(path) ?? Buffer.alloc(0), fits]));
+          const at = handle.path;
+          if (at !== undefined) contents.set(at, Buffer.concat([contents.get(at) ?? Buffer.alloc(0), fits]));
           if (fits.length < bytes.length) throw noSpace();
         },
-        close: async () => undefined,
+        close: async () => void handles.delete(handle),
       };
     },
     async rename(from, to) {
       const moved = contents.get(from);
       if (moved === undefined) throw new Error(`ENOENT: ${from}`);
+      move(from, to);
       contents.delete(from);
       contents.set(to, moved);
     },
-    remove: async (path) => void contents.delete(path),
+    async remove(path) {
+      move(path, undefined);
+      contents.delete(path);
+    },
   };
   return files;
 }

@@ -3,7 +3,7 @@
  *
  * Open addressing with linear probing; a removal shifts back what follows, so there are no tombstones. The place of a
  * prefix depends on a secret (the digest key), because attackers choose which addresses get listed and could otherwise
- * choose ones that collide. Mutates in place for speed; only `blocklist.ts` uses it.
+ * choose ones that collide. Mutates in place for speed; behind `blocklist.ts` and the agent's table of kernel entries.
  */
 import type { DigestKey } from "./digest.ts";
 import { blankWords, type Family, type PrefixWords } from "./prefix-words.ts";
