@@ -21,6 +21,7 @@ import type { HitTotals } from "./hit-totals.ts";
 import { type CheckedHello, checkApplied, checkHealth, checkHello } from "./incoming.ts";
 import { createIntake, type Intake, type ObserveSightings } from "./intake.ts";
 import { Outbox } from "./outbox.ts";
+import type { Pace } from "./pace.ts";
 import type { Reported } from "./reported.ts";
 import { listsFor, welcomeMessage } from "./welcome.ts";
 
@@ -32,6 +33,7 @@ export interface StreamParts {
   readonly hits: HitTotals;
   readonly counters: FleetCounters;
   readonly observe: ObserveSightings;
+  readonly pace: Pace;
   /** Which replica this is. */
   readonly replica: string;
   /** Takes its place beside or instead of an older stream of the same agent. */
@@ -93,6 +95,7 @@ export class AgentStream {
     } finally {
       this.#isOver = true;
       for (const answer of this.#probes.values()) answer(undefined);
+      this.#intake?.close();
       this.#outbox?.close();
       this.#channel.end();
     }
@@ -108,6 +111,7 @@ export class AgentStream {
     this.#isOver = true;
     this.#parts.counters.goodbyes += 1;
     const isFull = this.#outbox?.isFull ?? false;
+    this.#intake?.close();
     this.#outbox?.close();
     const goodbye = { reason, retryAfterMs, addresses: [] };
     if (!isFull) this.#channel.write({ kind: { $case: "goodbye", value: goodbye } });
@@ -163,7 +167,7 @@ export class AgentStream {
   }
 
   async #welcome({ hello, positions, named }: CheckedHello): Promise<void> {
-    const { ledger, clock, counters, observe, replica } = this.#parts;
+    const { ledger, clock, pace, counters, observe, replica } = this.#parts;
     const { agent } = this;
     for (const position of positions.values()) {
       if (position.epoch === ledger.epoch) await ledger.catchUp(position.revision);
@@ -176,8 +180,9 @@ export class AgentStream {
     const lists = listsFor(agent, hello.features, all);
     const outbox = new Outbox(this.#outboxParts(), hello.features);
     const onFailure = (error: unknown) => this.#refuse(error);
+    const { agentNo } = agent;
     this.#outbox = outbox;
-    this.#intake = createIntake({ agentNo: agent.agentNo, ledger, clock, counters, observe, outbox, onFailure });
+    this.#intake = createIntake({ agentNo, ledger, clock, pace, counters, observe, outbox, onFailure });
     outbox.send(welcomeMessage(ledger, { agent, hello, lists, acked, replica }));
     this.#withdraw(outbox, named, lists);
     outbox.open(lists, positions);

@@ -19,6 +19,7 @@ import { createCounters, type FleetCounters } from "./counters.ts";
 import { createFanOut } from "./fan-out.ts";
 import { createHitTotals, type HitTotals } from "./hit-totals.ts";
 import type { ObserveSightings } from "./intake.ts";
+import { createPace } from "./pace.ts";
 import { createReported, type Reported } from "./reported.ts";
 
 export interface FleetParts {
@@ -75,13 +76,14 @@ export function createFleet(parts: FleetParts): Fleet {
   const reported = createReported();
   const hits = createHitTotals();
   const counters = createCounters();
+  const pace = createPace(clock);
   const fanOut = createFanOut(() => streams.values());
   let epoch = ledger.epoch;
   let probeNo = 0;
   let probeAddress = 0;
   let isDraining = false;
 
-  const streamParts: StreamParts = { ...parts, reported, hits, counters, admit, claim };
+  const streamParts: StreamParts = { ...parts, reported, hits, counters, pace, admit, claim };
 
   const unsubscribe = ledger.subscribe((lists) => {
     if (ledger.epoch === epoch) return fanOut.wake(lists);

@@ -2,6 +2,8 @@
  * One stream's sightings on their way into the ledger: committed in their order, acknowledged once a commit.
  *
  * Bounded by waiting for commits, which depend on no peer: whoever sends faster than Postgres stores is read more slowly.
+ * An agent over its quota waits for its pace besides; while it keeps to its window of what is unacknowledged, the rest
+ * of its stream is read on.
  */
 import type { Clock } from "@fleetban/kit/clock";
 import { type Sightings, sightingFromWire } from "@fleetban/proto/wire/fleet";
@@ -9,6 +11,7 @@ import type { Ledger } from "../ledger/ledger.ts";
 import type { FleetCounters } from "./counters.ts";
 import { checkSightings } from "./incoming.ts";
 import type { Outbox } from "./outbox.ts";
+import type { Pace } from "./pace.ts";
 
 /** For the metrics. */
 export interface ObserveSightings {
@@ -20,9 +23,10 @@ export interface IntakeParts {
   readonly agentNo: number;
   readonly ledger: Pick<Ledger, "commitSightings" | "ledgerTimeMs">;
   readonly clock: Clock;
+  readonly pace: Pace;
   readonly counters: FleetCounters;
   readonly observe: ObserveSightings;
-  readonly outbox: Outbox;
+  readonly outbox: Pick<Outbox, "acknowledge" | "flush">;
   /** What could not be made durable ends the stream, and the agent sends it again. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -30,24 +34,45 @@ export interface IntakeParts {
 export interface Intake {
   /** Resolves when more can be taken. */
   take(message: Sightings): Promise<void>;
+  /** The stream is over: what is held back is not stored, the agent sends it again. */
+  close(): void;
 }
 
 /** Uncommitted sightings a stream may have here: what one commit takes, twice. */
 const MAX_UNCOMMITTED = 4_000;
 
 export function createIntake(parts: IntakeParts): Intake {
-  const { agentNo, ledger, clock, counters, observe, outbox } = parts;
+  const { agentNo, ledger, clock, pace, counters, observe, outbox } = parts;
+  const closed = new AbortController();
   const commits = new Set<Promise<void>>();
   let uncommitted = 0;
   let isFlushing = false;
+  /** One that was held back when the stream ended is not stored, and so is none after it. */
+  let isCutOff = false;
+  let before: Promise<void> = Promise.resolve();
+
+  /** In the order in which they came: one that is overtaken would count as a gap, and be skipped. */
+  function myTurn(): Promise<void> {
+    before = before.then(async () => {
+      for (let restMs = pace.restMs(agentNo); restMs > 0 && !isCutOff; restMs = pace.restMs(agentNo)) {
+        await clock.sleep(restMs, closed.signal).catch(() => {
+          isCutOff = true;
+        });
+      }
+    });
+    return before;
+  }
 
   /** Never rejects. */
-  async function commit({ incarnation, firstSeq, sentAtMs, items }: Sightings): Promise<void> {
+  async function commit(message: Sightings, receivedAtMs: number): Promise<void> {
+    if (isCutOff) return;
+    const { incarnation, firstSeq, sentAtMs, items } = message;
     const begunMs = clock.monotonicMs();
     try {
       const sightings = items.map(sightingFromWire);
-      const batch = { agentNo, incarnation, firstSeq, sentAtMs, receivedAtMs: ledger.ledgerTimeMs(), sightings };
+      const batch = { agentNo, incarnation, firstSeq, sentAtMs, receivedAtMs, sightings };
       const { seq, overQuota, refused } = await ledger.commitSightings(batch);
+      pace.stored(agentNo, overQuota);
       outbox.acknowledge(incarnation, seq, { overQuota, refused });
       flushSoon();
       tell(items.length, { overQuota, refused }, clock.monotonicMs() - begunMs);
@@ -78,12 +103,15 @@ export function createIntake(parts: IntakeParts): Intake {
       checkSightings(message);
       const count = message.items.length;
       uncommitted += count;
-      const committing = commit(message).then(() => {
+      const receivedAtMs = ledger.ledgerTimeMs();
+      const turn = myTurn().then(() => commit(message, receivedAtMs));
+      const committing = turn.then(() => {
         commits.delete(committing);
         uncommitted -= count;
       });
       commits.add(committing);
       while (uncommitted >= MAX_UNCOMMITTED) await Promise.race(commits);
     },
+    close: () => closed.abort(),
   };
 }

@@ -105,6 +105,21 @@ test("over the quota a sighting is stored, no evidence, and drawn once however o
   assert.deepEqual(await outcomes(store), { counted: 4, "over-quota": 2 });
 });
 
+test("of a sighting over the quota neither evidence nor protocol nor ports are kept, whatever address it names", async (t) => {
+  const { store } = await createTestDatabase(t);
+  const ledger = await openTestLedger(t, store, { policy: { quota: { burst: 1, perMinute: 0 } } });
+  const evidence = new Uint8Array(1024);
+  const addresses = ["198.50.0.1", "198.50.0.2", "10.0.0.1", "198.50.3.0/24"];
+  const sightings = addresses.map((address) => sightingOf(ledger, address, { evidence }));
+  assert.equal((await ledger.commitSightings(batchOf(ledger, 1, 1, sightings))).overQuota, 3);
+  const rows = await store.sql<{ row: string }[]>`
+    select concat_ws(' ', protocol || '/' || ports, octet_length(evidence)) as row from sightings order by seq`;
+  assert.deepEqual(
+    rows.map(({ row }) => row),
+    ["tcp/ssh 1024", "/", "/", "/"],
+  );
+});
+
 test("IPv6 is listed by its /64, or alone where the /64 has something exempt or an agent in it", async (t) => {
   const { store } = await createTestDatabase(t);
   const ledger = await openTestLedger(t, store);

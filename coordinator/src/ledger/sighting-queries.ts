@@ -127,7 +127,10 @@ export async function selectFacts(
 const PROTOCOL_MAX = 16;
 const PORTS_MAX = 256;
 
-/** Stores them, moves their spools forward and counts the day's local bans, in one statement. */
+/**
+ * Stores them, moves their spools forward and counts the day's local bans, in one statement. Beyond the quota only what
+ * is of fixed size: nobody fills the disk with the rest.
+ */
 export async function storeSightings(
   sql: Sql,
   sightings: readonly Triaged[],
@@ -148,12 +151,12 @@ export async function storeSightings(
         ${column((one) => kindCode(one.sighting.kind))}::smallint[],
         ${column((one) => sourceCode(one.sighting.source))}::smallint[],
         ${column((one) => plainText(one.sighting.jail, JAIL_MAX))}::text[],
-        ${column((one) => plainText(one.sighting.protocol, PROTOCOL_MAX))}::text[],
-        ${column((one) => plainText(one.sighting.ports, PORTS_MAX))}::text[],
+        ${column((one) => (one.isOverQuota ? "" : plainText(one.sighting.protocol, PROTOCOL_MAX)))}::text[],
+        ${column((one) => (one.isOverQuota ? "" : plainText(one.sighting.ports, PORTS_MAX)))}::text[],
         ${column((one) => one.sighting.failures)}::bigint[], ${column((one) => one.sightedAtMs)}::float8[],
         ${column((one) => one.sighting.banSeconds)}::bigint[], ${column((one) => one.sighting.banCount)}::bigint[],
         ${column((one) => `\\x${one.sighting.act}`)}::bytea[], ${column((one) => outcomeCode(one.outcome))}::smallint[],
-        ${column((one) => (one.sighting.evidence.length > 0 ? bytesToSql(one.sighting.evidence) : null))}::bytea[]
+        ${column(evidenceOf)}::bytea[]
       ) as t(received, spool_no, seq, agent_no, prefix, offender, kind, source, jail, protocol, ports,
         failures, sighted, ban_seconds, ban_count, act, outcome, evidence)
     ), acked as (
@@ -171,6 +174,10 @@ export async function storeSightings(
       as t(day, agent_no, jail, bans)
     order by 1, 2, 3
     on conflict (day, agent_no, jail) do update set bans = l.bans + excluded.bans`;
+}
+
+function evidenceOf({ sighting, isOverQuota }: Triaged) {
+  return isOverQuota || sighting.evidence.length === 0 ? null : bytesToSql(sighting.evidence);
 }
 
 interface LocalBans {

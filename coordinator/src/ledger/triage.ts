@@ -83,10 +83,10 @@ function outcomeOf(
   isHeld: boolean,
 ): Outcome {
   const { sighting, agentNo } = one;
+  if (one.isOverQuota) return "over-quota"; // before all else: whatever is stored of it is counted as beyond the quota
   if (!isSingle(sighting.address)) return "too-wide";
   if (specialPurposeOf(sighting.address) !== undefined) return "special-purpose";
   if (one.isTooOld) return "too-old";
-  if (one.isOverQuota) return "over-quota";
   if (facts.own.has(sighting.address)) return "own-address";
   if (facts.allowed.has(sighting.address)) return "allowed";
   if (facts.pardoned.has(sighting.address)) return "pardoned";
