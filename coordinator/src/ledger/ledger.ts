@@ -192,6 +192,8 @@ export interface Ledger {
 
   /** While the ledger's clock has jumped, sightings are stored and acknowledged, and nothing is decided. */
   readonly clockHeld: boolean;
+  /** The last commit of sightings found no room on the database's disk, and is being tried again. */
+  readonly storeFull: boolean;
   /** Writer, follower, expiry, kept snapshots, partitions; until the signal aborts. */
   run(signal: AbortSignal): Promise<void>;
 }

@@ -76,6 +76,9 @@ export async function openLedger(parts: LedgerParts): Promise<OpenLedger> {
     get clockHeld() {
       return ledgerClock.isHeld;
     },
+    get storeFull() {
+      return writer.isStoreFull;
+    },
     ledgerTimeMs: () => ledgerClock.nowMs(),
     lists: () => Array.from(memory.states, headOf),
     commitSightings: (batch) => writer.commit(batch),

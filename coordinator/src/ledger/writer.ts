@@ -10,7 +10,7 @@ import type { Clock } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
 import type { Random } from "@fleetban/kit/random";
 import type { Lane } from "../store/store.ts";
-import { isPassing } from "../store/store-error.ts";
+import { isDiskFull, isPassing } from "../store/store-error.ts";
 import { answerTo, type CommitParts, commitGroup, type PendingBatch } from "./commit-sightings.ts";
 import type { CommittedSightings, SightingBatch } from "./ledger.ts";
 import type { LedgerClock } from "./ledger-clock.ts";
@@ -35,6 +35,8 @@ export interface CommitObserver {
 
 export interface Writer {
   commit(batch: SightingBatch): Promise<CommittedSightings>;
+  /** The commit that is being tried again and again finds no room on the database's disk. */
+  readonly isStoreFull: boolean;
   /** Refuses what waits. */
   stop(reason: unknown): void;
 }
@@ -52,6 +54,7 @@ export function createWriter(parts: WriterParts): Writer {
   const stopped = new AbortController();
   let waiting: Waiting[] = [];
   let isWriting = false;
+  let isStoreFull = false;
 
   async function write(): Promise<void> {
     isWriting = true;
@@ -76,8 +79,11 @@ export function createWriter(parts: WriterParts): Writer {
     for (let attempt = 1; ; attempt += 1) {
       if (stopped.signal.aborted) return refuse(group, stopped.signal.reason);
       try {
-        return await commitOnce(parts, group);
+        await commitOnce(parts, group);
+        isStoreFull = false;
+        return;
       } catch (error) {
+        isStoreFull = isDiskFull(error);
         if (error === STALE_EPOCH) await parts.memory.catchUp().catch(() => undefined);
         else if (!isPassing(error)) return commitApart(group, error);
         else if (attempt === 1) log.warn("ledger.commit_failed", { sightings: sightingsOf(group), error });
@@ -103,6 +109,9 @@ export function createWriter(parts: WriterParts): Writer {
       // Owned by the batches in it: each is resolved or rejected.
       if (!isWriting) void write();
       return promise;
+    },
+    get isStoreFull() {
+      return isStoreFull;
     },
     stop(reason) {
       stopped.abort(reason);

@@ -50,6 +50,11 @@ export function isPassing(error: unknown): boolean {
   );
 }
 
+/** Passes too, but only when somebody makes room. */
+export function isDiskFull(error: unknown): boolean {
+  return codeOf(error) === "53100";
+}
+
 function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
 }

@@ -10,6 +10,7 @@ import { until } from "../../../test/support/until.ts";
 import { openTestLedger } from "../ledger/ledger.fixture.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { openLedger } from "../ledger/open-ledger.ts";
+import { batchOf, sightingOf } from "../ledger/sightings.fixture.ts";
 import { DEFAULT_POLICY } from "../policy/policy.ts";
 import type { Store } from "../store/store.ts";
 import { beforeClose, createTestDatabase } from "../store/test-database.ts";
@@ -46,6 +47,24 @@ test("a check survives the kill of the database, and sees it well again", async 
   });
   seen.delete("store-unreachable"); // it may be back before it is asked
   assert.deepEqual([...seen], []);
+});
+
+test("a disk that is full under the database makes the coordinator not ready, until it stores again", async (t) => {
+  const { store } = await createTestDatabase(t);
+  const ledger = await openTestLedger(t, store);
+  const health = healthOf(store, ledger);
+  await store.sql.unsafe(`
+    create function full_disk() returns trigger language plpgsql as
+      $$ begin raise exception 'No space left on device' using errcode = '53100'; end $$`);
+  await store.sql.unsafe("create trigger full_disk before insert on sightings execute function full_disk()");
+  const committed = ledger.commitSightings(batchOf(ledger, 1, 1, [sightingOf(ledger, "198.50.0.1")]));
+  await until("the full disk is told", async () => {
+    const [first] = await health.warnables();
+    return first?.code === "store-full" && first.severity === "not-ready";
+  });
+  await store.sql.unsafe("drop trigger full_disk on sightings");
+  assert.equal((await committed).seq, 1);
+  assert.deepEqual(await health.warnables(), []);
 });
 
 test("a replica that does not follow the ledger is told", async (t) => {

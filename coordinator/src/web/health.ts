@@ -17,7 +17,7 @@ import { feedWarnables, type Warnable, warnable } from "./warnables.ts";
 
 export interface HealthParts {
   readonly store: Pick<Store, "sql">;
-  readonly ledger: Pick<Ledger, "clockHeld" | "ledgerTimeMs" | "lists">;
+  readonly ledger: Pick<Ledger, "clockHeld" | "storeFull" | "ledgerTimeMs" | "lists">;
   readonly jobs: Pick<Jobs, "warnables">;
   readonly clock: Clock;
 }
@@ -60,6 +60,7 @@ export function createHealth(parts: HealthParts): Health {
   async function judged(feeds: readonly FeedStatus[] | undefined): Promise<readonly Warnable[]> {
     const found = jobs.warnables().map((code) => warnable(code));
     if (ledger.clockHeld) found.push(warnable("clock-held"));
+    if (ledger.storeFull) found.unshift(warnable("store-full"));
     const revision = await withinMs(clock, STORE_MAX_MS, newestRevision(store.sql));
     if (revision === undefined || feeds === undefined) return [warnable("store-unreachable"), ...found];
     if (!(await follows(revision))) found.push(warnable("ledger-behind"));

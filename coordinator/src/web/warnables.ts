@@ -6,7 +6,13 @@
 import type { FeedWarnable, FeedWarning } from "../feeds/feed-warnables.ts";
 import type { JobsWarnable } from "../jobs/jobs.ts";
 
-export type WarnableCode = "store-unreachable" | "ledger-behind" | "clock-held" | JobsWarnable | FeedWarnable;
+export type WarnableCode =
+  | "store-unreachable"
+  | "store-full"
+  | "ledger-behind"
+  | "clock-held"
+  | JobsWarnable
+  | FeedWarnable;
 
 export interface Warnable {
   readonly code: WarnableCode;
@@ -21,6 +27,10 @@ const WARNABLES: Readonly<Record<WarnableCode, Pick<Warnable, "severity" | "text
   "store-unreachable": {
     severity: "not-ready",
     text: "the database does not answer; agents keep enforcing and collecting, nothing new is listed; look at Postgres",
+  },
+  "store-full": {
+    severity: "not-ready",
+    text: "the database's disk is full; sightings wait in the agents' spools, nothing new is listed; make room, it goes on by itself",
   },
   "ledger-behind": {
     severity: "not-ready",
