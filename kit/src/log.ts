@@ -54,14 +54,20 @@ function lineOf(head: LogFacts, facts: LogFacts): string {
   }
 }
 
-/** What JSON has no form for: an error becomes its code, message and cause; a bigint its digits; bytes hex. */
+/** What JSON has no form for: an error becomes its code, message, hint and cause; a bigint its digits; bytes hex. */
 function plainValue(this: Record<string, unknown>, key: string, converted: unknown): unknown {
   const value = this[key]; // not `converted`, where a Buffer has become a list of numbers
-  if (value instanceof Error) return { code: codeOf(value), message: value.message, cause: value.cause };
+  if (value instanceof Error) {
+    return { code: codeOf(value), message: value.message, hint: hintOf(value), cause: value.cause };
+  }
   if (typeof value === "bigint") return value.toString();
   if (value instanceof Uint8Array) return Buffer.from(value).toString("hex");
   if (value instanceof Map) return Object.fromEntries(value);
   return value instanceof Set ? [...value] : converted;
+}
+
+function hintOf(error: Error): unknown {
+  return "hint" in error ? error.hint : undefined;
 }
 
 function codeOf(error: Error): unknown {

@@ -4,7 +4,7 @@ import { VERSION } from "@fleetban/kit/drivers/version";
 import { parseEnrollmentToken } from "@fleetban/proto/model/enrollment-token";
 import { bytesOf } from "@fleetban/proto/model/prefix";
 import { redeemToken } from "../drivers/enrollment-client.ts";
-import { readIdentity, saveIdentity } from "../drivers/identity-files.ts";
+import { prepareIdentityFolder, readIdentity, saveIdentity } from "../drivers/identity-files.ts";
 import { readMachineFacts } from "../drivers/machine-facts.ts";
 import { CLAIMS_MAX, claimedAddresses } from "../own-addresses/own-prefixes.ts";
 import { EnrollError } from "./enroll-error.ts";
@@ -24,6 +24,7 @@ export async function enroll(tokenText: string, options: EnrollOptions): Promise
       hint: "add --force to give it a new identity; revoke the old one with `fleetban agents revoke`",
     });
   }
+  await prepareIdentityFolder(options.dataDir); // before the token is used up
   const { keyPem, csr } = await createCertificateRequest();
   const facts = await readMachineFacts([]);
   const addresses = claimedAddresses(facts, CLAIMS_MAX).map((address) => Buffer.from(bytesOf(address)));

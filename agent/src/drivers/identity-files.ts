@@ -5,8 +5,8 @@
  */
 
 import { X509Certificate } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { constants, readFileSync } from "node:fs";
+import { access, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomic } from "@fleetban/kit/drivers/atomic-file";
 import { FleetbanError } from "@fleetban/kit/errors";
@@ -22,9 +22,22 @@ export interface Identity {
 
 const FILE = "identity.json";
 
+/** Rejects with FleetbanError `folder-unusable` when no identity could be saved there. */
+export async function prepareIdentityFolder(dataDir: string): Promise<void> {
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    await access(dataDir, constants.W_OK);
+  } catch (cause) {
+    throw new FleetbanError("folder-unusable", `folder ${dataDir}: ${(cause as Error).message}`, {
+      cause,
+      hint: "run it as root, or name a folder that you may write to with --data-dir",
+    });
+  }
+}
+
 /** One file, so that key and certificate always belong together. */
 export async function saveIdentity(dataDir: string, identity: Identity): Promise<string> {
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await prepareIdentityFolder(dataDir);
   const path = join(dataDir, FILE);
   await writeFileAtomic(path, Buffer.from(`${JSON.stringify(identity, null, 2)}\n`), 0o600);
   return path;
