@@ -121,7 +121,10 @@ let networks = 0;
 
 /** Made of the IPv4 address. */
 function cardOf(addresses: readonly string[]): string | undefined {
-  const bytes = addresses.find((address) => address.includes("."))?.split(".");
+  const bytes = addresses
+    .find((address) => address.includes("."))
+    ?.replace(/\/.*/, "")
+    .split(".");
   return bytes
     ?.map((byte) => Number(byte).toString(16).padStart(2, "0"))
     .reduce((mac, byte) => `${mac}:${byte}`, "02:fb");
