@@ -73,7 +73,7 @@ function entryWith(
 }
 
 /** Every wider prefix. */
-function around(address: Prefix): Prefix[] {
+export function around(address: Prefix): Prefix[] {
   return Array.from({ length: lengthOf(address) }, (_, length) => widen(address, length));
 }
 

@@ -61,6 +61,7 @@ test("an agent's address inside a wider listing is a hole on exempt, for as long
   const address = parsePrefix("198.50.0.7");
   const hole = () => ledger.get(LIST_EXEMPT, address);
   await ledger.setAgentAddresses(1, [{ address, origin: "observed" }]);
+  await ledger.setAgentAddresses(2, [{ address: parsePrefix("198.50.0.8"), origin: "claimed" }]);
   assert.equal(hole(), undefined);
   await ledger.write({ kind: "feed" }, async () => [put(LIST_FEEDS, "198.50.0.0/24", 1_900_000_000)]);
   assert.deepEqual([hole()?.rank, hole()?.until], [HOLE, 1_900_000_000]);
@@ -80,9 +81,9 @@ test("an agent's address inside a wider listing is a hole on exempt, for as long
   await ledger.write({ kind: "operator" }, async () => [gone(LIST_EXEMPT, "198.50.0.7")]);
   assert.deepEqual([hole()?.rank, hole()?.until], [HOLE, 1_900_000_000]);
   // The agent moves: its new address gets a hole, the claim that it dropped loses its own.
-  await ledger.setAgentAddresses(2, [{ address: parsePrefix("198.50.0.8"), origin: "claimed" }]);
   assert.equal(ledger.get(LIST_EXEMPT, parsePrefix("198.50.0.8"))?.rank, HOLE);
-  await ledger.setAgentAddresses(2, [{ address: parsePrefix("198.50.0.9"), origin: "claimed" }]);
+  await ledger.setAgentAddresses(2, [{ address: parsePrefix("198.50.0.9"), origin: "observed" }]);
+  assert.equal(ledger.get(LIST_EXEMPT, parsePrefix("198.50.0.9"))?.rank, HOLE);
   assert.equal(ledger.get(LIST_EXEMPT, parsePrefix("198.50.0.8")), undefined);
   await ledger.write({ kind: "feed" }, async () => [gone(LIST_FEEDS, "198.50.0.0/24")]);
   assert.equal(ledger.lists().find(({ list }) => list.list === LIST_EXEMPT)?.listings, 0);
@@ -134,6 +135,59 @@ test("an observed address comes off the lists at once, a claim on a listed or wi
   }));
   await ledger.setAgentAddresses(10, many);
   assert.equal(ledger.protectedAddresses().filter(({ agentNo }) => agentNo === 10).length, 16);
+});
+
+test("a claim that lies inside a wider listing is held: it opens no hole", async (t) => {
+  const { store } = await createTestDatabase(t);
+  const ledger = await openTestLedger(t, store);
+  await ledger.write({ kind: "feed" }, async () => [put(LIST_FEEDS, "198.50.0.0/16"), put(LIST_FEEDS, "2600:1::/32")]);
+  const claims = ["198.50.0.1", "2600:1:2:3::4", "198.60.0.1"].map((address) => parsePrefix(address));
+  const { held } = await ledger.setAgentAddresses(
+    9,
+    claims.map((address) => ({ address, origin: "claimed" })),
+  );
+  assert.deepEqual([...held].sort(), ["198.50.0.1", "2600:1:2:3::4"]);
+  assert.equal(ledger.lists().find(({ list }) => list.list === LIST_EXEMPT)?.listings, 0);
+});
+
+test("of the addresses at which an agent is seen, eight a week are trusted; the ninth is a claim", async (t) => {
+  const { store } = await createTestDatabase(t);
+  const ledger = await openTestLedger(t, store);
+  const addresses = Array.from({ length: 10 }, (_, at) => parsePrefix(`198.50.0.${at}`));
+  await ledger.write({ kind: "feed" }, async () => addresses.map((prefix) => put(LIST_FEEDS, prefix)));
+  const seenAt = async (at: number) => {
+    const wanted = { address: addresses[at]!, origin: "observed" as const };
+    return (await ledger.setAgentAddresses(9, [wanted])).held;
+  };
+  for (let at = 0; at < 8; at += 1) {
+    assert.deepEqual(await seenAt(at), []);
+    // Claimed from elsewhere it still counts among the eight.
+    await ledger.setAgentAddresses(9, [{ address: addresses[at]!, origin: "claimed" }]);
+  }
+  assert.deepEqual(await seenAt(8), [addresses[8]]);
+  assert.deepEqual(await seenAt(0), []);
+  assert.ok(ledger.get(LIST_FEEDS, addresses[8]!));
+  await store.sql`update agent_addresses set seen_at = seen_at - interval '8 days' where address = ${addresses[1]!}`;
+  assert.deepEqual(await seenAt(9), []);
+  await ledger.setAgentAddresses(
+    0,
+    Array.from({ length: 12 }, (_, at) => ({ address: parsePrefix(`198.60.0.${at}`), origin: "observed" as const })),
+  );
+  const own = ledger.protectedAddresses().filter(({ agentNo, origin }) => agentNo === 0 && origin === "observed");
+  assert.equal(own.length, 12, "the coordinators' own are not limited");
+});
+
+test("an agent has sixteen claims on hold at most", async (t) => {
+  const { store } = await createTestDatabase(t);
+  const ledger = await openTestLedger(t, store);
+  await ledger.write({ kind: "feed" }, async () => [put(LIST_FEEDS, "198.50.0.0/24")]);
+  const claims = Array.from({ length: 40 }, (_, at) => parsePrefix(`198.50.0.${at}`));
+  for (const from of [0, 0, 10, 20]) {
+    const wanted = claims.slice(from, from + 10).map((address) => ({ address, origin: "claimed" as const }));
+    assert.equal((await ledger.setAgentAddresses(9, wanted)).held.length, 10);
+  }
+  const rows = await store.sql`select from holds where subject = 'claim' and subject_no = 9`;
+  assert.equal(rows.length, 16);
 });
 
 test("bans, pardons and the allowlist are decided anew from their rows", async (t) => {
