@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { chmod, chown, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -122,17 +123,43 @@ test("a mistake in a configuration ends the start with file, line and remedy", a
   const [supervisor = 0] = await pidsOf("tools/start.ts");
   process.kill(supervisor, "SIGTERM");
   await terminals[0]?.end();
-  await run("sh", ["-c", `echo 'log_levle: debug' >> '${data}/coordinator.yaml'`]);
+  const config = join(data, "coordinator.yaml");
+  const good = await readFile(config, "utf8");
+  await writeFile(config, `${good}log_levle: debug\n`);
   const refused = start();
   assert.equal(await refused.end(), 1);
+  await writeFile(config, good);
   assert.match(refused.stderr(), /coordinator\.yaml:\d+: log_levle .*did you mean log_level\?/);
 });
 
 test("a data folder deep in the tree works", async () => {
   const deep = join(folder, "d".repeat(60), "e".repeat(60));
   const lines = await type("npm", "start", "--", "--data", deep, "--port-base", String(BASE)).closingLines();
-  const status = lines.find((line) => line.startsWith("see the fleet"))?.replace(/^.*?(?=npm run)/, "") ?? "";
+  const status = lines.find((line) => line.startsWith("the fleet"))?.replace(/^.*?(?=npm run)/, "") ?? "";
   assert.match(await shell(status), /online/);
+});
+
+const noKernel = process.getuid?.() !== 0 ? "needs root" : existsSync("/usr/sbin/ipset") ? false : "needs ipset";
+
+test("--enforce puts a ban into the kernel; the command told at the end takes it out", { skip: noKernel }, async () => {
+  const namespace = `fb-${process.pid}-start`;
+  const inside = ["ip", "netns", "exec", namespace];
+  await run("ip", ["netns", "add", namespace]);
+  try {
+    await run("ip", ["-n", namespace, "link", "set", "lo", "up"]);
+    const terminal = type(...inside, "npm", "start", "--", "--enforce", "--data", data, "--port-base", String(BASE));
+    await terminal.closingLines();
+    await fleetban("ban", "45.83.64.10", "--reason", "test", "--wait");
+    const kernel = async () => (await run("ip", ["netns", "exec", namespace, "ipset", "save"])).stdout;
+    assert.match(await kernel(), /^add fleetban-fleet-v4 45\.83\.64\.10 /m);
+    await endsCleanly(terminal);
+    assert.match(await kernel(), /^add fleetban-fleet-v4 45\.83\.64\.10 /m); // it stays in force meanwhile
+    const told = /to end that: (.*)$/m.exec(terminal.stderr())?.[1] ?? "";
+    await shell(`${inside.join(" ")} ${told}`);
+    assert.equal(await kernel(), "");
+  } finally {
+    await run("ip", ["netns", "del", namespace]);
+  }
 });
 
 test("an ordinary account needs nothing of root", {
@@ -153,14 +180,21 @@ test("an ordinary account needs nothing of root", {
   assert.match(refused.stderr(), /--enforce: only root/);
 });
 
-/** A checkout of its own, without data; the installed packages are the same files. */
+/** A checkout of its own, without data; the installed packages, which nobody writes to, are the same files. */
 async function copyCheckout(): Promise<void> {
-  await mkdir(checkout);
-  const names = (await run("ls", ["-A", ROOT])).stdout.split("\n").filter((name) => name !== "");
-  const wanted = names.filter((name) => ![".git", "data", "coverage"].includes(name) && !name.startsWith("dist"));
-  await run("cp", ["-al", ...wanted.map((name) => join(ROOT, name)), checkout]).catch(() =>
-    run("cp", ["-a", ...wanted.map((name) => join(ROOT, name)), checkout]),
-  );
+  const isWanted = (name: string) => ![".git", "data", "coverage", "tools"].includes(name) && !name.startsWith("dist");
+  await copyFolder(ROOT, checkout, isWanted);
+  await copyFolder(join(ROOT, "tools"), join(checkout, "tools"), () => true);
+}
+
+async function copyFolder(from: string, to: string, isWanted: (name: string) => boolean): Promise<void> {
+  await mkdir(to);
+  for (const name of (await readdir(from)).filter(isWanted)) {
+    const copy = (how: string) => run("cp", [how, join(from, name), to]);
+    if (name === "node_modules")
+      await copy("-al").catch(() => copy("-a")); // another file system takes no links
+    else await copy("-a");
+  }
 }
 
 function start(): Terminal {

@@ -18,6 +18,7 @@ import { areAlive, ownersOf } from "./start/owners.ts";
 import { type ProgramParts, type RunningProgram, startProgram } from "./start/program.ts";
 import { openProgramLog } from "./start/program-log.ts";
 import { programPath } from "./start/run-program.ts";
+import { pathFromRoot, quoted } from "./start/shell-text.ts";
 import { StartError } from "./start/start-error.ts";
 import { untilReady } from "./start/until-ready.ts";
 import { ROOT } from "./tool.ts";
@@ -100,10 +101,11 @@ async function runInstallation(layout: Layout, options: StartOptions, lock: Fold
     ending.abort();
     record();
     if (running.length > 0) tell("stopping …");
+    const hasAgent = running.length > 1;
     for (const program of running.reverse()) await program.stop(); // the agent first: it hands over what it has
     await recording;
     await layout.tidy();
-    if (options.isEnforcing) tellOfKernel(layout);
+    if (options.isEnforcing && hasAgent) tellOfKernel(layout);
   }
 }
 
@@ -133,7 +135,7 @@ function isOnline(status: string): boolean {
 }
 
 function tellOfKernel({ agent }: Layout): void {
-  const command = `npm run -s fleetban-agent -- uninstall --config ${agent.config}`;
+  const command = `npm run -s fleetban-agent -- uninstall --config ${quoted(pathFromRoot(agent.config))}`;
   tell(`the kernel goes on dropping what is listed until it runs out; to end that: ${command}`);
 }
 

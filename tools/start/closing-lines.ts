@@ -1,6 +1,5 @@
 /** The five lines a start ends with: what runs where, and what to type next; each works as it stands there. */
-import { relative } from "node:path";
-import { ROOT } from "../tool.ts";
+import { pathFromRoot, quoted } from "./shell-text.ts";
 
 export interface Running {
   readonly dataDir: string;
@@ -13,26 +12,20 @@ export interface Running {
   readonly agentConfig: string;
 }
 
+/** Somebody's scanner; a documentation address would be refused. */
+const EXAMPLE = "45.83.64.9";
+
 export function closingLines(running: Running): readonly string[] {
   const { host, ports, agentName, isEnforcing } = running;
   const fleetban = `npm run -s fleetban --${running.isUsualPlace ? "" : ` --socket ${quoted(running.adminSocket)}`}`;
-  const agentConfig = quoted(fromRoot(running.agentConfig));
-  const mode = isEnforcing ? "enforcing in this machine's kernel" : "in dry-run: it counts and drops nothing";
+  const data = quoted(pathFromRoot(running.dataDir));
+  const config = quoted(pathFromRoot(running.agentConfig));
+  const mode = isEnforcing ? "enforces in this machine's kernel" : "dry-run: counts, drops nothing";
   return [
-    `coordinator   ${host}, ports ${ports.fleet} (agents), ${ports.enrollment} (enrollment), ${ports.web} (web); data in ${fromRoot(running.dataDir)}`,
-    `agent         ${agentName}, ${mode}: npm run -s fleetban-agent -- status --config ${agentConfig}`,
-    `see the fleet ${fleetban} status`,
-    `ban, unban    ${fleetban} ban 45.83.64.9 --for 1h --reason test`,
-    `stop          Ctrl-C; the next npm start goes on from here. A look at why: ${fleetban} explain 45.83.64.9`,
+    `running       coordinator at ${host}:${ports.fleet} (enrollment ${ports.enrollment}, web ${ports.web}), agent "${agentName}" (${mode}); data in ${data}; Ctrl-C stops it`,
+    `the fleet     ${fleetban} status`,
+    `the agent     npm run -s fleetban-agent -- status --config ${config}`,
+    `ban           ${fleetban} ban ${EXAMPLE} --for 1h --reason test`,
+    `ask why       ${fleetban} explain ${EXAMPLE}`,
   ];
-}
-
-function fromRoot(path: string): string {
-  const short = relative(ROOT, path);
-  return short.startsWith("..") ? path : `./${short}`;
-}
-
-/** For a shell. */
-function quoted(path: string): string {
-  return /^[\w./@%+=:,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
