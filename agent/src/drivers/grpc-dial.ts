@@ -46,13 +46,28 @@ function unreachable(cause: unknown): LinkError {
 
 function openStream(client: FleetClient): Connection {
   const call = client.connect();
-  const over = Promise.withResolvers<never>();
-  over.promise.catch(() => undefined); // everybody who sends races against it; nobody may be sending
-  const end = (cause?: unknown) => over.reject(streamError(cause));
+  const waiting = new Set<(broken: LinkError) => void>();
+  let broken: LinkError | undefined;
+  function end(cause?: unknown): void {
+    broken ??= streamError(cause);
+    for (const reject of waiting) reject(broken);
+    waiting.clear();
+  }
   call.on("error", end);
   call.on("close", () => end());
+
+  /** Nothing that lives as long as the stream is waited for: it would keep a little of every message. */
+  async function send(message: AgentMessage): Promise<void> {
+    if (broken !== undefined) throw broken;
+    if (call.write(message)) return;
+    const drained = Promise.withResolvers<void>();
+    waiting.add(drained.reject);
+    call.once("drain", drained.resolve);
+    await drained.promise.finally(() => waiting.delete(drained.reject));
+  }
+
   return {
-    send: (message) => Promise.race([write(call, message), over.promise]),
+    send,
     messages: messagesOf(call),
     close() {
       end();
@@ -60,11 +75,6 @@ function openStream(client: FleetClient): Connection {
       client.close();
     },
   };
-}
-
-function write(call: ClientDuplexStream<AgentMessage, CoordinatorMessage>, message: AgentMessage): Promise<void> {
-  if (call.write(message)) return Promise.resolve();
-  return new Promise((resolve) => call.once("drain", resolve));
 }
 
 async function* messagesOf(

@@ -4,6 +4,7 @@
  * A wish names an entry and nothing else; what becomes of it is planned when it is taken, from the newest truth. One wish
  * a key, urgent is never demoted. Urgent goes before bulk whenever a batch is taken; in each lane exempt sets go first.
  */
+import { createBell } from "@fleetban/kit/bell";
 import type { Clock } from "@fleetban/kit/clock";
 import { createTurns } from "@fleetban/kit/turns";
 import type { Prefix } from "@fleetban/proto/model/prefix";
@@ -51,7 +52,7 @@ export function createLanes(clock: Clock, planOne: PlanOne, truth: () => number 
   const wishes = { urgent: new Map<KernelSet, Set<Prefix>>(), bulk: new Map<KernelSet, Set<Prefix>>() };
   const sweeps: Record<Lane, Sweep[]> = { urgent: [], bulk: [] };
   let woken = Promise.withResolvers<void>();
-  let endRest: (() => void) | undefined;
+  const urgentCame = createBell(clock);
   let inFlight: Lane | undefined;
 
   const has = (lane: Lane) => wishes[lane].size > 0 || sweeps[lane].length > 0;
@@ -59,7 +60,7 @@ export function createLanes(clock: Clock, planOne: PlanOne, truth: () => number 
   function wake(lane: Lane): void {
     woken.resolve();
     woken = Promise.withResolvers();
-    if (lane === "urgent") endRest?.();
+    if (lane === "urgent") urgentCame.ring();
   }
 
   /** The set that goes first among those with wishes. */
@@ -159,15 +160,7 @@ export function createLanes(clock: Clock, planOne: PlanOne, truth: () => number 
     },
     async restUnlessUrgent(durationMs, signal) {
       if (has("urgent") || durationMs <= 0) return;
-      const urgent = new AbortController();
-      endRest = () => urgent.abort();
-      try {
-        await clock.sleep(durationMs, AbortSignal.any([signal, urgent.signal]));
-      } catch {
-        signal.throwIfAborted(); // else an urgent wish ended the rest
-      } finally {
-        endRest = undefined;
-      }
+      await urgentCame.wait(urgentCame.rings, durationMs, signal);
     },
     isPending: (set) =>
       wishes.urgent.has(set) ||

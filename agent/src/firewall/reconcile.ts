@@ -5,6 +5,7 @@
  * one that was emptied is filled anew at once, one that is gone is made anew. Each is read in full now and then as well,
  * one at a time. The headers take a twentieth of the time at most: the kernel counts entries one by one.
  */
+import { createBell } from "@fleetban/kit/bell";
 import type { Clock } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
 import type { Prefix } from "@fleetban/proto/model/prefix";
@@ -67,8 +68,7 @@ const NAMED = 8;
 export function createReconcile(parts: ReconcileParts): Reconcile {
   const { backend, clock, log, sets, drift } = parts;
   const readAtMs = new Map<KernelSet, number>();
-  let endWait: (() => void) | undefined;
-  let isSoon = false;
+  const wanted = createBell(clock);
   let failures = 0;
   let headersMs = 0;
 
@@ -187,32 +187,16 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
     return Math.max(checkMs, Math.min(headersMs * SHARE_OF_TIME, LONGEST_PAUSE_MS));
   }
 
-  async function wait(durationMs: number, signal: AbortSignal): Promise<void> {
-    if (isSoon) return;
-    const now = new AbortController();
-    endWait = () => now.abort();
-    try {
-      await clock.sleep(durationMs, AbortSignal.any([signal, now.signal]));
-    } catch {
-      signal.throwIfAborted(); // else somebody wants a look now
-    } finally {
-      endWait = undefined;
-    }
-  }
-
   return {
     readNow,
     check,
-    soon() {
-      isSoon = true;
-      endWait?.();
-    },
+    soon: wanted.ring,
     async run({ checkMs, readBackMs }, signal) {
       for (;;) {
         signal.throwIfAborted();
-        isSoon = false;
+        const heard = wanted.rings;
         await attempt(readBackMs);
-        await wait(pauseMs(checkMs), signal);
+        await wanted.wait(heard, pauseMs(checkMs), signal);
       }
     },
   };

@@ -4,6 +4,7 @@
  * Applied goes out once the change is in the kernel, at once where the delta asks for it, else at most once a
  * second a list and only the newest. Health goes out regularly and whenever a warnable comes or goes.
  */
+import { createBell } from "@fleetban/kit/bell";
 import type { Clock } from "@fleetban/kit/clock";
 import type { AgentMessage, Applied, Health } from "@fleetban/proto/wire/fleet";
 
@@ -30,12 +31,8 @@ export interface ReportParts {
 export function createReports(parts: ReportParts): Reports {
   const { clock } = parts;
   const dueAtMs = new Map<number, number>();
+  const sooner = createBell(clock);
   let healthAtMs = 0;
-  let wake = Promise.withResolvers<void>();
-  const woken = () => {
-    wake.resolve();
-    wake = Promise.withResolvers();
-  };
 
   async function sendDue(send: (message: AgentMessage) => Promise<void>): Promise<void> {
     const nowMs = clock.monotonicMs();
@@ -54,31 +51,24 @@ export function createReports(parts: ReportParts): Reports {
   return {
     due(list, withinMs) {
       const atMs = clock.monotonicMs() + (withinMs > 0 ? 0 : APPLIED_INTERVAL_MS);
-      dueAtMs.set(list, Math.min(atMs, dueAtMs.get(list) ?? atMs));
-      woken();
+      if (atMs >= (dueAtMs.get(list) ?? Number.POSITIVE_INFINITY)) return;
+      dueAtMs.set(list, atMs);
+      sooner.ring();
     },
     healthDue() {
       healthAtMs = 0;
-      woken();
+      sooner.ring();
     },
     async run(send, signal) {
       for (const list of parts.lists()) dueAtMs.set(list, clock.monotonicMs());
       healthAtMs = 0;
       for (;;) {
         signal.throwIfAborted();
-        const changed = wake.promise;
+        const heard = sooner.rings;
         await sendDue(send);
         const nextMs = Math.min(healthAtMs, ...dueAtMs.values());
-        await waitFor(clock, changed, nextMs - clock.monotonicMs(), signal);
+        await sooner.wait(heard, nextMs - clock.monotonicMs(), signal);
       }
     },
   };
-}
-
-async function waitFor(clock: Clock, changed: Promise<void>, waitMs: number, signal: AbortSignal): Promise<void> {
-  if (waitMs <= 0) return;
-  const enough = new AbortController();
-  const sleep = clock.sleep(waitMs, AbortSignal.any([signal, enough.signal])).catch(() => undefined);
-  await Promise.race([sleep, changed]);
-  enough.abort();
 }

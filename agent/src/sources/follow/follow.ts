@@ -64,12 +64,11 @@ export async function followFile<Record>(
   try {
     for (;;) {
       signal.throwIfAborted();
-      const woken = wakeup.next(signal);
-      woken.catch(() => undefined); // awaited below, unless looking fails first
+      const heard = wakeup.begin();
       await lookUnlessRefused(follower, signal);
       if (!isCaughtUp) settings.onCaughtUp?.();
       isCaughtUp = true;
-      await woken;
+      await wakeup.wait(heard, signal);
     }
   } finally {
     wakeup.close();
