@@ -23,6 +23,7 @@ const STATUS_BY_CODE: Readonly<Record<string, status>> = {
   "used-token": status.PERMISSION_DENIED,
   "revoked-token": status.PERMISSION_DENIED,
   "too-many-attempts": status.RESOURCE_EXHAUSTED,
+  "too-many-certificates": status.RESOURCE_EXHAUSTED,
   "bad-enrollment": status.INVALID_ARGUMENT,
   "bad-certificate-request": status.INVALID_ARGUMENT,
   "bad-prefix": status.INVALID_ARGUMENT,

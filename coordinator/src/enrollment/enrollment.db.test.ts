@@ -87,6 +87,20 @@ test("after ten failures within a minute a peer has to wait, whatever it brings"
   assert.equal(await refusal(coordinator, secret), "enrollment: too many attempts that failed");
 });
 
+test("an agent gets ten certificates a day, however many it asks for at once", async (t) => {
+  const coordinator = await startCoordinator(t);
+  const client = coordinator.fleetClient(await coordinator.enroll("web1"));
+  const { csr } = await createCertificateRequest();
+  const asked = await Promise.allSettled(Array.from({ length: 14 }, () => unary(client, client.renew, { csr })));
+  const refused = asked
+    .filter((one) => one.status === "rejected")
+    .map(({ reason }) => (reason as ServiceError).details);
+  assert.deepEqual(new Set(refused), new Set(["agent web1: has had 10 certificates within a day already"]));
+  assert.equal(refused.length, 5, "the first was that of the enrollment");
+  await coordinator.store.sql`update agent_certificates set issued_at = issued_at - interval '25 hours'`;
+  await unary(client, client.renew, { csr });
+});
+
 async function newToken({ admin }: TestCoordinator): Promise<{ secret: string; no: number }> {
   const created = await unary(admin, admin.createEnrollment, WISH);
   return { secret: parseEnrollmentToken(created.token).secret, no: created.enrollmentNo };

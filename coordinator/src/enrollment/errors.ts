@@ -15,6 +15,7 @@ export type EnrollmentErrorCode =
   | "used-token"
   | "revoked-token"
   | "too-many-attempts"
+  | "too-many-certificates"
   | "bad-enrollment";
 
 export class EnrollmentError extends FleetbanError {

@@ -84,6 +84,18 @@ export async function insertAgentCertificate(sql: Sql, agentNo: number, certific
       to_timestamp(${certificate.issuedAtMs / 1_000}::float8), to_timestamp(${certificate.endsAtMs / 1_000}::float8))`;
 }
 
+/** Of two renewals at once of one agent, the second counts the first's. */
+export async function lockAgent(sql: Sql, agentNo: number): Promise<void> {
+  await sql`select from agents where agent_no = ${agentNo} for update`;
+}
+
+export async function countCertificatesOfDay(sql: Sql, agentNo: number, nowMs: number): Promise<number> {
+  const [row] = await sql<{ count: number }[]>`
+    select count(*)::int as count from agent_certificates
+    where agent_no = ${agentNo} and issued_at > to_timestamp(${nowMs / 1_000}::float8) - interval '1 day'`;
+  return row?.count ?? 0;
+}
+
 function tokenFromRow(row: RawToken): Token {
   return {
     enrollmentNo: row.enrollment_no,

@@ -18,6 +18,7 @@ import type { CommittedSightings, SightingBatch } from "./ledger.ts";
 import type { Quotas } from "./quota.ts";
 import { isRefused } from "./sighting-codes.ts";
 import {
+  forgetSpools,
   insertSpools,
   lockAgents,
   lockSpools,
@@ -118,8 +119,14 @@ export function answerTo(pending: PendingBatch, seq: Seq, revision: Revision | u
 }
 
 async function withNew(sql: Sql, known: readonly Spool[], keys: readonly SpoolKey[]): Promise<Map<string, Spool>> {
-  if (known.length < keys.length) await insertSpools(sql, keys);
-  const spools = known.length < keys.length ? await lockSpools(sql, keys) : known;
+  if (known.length === keys.length) return bySpool(known);
+  await insertSpools(sql, keys);
+  const spools = await lockSpools(sql, keys);
+  await forgetSpools(sql, spools);
+  return bySpool(spools);
+}
+
+function bySpool(spools: readonly Spool[]): Map<string, Spool> {
   return new Map(spools.map((spool) => [spoolText(spool), spool]));
 }
 

@@ -4,7 +4,7 @@ import { LIST_EXEMPT, LIST_FLEET, RANK } from "@fleetban/proto/model/listing";
 import { parsePrefix } from "@fleetban/proto/model/prefix";
 import { createTestDatabase } from "../store/test-database.ts";
 import { openTestLedger } from "./ledger.fixture.ts";
-import { batchOf, outcomes, sightingOf } from "./sightings.fixture.ts";
+import { batchOf, incarnationOf, outcomes, sightingOf } from "./sightings.fixture.ts";
 
 test("a sighting is durable, listed and in memory when it is acknowledged", async (t) => {
   const { store } = await createTestDatabase(t);
@@ -120,6 +120,58 @@ test("of a sighting over the quota neither evidence nor protocol nor ports are k
   );
 });
 
+test("the local bans of an agent are counted by 200 jails a day, the rest together, and none beyond the quota", async (t) => {
+  const { store } = await createTestDatabase(t);
+  const ledger = await openTestLedger(t, store, { policy: { quota: { burst: 304, perMinute: 0 } } });
+  const bannedAtMs = Math.floor(ledger.ledgerTimeMs() / 86_400_000) * 86_400_000 - 60_000; // one day's, also at midnight
+  const inJails = (from: number, count: number) =>
+    Array.from({ length: count }, (_, at) =>
+      sightingOf(ledger, `198.50.${from >> 8}.${at}`, {
+        jail: `jail${String(from + at).padStart(3, "0")}`,
+        bannedAtMs,
+      }),
+    );
+  const sightings = [inJails(0, 150), inJails(100, 150), inJails(0, 4), inJails(240, 10)];
+  let seq = 1;
+  for (const some of sightings) {
+    await ledger.commitSightings(
+      batchOf(
+        ledger,
+        1,
+        seq,
+        some.map((one, at) => ({ ...one, act: actAt(seq + at) })),
+      ),
+    );
+    seq += some.length;
+  }
+  const rows = await store.sql<{ jail: string; bans: number }[]>`
+    select jail, bans::int from local_bans where agent_no = 1 order by jail`;
+  assert.equal(rows.length, 201);
+  const bans = Object.fromEntries(rows.map((row) => [row.jail, row.bans]));
+  assert.deepEqual([bans.jail000, bans.jail120, bans.jail199, bans["(other)"]], [2, 2, 1, 50]);
+  assert.equal(
+    rows.reduce((sum, row) => sum + row.bans, 0),
+    304,
+  );
+});
+
+test("of an agent's spools the newest thousand are kept", async (t) => {
+  const { store } = await createTestDatabase(t);
+  const ledger = await openTestLedger(t, store);
+  await store.sql`
+    insert into spools (agent_no, incarnation, last_at)
+    select agent, decode(md5(n::text), 'hex'), now() - interval '1 hour' from generate_series(1, 1100) n, (values (1), (2)) as a(agent)`;
+  await ledger.commitSightings(batchOf(ledger, 1, 1, [sightingOf(ledger, "198.50.0.1")]));
+  const rows = await store.sql<
+    { count: number }[]
+  >`select count(*)::int as count from spools group by agent_no order by 1`;
+  assert.deepEqual(
+    rows.map(({ count }) => count),
+    [1000, 1100],
+  );
+  assert.equal((await ledger.ackedSpools(1, [incarnationOf("spool")])).length, 1);
+});
+
 test("IPv6 is listed by its /64, or alone where the /64 has something exempt or an agent in it", async (t) => {
   const { store } = await createTestDatabase(t);
   const ledger = await openTestLedger(t, store);
@@ -185,6 +237,10 @@ test("a prefix for which nothing can be decided is held, and the rest of its bat
   );
   assert.ok(ledger.get(LIST_FLEET, parsePrefix("198.50.0.2")));
 });
+
+function actAt(at: number): string {
+  return at.toString(16).padStart(16, "0");
+}
 
 /** Answers the triage, which asks first, and throws in the decision. */
 function strangeAfterTriage(weights: Record<string, number>): Record<string, number> {

@@ -66,6 +66,19 @@ export async function insertSpools(sql: Sql, keys: readonly SpoolKey[]): Promise
     on conflict do nothing`;
 }
 
+/** An honest agent has one for each start of its program; what a compromised one makes up pushes out its own only. */
+const SPOOLS_KEPT = 1_000;
+
+export async function forgetSpools(sql: Sql, inUse: readonly Spool[]): Promise<void> {
+  await sql`
+    delete from spools where spool_no in (
+      select spool_no from (
+        select spool_no, row_number() over (partition by agent_no order by last_at desc, spool_no desc) as place
+        from spools where agent_no = any(${inUse.map(({ agentNo }) => agentNo)}::int[])
+      ) as placed where place > ${SPOOLS_KEPT}
+    ) and spool_no <> all(${inUse.map(({ spoolNo }) => spoolNo)}::bigint[])`;
+}
+
 export async function ackedSpools(sql: Sql, agentNo: number, incarnations: readonly string[]): Promise<AckedSpool[]> {
   const rows = await sql<{ incarnation: Buffer; acked_seq: number; acked_act: Buffer | null }[]>`
     select incarnation, acked_seq, acked_act from spools
@@ -126,6 +139,9 @@ export async function selectFacts(
 
 const PROTOCOL_MAX = 16;
 const PORTS_MAX = 256;
+/** Of one agent; the bans of all further ones are counted together. */
+const JAILS_A_DAY = 200;
+const OTHER_JAILS = "(other)";
 
 /**
  * Stores them, moves their spools forward and counts the day's local bans, in one statement. Beyond the quota only what
@@ -168,10 +184,20 @@ export async function storeSightings(
       where s.spool_no = p.spool_no
     )
     insert into local_bans as l (day, agent_no, jail, bans)
-    select day::date, agent_no, jail, bans
-    from unnest(${bans.map((row) => row.day)}::text[], ${bans.map((row) => row.agentNo)}::int[],
-      ${bans.map((row) => row.jail)}::text[], ${bans.map((row) => row.bans)}::bigint[])
-      as t(day, agent_no, jail, bans)
+    select day, agent_no, case when is_known or others + place <= ${JAILS_A_DAY} then jail else ${OTHER_JAILS} end, sum(bans)
+    from (
+      select day, agent_no, jail, bans, is_known,
+        row_number() over (partition by day, agent_no, is_known order by jail) as place,
+        (select count(*) from local_bans o where o.day = t.day and o.agent_no = t.agent_no) as others
+      from (
+        select day::date as day, agent_no, jail, bans, exists (
+          select from local_bans o where o.day = b.day::date and o.agent_no = b.agent_no and o.jail = b.jail) as is_known
+        from unnest(${bans.map((row) => row.day)}::text[], ${bans.map((row) => row.agentNo)}::int[],
+          ${bans.map((row) => row.jail)}::text[], ${bans.map((row) => row.bans)}::bigint[])
+          as b(day, agent_no, jail, bans)
+      ) as t
+    ) as placed
+    group by 1, 2, 3
     order by 1, 2, 3
     on conflict (day, agent_no, jail) do update set bans = l.bans + excluded.bans`;
 }
@@ -187,11 +213,11 @@ interface LocalBans {
   readonly bans: number;
 }
 
-/** Bans that really happened on a server, whether or not they may be evidence; each once. */
+/** Bans that really happened on a server, whether or not they may be evidence; each once. Beyond the quota nobody knows. */
 function localBans(sightings: readonly Triaged[]): LocalBans[] {
   const rows = new Map<string, LocalBans>();
-  for (const { sighting, outcome, agentNo, sightedAtMs } of sightings) {
-    if (sighting.kind !== "ban" || outcome === "repeated" || outcome === "too-old") continue;
+  for (const { sighting, outcome, agentNo, sightedAtMs, isOverQuota } of sightings) {
+    if (isOverQuota || sighting.kind !== "ban" || outcome === "repeated" || outcome === "too-old") continue;
     const day = new Date(sightedAtMs).toISOString().slice(0, 10);
     const jail = plainText(sighting.jail, JAIL_MAX);
     const key = `${day} ${agentNo} ${jail}`;
