@@ -62,7 +62,7 @@ test("a second coordinator over the same socket is refused", async (t) => {
 test("--check tells every mistake of the configuration, --version and --help answer, an unknown option is usage", async (t) => {
   const place = await newPlace(t, "log_level: loud\nfeeds: { abuseipdb: { confidence_minimum: 5 } }\n");
   const checked = await run([MAIN, "--config", place.config, "--check"]);
-  assert.equal(checked.code, 1);
+  assert.equal(checked.code, 2);
   assert.equal(checked.stderr.match(/fleetban-coordinator: error: .*c\.yaml:\d+: /g)?.length, 2);
   assert.match((await run([MAIN, "--version"])).stdout, /^fleetban-coordinator /);
   assert.match((await run([MAIN, "--help"])).stdout, /^Usage: fleetban-coordinator/);

@@ -23,9 +23,10 @@ function running(child: ChildProcess): RunningProgram {
       if (pipe === null || pipe.destroyed || pipe.write(text)) return;
       const settled = new AbortController();
       const { signal } = settled;
-      await Promise.race([once(pipe, "drain", { signal }), once(pipe, "close", { signal })]).finally(() =>
-        settled.abort(),
-      );
+      // A pipe that breaks meanwhile: the program has ended, which `ended` tells.
+      await Promise.race([once(pipe, "drain", { signal }), once(pipe, "close", { signal })])
+        .catch(() => undefined)
+        .finally(() => settled.abort());
     },
     endInput: () => child.stdin?.end(),
     stdout: textOf(child.stdout),
