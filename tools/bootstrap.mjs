@@ -155,9 +155,9 @@ async function lock() {
 /** Shows what a step printed only when it failed, and the last line that says why in the error. */
 async function runQuietly(program, args, cwd, complaint, env = environment()) {
   const output = [];
+  const stopForwarding = forwardSignals(() => child);
   const child = spawn(program, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => output.push(chunk));
-  const stopForwarding = forwardSignals(child);
   const { code, signal } = await ended(child);
   stopForwarding();
   if (signal !== null) return await dieBy(signal);
@@ -170,8 +170,8 @@ async function runQuietly(program, args, cwd, complaint, env = environment()) {
 
 /** Runs the command in the foreground and ends as it ended. */
 async function become(program, args, cwd) {
+  const stopForwarding = forwardSignals(() => child);
   const child = spawn(program, args, { cwd, env: environment(), stdio: "inherit" });
-  const stopForwarding = forwardSignals(child);
   const { code, signal } = await ended(child);
   stopForwarding();
   if (signal !== null) return await dieBy(signal);
@@ -185,10 +185,13 @@ function ended(child) {
   });
 }
 
-/** A terminal gives its Ctrl-C to the child as well: forwarding it would make two of one. */
+/**
+ * Called before the child is started: a signal that came between its start and this would end us alone. A terminal gives
+ * its Ctrl-C to the child as well: forwarding it would make two of one.
+ */
 function forwardSignals(child) {
   const forward = (signal) => {
-    if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal);
+    if (signal !== "SIGINT" || !process.stdin.isTTY) child().kill(signal);
   };
   const signals = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR2"];
   for (const signal of signals) process.on(signal, forward);
