@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { appendFile, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { appendFile, mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -50,6 +51,25 @@ test("a file is followed whose folder is made later, renamed and made again", as
   } finally {
     stopper.abort(new Error("over"));
     await assert.rejects(followed, /over/);
+    await rm(root, { recursive: true });
+  }
+});
+
+test("what is no file of its own under the name is refused, neither followed nor waited for", async () => {
+  const root = await mkdtemp(join(tmpdir(), "fb-follow-"));
+  try {
+    await writeFile(join(root, "secret"), "root only\n");
+    await symlink(join(root, "secret"), join(root, "handoff"));
+    execFileSync("mkfifo", [join(root, "handoff.1")]);
+    await writeFile(join(root, "handoff.2"), "");
+    for (const name of ["handoff", "handoff.1"]) {
+      assert.throws(() => sourceFiles.open(join(root, name)), { code: "source-not-a-file" }, name);
+    }
+    assert.throws(() => sourceFiles.open(root), { code: "source-not-a-file" });
+    assert.notEqual(sourceFiles.inodeOf(join(root, "handoff")), sourceFiles.inodeOf(join(root, "secret")));
+    assert.deepEqual(sourceFiles.rotatedOf(join(root, "handoff")), [join(root, "handoff.2")]);
+    sourceFiles.open(join(root, "secret"))?.close();
+  } finally {
     await rm(root, { recursive: true });
   }
 });
