@@ -37,27 +37,33 @@ export interface RuleKeeperParts {
 
 /** Without a hint: where the kernel notifies nobody, a look starts programs. */
 const LOOK_EVERY_MS = 10_000;
-/** After a failure: what is missing (iptables, a module) rarely comes by itself. */
-const RETRY_MS = 30_000;
+/**
+ * After a failure, twice as long after each further one: a set that is being made anew is there in a second, what else is
+ * missing (iptables, a module) rarely comes by itself.
+ */
+const RETRY_MIN_MS = 500;
+const RETRY_MAX_MS = 30_000;
 
 export function createRuleKeeper(parts: RuleKeeperParts): RuleKeeper {
   const { backend, clock, log, drift } = parts;
   let ensured: readonly DenyRule[] | undefined;
   let state: RuleState | undefined;
   let lookedAtMs = clock.monotonicMs();
-  let failedAtMs: number | undefined;
+  let failures = 0;
+  let retryAtMs = Number.NEGATIVE_INFINITY;
 
   async function ensure(rules: readonly DenyRule[]): Promise<void> {
     try {
       await parts.exclusive(() => backend.ensureRules(rules));
-      if (failedAtMs !== undefined) log.info("firewall.rules_recovered", { rules: rules.length });
-      failedAtMs = undefined;
+      if (failures > 0) log.info("firewall.rules_recovered", { rules: rules.length, failures });
+      failures = 0;
       ensured = rules;
       state = { kind: "present" };
       parts.onEnsured();
     } catch (error) {
-      if (failedAtMs === undefined) log.error("firewall.rules_failed", { error });
-      failedAtMs = clock.monotonicMs();
+      if (failures === 0) log.error("firewall.rules_failed", { error });
+      retryAtMs = clock.monotonicMs() + Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** failures);
+      failures += 1;
       ensured = undefined;
       state = { kind: "missing", what: error instanceof Error ? error.message : String(error) };
     }
@@ -82,7 +88,7 @@ export function createRuleKeeper(parts: RuleKeeperParts): RuleKeeper {
   return {
     sync,
     async check(areSuspect) {
-      if (failedAtMs !== undefined && clock.monotonicMs() - failedAtMs < RETRY_MS) return;
+      if (failures > 0 && clock.monotonicMs() < retryAtMs) return;
       await sync();
       if (ensured !== undefined && (areSuspect || clock.monotonicMs() - lookedAtMs >= LOOK_EVERY_MS)) await look();
     },
