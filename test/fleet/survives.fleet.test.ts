@@ -21,7 +21,7 @@ const BY_HANDOFF = 200;
 const BY_SOCKET = 80;
 /** Told by every agent. */
 const SHARED = 20;
-const EVERY_MS = 4;
+const EVERY_MS = 8;
 const RECOVERS_MS = 60_000;
 
 let fleet: Fleet;
