@@ -1,4 +1,4 @@
 import { FleetbanError } from "@fleetban/kit/errors";
 
-/** Codes: `coordinator-unreachable`, `wrong-coordinator`, `enrollment-refused`, `already-enrolled`. */
+/** Codes: `coordinator-unreachable`, `wrong-coordinator`, `enrollment-refused`, `already-enrolled`, `no-token`. */
 export class EnrollError extends FleetbanError {}
