@@ -53,6 +53,8 @@ export interface Wanted {
   readonly touched?: readonly Prefix[];
   /** The listings that the changes are about, where the caller has read them under the lock. */
   readonly present?: readonly PresentListing[];
+  /** Called when the last statement is sent. */
+  readonly onLast?: () => void;
 }
 
 export interface ApplyParts {
@@ -63,7 +65,7 @@ export interface ApplyParts {
 const MAX_REASONS = 8;
 
 export async function applyChanges(sql: Sql, { key, lists }: ApplyParts, wanted: Wanted): Promise<Applied> {
-  const { cause, options = {}, touched = [] } = wanted;
+  const { cause, options = {}, touched = [], onLast = () => undefined } = wanted;
   if (wanted.changes.length + touched.length === 0) return { revision: undefined, lists: [], changed: 0, refused: [] };
   const { changes, refused } = await guard(sql, lastOfEach(wanted.changes), lists, cause.kind);
   const holes = await planHoles(sql, changes, lists, touched);
@@ -80,7 +82,9 @@ export async function applyChanges(sql: Sql, { key, lists }: ApplyParts, wanted:
     approved: options.approved ?? false,
     reportWithinMs: options.reportWithinMs ?? 0,
   };
-  const moved = await saveChanges(sql, { puts, removes, moves }, facts);
+  const saving = saveChanges(sql, { puts, removes, moves }, facts);
+  onLast();
+  const moved = await saving;
   const commits = moved.map((list) => ({ ...list, ...facts, changes: changesOf(list.list, puts, removes) }));
   return { revision: moved[0]?.revision, lists: commits, changed: puts.length + removes.length, refused };
 }

@@ -4,9 +4,13 @@
  * Order and locks: agents (advisory, sorted), spools (sorted) → facts → insert sightings → the ledger's row → evidence →
  * decide → strikes, offenders, listings, changes, revision → commit. Rows at or below a spool's acknowledged number are
  * skipped, and that number moves in the same transaction: a commit of unknown outcome is simply tried again.
- * Statements that don't wait for each other's answers are sent together; a commit of one sighting takes four round trips.
+ *
+ * Statements that don't wait for each other's answers are sent together, and the commit with the last of them. Where few
+ * sightings wait for their acknowledgement, what a decision takes is read before it is known which of them count, under
+ * the ledger's row that is then locked before the insert: two round trips.
  */
 import { LIST_FLEET, type Revision, type Seq } from "@fleetban/proto/model/listing";
+import type { Prefix } from "@fleetban/proto/model/prefix";
 import type { Sighting } from "@fleetban/proto/model/sighting";
 import type { Policy } from "../policy/policy.ts";
 import type { Sql } from "../store/sql.ts";
@@ -29,7 +33,7 @@ import {
   storeSightings,
 } from "./sighting-queries.ts";
 import { STALE_EPOCH } from "./stale-epoch.ts";
-import { isCandidate, type NewSighting, type Triaged, triage } from "./triage.ts";
+import { isCandidate, type NewSighting, offendersOf, type Triaged, triage } from "./triage.ts";
 
 /** A batch that waits for its commit. */
 export interface PendingBatch {
@@ -56,23 +60,26 @@ export interface CommittedGroup extends Applied {
 }
 
 const NOTHING: Applied = { revision: undefined, lists: [], changed: 0, refused: [] };
+/** Up to so many addresses are read of before it is known which count: a flood of worthless ones is not worth it. */
+const READ_AHEAD_ADDRESSES = 16;
 
+/** `onLast`: no statement follows those that are sent. */
 export async function commitGroup(
   sql: Sql,
   parts: CommitParts,
   group: readonly PendingBatch[],
+  onLast: () => void,
 ): Promise<CommittedGroup> {
   const keys = [...new Map(group.map((pending) => [keyOf(pending).text, keyOf(pending)])).values()];
-  const [, known, facts] = await Promise.all([
+  const asked = group.flatMap((pending) => candidates(pending, parts.policy));
+  const [, known, facts, early] = await Promise.all([
     lockAgents(
       sql,
       keys.map(({ agentNo }) => agentNo),
     ),
     lockSpools(sql, keys),
-    selectFacts(
-      sql,
-      group.flatMap((pending) => candidates(pending, parts.policy)),
-    ),
+    selectFacts(sql, asked),
+    asked.length <= READ_AHEAD_ADDRESSES && !parts.isHeld ? readUnderLock(sql, offendersOf(asked)) : undefined,
   ]);
   const spools = await withNew(sql, known, keys);
   const { sightings, progress, acked, rows } = newSightings(group, spools, parts);
@@ -81,30 +88,36 @@ export async function commitGroup(
   for (const [pending, { from, to }] of rows) pending.outcomes = triaged.slice(from, to);
   const fresh = freshByOffender(triaged);
   const stored = storeSightings(sql, triaged, progress);
+  stored.catch(() => undefined); // awaited below, unless something else fails first
   if (fresh.size === 0 || parts.isHeld) {
+    onLast();
     await stored;
     return { ...NOTHING, acked };
   }
-  const [, ledger, evidence, present] = await Promise.all([
-    stored,
-    lockLedger(sql, fresh.size),
-    selectEvidence(sql, [...fresh.keys()]),
-    selectListings(
-      sql,
-      Array.from(fresh.keys(), (prefix) => ({ list: LIST_FLEET, prefix })),
-    ),
-  ]);
+  const { ledger, evidence, present } = early ?? (await readUnderLock(sql, [...fresh.keys()]));
   if (ledger.epoch !== parts.epoch) throw STALE_EPOCH;
   const decided = decideBatch(fresh, evidence, parts.policy, ledger.now, ledger.firstStrikeNo);
   for (const { prefix, error } of decided.failed) {
     parts.onFailed(prefix, error);
     await holdPrefix(sql, prefix, String(error));
   }
-  const [applied] = await Promise.all([
-    applyChanges(sql, parts, { changes: decided.changes, cause: { kind: "sightings" }, present }),
-    saveRemembered(sql, decided, parts.policy.policyNo, ledger.revision + 1),
-  ]);
+  const saved = saveRemembered(sql, decided, parts.policy.policyNo, ledger.revision + 1);
+  const changes = { changes: decided.changes, cause: { kind: "sightings" } as const, present, onLast };
+  const [applied] = await Promise.all([applyChanges(sql, parts, changes), saved, stored]);
   return { ...applied, acked };
+}
+
+/** What a decision takes, of these and as of now: nobody else commits before this transaction ends. */
+async function readUnderLock(sql: Sql, prefixes: readonly Prefix[]) {
+  const [ledger, evidence, present] = await Promise.all([
+    lockLedger(sql, prefixes.length),
+    selectEvidence(sql, prefixes),
+    selectListings(
+      sql,
+      prefixes.map((prefix) => ({ list: LIST_FLEET, prefix })),
+    ),
+  ]);
+  return { ledger, evidence, present };
 }
 
 /** For the acknowledgement of one batch. */

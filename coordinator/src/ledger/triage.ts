@@ -55,6 +55,11 @@ function offenderOf(address: Prefix, mixedNetworks: ReadonlySet<Prefix>): Prefix
   return mixedNetworks.has(network) ? address : network;
 }
 
+/** All prefixes that these may come to be counted under. */
+export function offendersOf(sightings: readonly Pick<NewSighting, "sighting">[]): readonly Prefix[] {
+  return [...new Set(sightings.flatMap(({ sighting: { address } }) => [networkOf(address), address]))];
+}
+
 export function networkOf(address: Prefix): Prefix {
   if (familyOf(address) === 4 || !isSingle(address)) return address;
   return widen(address, V6_NETWORK_LENGTH);

@@ -124,7 +124,7 @@ export function createWriter(parts: WriterParts): Writer {
 async function commitOnce(parts: WriterParts, group: readonly Waiting[]): Promise<void> {
   const { lane, memory, clock, ledgerClock, log, policy, quotas } = parts;
   const begunMs = clock.monotonicMs();
-  const committed = await lane.transaction((sql) =>
+  const committed = await lane.transaction((sql, commitNow) =>
     commitGroup(
       sql,
       {
@@ -134,6 +134,7 @@ async function commitOnce(parts: WriterParts, group: readonly Waiting[]): Promis
         onFailed: (prefix, error) => log.error("ledger.decide_failed", { prefix, error }),
       },
       group,
+      commitNow,
     ),
   );
   parts.observe.committed((clock.monotonicMs() - begunMs) / 1_000);

@@ -22,7 +22,7 @@ export function openLane(connectWith: ConnectWith): Lane {
   const lives = createLives(connectWith, { session: SESSION });
   let last: Promise<unknown> = Promise.resolve();
   return {
-    transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+    transaction<T>(work: Work<T>): Promise<T> {
       const turn = last.then(() => run(lives.present(), work));
       last = turn.catch(() => undefined);
       return turn;
@@ -31,19 +31,29 @@ export function openLane(connectWith: ConnectWith): Lane {
   };
 }
 
-async function run<T>(life: Life, work: (sql: Sql) => Promise<T>): Promise<T> {
+type Work<T> = (sql: Sql, commitNow: () => void) => Promise<T>;
+
+async function run<T>(life: Life, work: Work<T>): Promise<T> {
   // Sent together with the first statement: where it fails, that one has found nothing that it may write to.
   const begun = life.client.unsafe("begin read write").then(() => undefined);
   begun.catch(() => undefined); // awaited below, or what failed first is told
+  let committed: Promise<void> | undefined;
+  function commitNow(): void {
+    committed ??= commit(life);
+    committed.catch(() => undefined); // awaited below, or what failed first is told
+  }
   try {
-    const result = await work(guarded(life));
+    const result = await work(
+      guarded(life, () => committed !== undefined),
+      commitNow,
+    );
     await begun;
-    await commit(life);
+    await (committed ?? commit(life));
     return result;
   } catch (error) {
     // Also a fence behind all that the failed work still had under way. A connection that is gone has rolled back.
     if (!life.isOver) await life.client.unsafe("rollback").catch(() => undefined);
-    throw error;
+    throw committed !== undefined && isConnectionFailure(error) ? commitUnknown(error) : error;
   }
 }
 
@@ -54,25 +64,32 @@ async function commit(life: Life): Promise<void> {
   try {
     answered = (await life.client.unsafe("commit")).command;
   } catch (error) {
-    if (!isConnectionFailure(error)) throw error;
-    throw new StoreError("commit-unknown", "the connection to Postgres was lost in a commit", { cause: error });
+    throw isConnectionFailure(error) ? commitUnknown(error) : error;
   }
   assertAlive(life);
   if (answered !== "COMMIT") throw new Error(`internal error: commit of a failed transaction (${answered})`);
+}
+
+function commitUnknown(cause: unknown): StoreError {
+  return new StoreError("commit-unknown", "the connection to Postgres was lost in a commit", { cause });
 }
 
 function assertAlive(life: Life): void {
   if (life.isOver) throw new StoreError("connection-lost", "the connection to Postgres was lost in a transaction");
 }
 
-function guarded(life: Life): Sql {
+function guarded(life: Life, isEnded: () => boolean): Sql {
   const { client } = life;
-  function sql(template: TemplateStringsArray, ...parameters: never[]) {
+  function assertOpen(): void {
     assertAlive(life);
+    if (isEnded()) throw new Error("internal error: a statement after the last one of a transaction");
+  }
+  function sql(template: TemplateStringsArray, ...parameters: never[]) {
+    assertOpen();
     return client(template, ...parameters);
   }
   function unsafe(...args: Parameters<postgres.Sql["unsafe"]>) {
-    assertAlive(life);
+    assertOpen();
     return client.unsafe(...args);
   }
   return Object.assign(sql, { unsafe, array: client.array, json: client.json }) as Sql;

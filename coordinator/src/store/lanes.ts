@@ -5,7 +5,7 @@ import type { Lane } from "./store.ts";
 export function openLanes(openLane: () => Lane, count: number): Lane {
   const all = Array.from({ length: count }, () => ({ lane: openLane(), waiting: 0 }));
   return {
-    async transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+    async transaction<T>(work: (sql: Sql, commitNow: () => void) => Promise<T>): Promise<T> {
       const least = all.reduce((a, b) => (b.waiting < a.waiting ? b : a));
       least.waiting += 1;
       try {

@@ -97,6 +97,47 @@ test("a transaction whose connection dies changes nothing, and the next one on t
   );
 });
 
+test("a commit that is sent with the last statements is theirs: it commits all of them or nothing", async (t) => {
+  const { store } = await createTestDatabase(t);
+  await store.sql`create table told (word text primary key)`;
+  const lane = store.openLane();
+  const tell = (...words: readonly string[]) =>
+    lane.transaction(async (sql, commitNow) => {
+      const told = Promise.all(words.map((word) => sql`insert into told values (${word})`));
+      commitNow();
+      await told;
+    });
+  await tell("first", "second");
+  await assert.rejects(tell("third", "first"), { code: "23505" });
+  const late = lane.transaction(async (sql, commitNow) => {
+    commitNow();
+    await sql`insert into told values ('late')`;
+  });
+  await assert.rejects(late, /after the last one/);
+  await tell("fourth");
+  await lane.close();
+  const rows = await store.sql<{ word: string }[]>`select word from told order by word`;
+  assert.deepEqual(
+    rows.map(({ word }) => word),
+    ["first", "fourth", "second"],
+  );
+});
+
+test("a connection that dies under a commit that was sent early leaves its outcome unknown", async (t) => {
+  const { store } = await createTestDatabase(t);
+  await store.sql`create table told (word text)`;
+  const lane = store.openLane();
+  const failed = lane.transaction(async (sql, commitNow) => {
+    const [row] = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`;
+    const slow = Promise.all([sql`select pg_sleep(5)`]);
+    commitNow();
+    await store.sql`select pg_terminate_backend(${row!.pid})`;
+    await slow;
+  });
+  await assert.rejects(failed, { code: "commit-unknown" });
+  await lane.close();
+});
+
 test("statements and transactions work again after kill -9 of Postgres", async (t) => {
   const { store, killServer } = await createTestDatabase(t);
   await store.sql`create table told (word text)`;

@@ -18,6 +18,10 @@ export interface Store {
 }
 
 export interface Lane {
-  transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
+  /**
+   * As the store's. Work that calls `commitNow` when somebody awaits its last statements (a statement is sent when it is
+   * awaited) has them answered together with the commit; one that fails takes the commit with it.
+   */
+  transaction<T>(work: (sql: Sql, commitNow: () => void) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
