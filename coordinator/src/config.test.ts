@@ -46,4 +46,9 @@ test("values that contradict each other are told by both names", async () => {
     await mistakes(text),
     /stale_after and feeds\.abuseipdb\.every are 24h and 48h: .* make stale_after longer/,
   );
+  assert.match(
+    await mistakes("listen.fleet_port: 7742\n"),
+    /listen\.fleet_port and listen\.enrollment_port are both 7742: each needs a port of its own/,
+  );
+  assert.match(await mistakes("web.port: 7741\n"), /listen\.fleet_port and web\.port are both 7741/);
 });

@@ -193,6 +193,7 @@ export type ReadFile = (path: string) => Promise<string>;
 /** Throws a FleetbanError that tells every mistake: `file:line: key is value: problem; remedy`. */
 export async function loadConfig(text: string, file: string, readFile: ReadFile): Promise<CoordinatorConfig> {
   const config = readConfig(text, file, CONFIG_TABLE);
+  refuseSharedPorts(config, file);
   const databaseUrl = await secretOf(config, "database_url", "database_url_file", { file, readFile });
   const problem = databaseUrl === undefined ? undefined : databaseProblem(databaseUrl);
   if (problem !== undefined) throw new FleetbanError("bad-config", `${file}: database_url_file: its text ${problem}`);
@@ -207,6 +208,17 @@ export async function loadConfig(text: string, file: string, readFile: ReadFile)
     );
   }
   return Object.freeze({ ...config, database_url: databaseUrl, "feeds.abuseipdb.key": key });
+}
+
+const PORTS = ["listen.fleet_port", "listen.enrollment_port", "web.port"] as const;
+
+function refuseSharedPorts(config: CoordinatorConfig, file: string): void {
+  for (const [index, key] of PORTS.entries()) {
+    const same = PORTS.slice(0, index).find((before) => config[before] === config[key]);
+    if (same === undefined) continue;
+    const problem = `${same} and ${key} are both ${config[key]}: each needs a port of its own; change one of them`;
+    throw new FleetbanError("bad-config", `${file}: ${problem}`);
+  }
 }
 
 type SecretKey = "database_url" | "feeds.abuseipdb.key";

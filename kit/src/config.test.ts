@@ -121,5 +121,9 @@ test("what is no YAML is told by line, a key given twice too", () => {
     () => readConfig("name: a\nname: b\n", "agent.yaml", TABLE),
     /agent\.yaml:2: is no YAML: Map keys must be unique$/,
   );
+  assert.throws(
+    () => readConfig("name: a\nweb:\n  port: 80\nweb.port: 81\n", "agent.yaml", TABLE),
+    /^ConfigError: agent\.yaml:4: web\.port is given twice; remove one of them$/,
+  );
   assert.throws(() => readConfig("- a\n", "agent.yaml", TABLE), /must hold keys with values/);
 });

@@ -109,7 +109,8 @@ function readTable(raw: unknown, table: ConfigTable, place: Place, complain: Com
     for (const [name, value] of Object.entries(map)) {
       const key = prefix + name;
       const at = { path: [...path, name], key: below(place.key, key) };
-      if (Object.hasOwn(table, key)) found.set(key, { raw: value, place: at });
+      if (found.has(key)) complain(at.path, at.key, "is given twice; remove one of them");
+      else if (Object.hasOwn(table, key)) found.set(key, { raw: value, place: at });
       else if (Object.keys(table).some((known) => known.startsWith(`${key}.`))) gather(value, `${key}.`, at.path);
       else complain(at.path, at.key, unknownKey(key, table));
     }
