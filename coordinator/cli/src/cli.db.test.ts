@@ -80,13 +80,13 @@ $ fleetban ban 10.0.0.1
 = 1
 
 $ fleetban ban 1.2.3
-! fleetban: error: prefix 1.2.3: is a short form; write all four numbers
+! fleetban: error: prefix 1.2.3: is a short form
 ! fleetban: hint: write all four numbers
 = 1
 
 $ fleetban ban
 ! fleetban: error: missing required argument 'prefix'
-! fleetban: hint: see fleetban --help
+! fleetban: hint: see fleetban ban --help
 = 2
 
 $ fleetban bna 8.8.8.8
@@ -96,7 +96,7 @@ $ fleetban bna 8.8.8.8
 
 $ fleetban ban 8.8.8.8 --for ever
 ! fleetban: error: option '--for <duration>' argument 'ever' is invalid. write numbers with units w d h m s, the larger first, like 10m or 1h30m
-! fleetban: hint: see fleetban --help
+! fleetban: hint: see fleetban ban --help
 = 2
 
 $ fleetban bans remove 7
@@ -109,10 +109,15 @@ $ fleetban agents show nobody
 ! fleetban: hint: \`fleetban agents list\` shows names and ids
 = 1
 
+$ fleetban ban 8.8.8.8 --for 4000d
+! fleetban: error: a time of 4000d: is longer than ten years
+! fleetban: hint: name a shorter one; without --for a ban or an allow is open-ended
+= 1
+
 $ fleetban agents revoke web1
-! fleetban: error: agent web1: would be cut off for good
-! fleetban: hint: repeat the command with --yes
-= 2
+! fleetban: error: agent web1: is not known
+! fleetban: hint: \`fleetban agents list\` shows names and ids
+= 1
 
 $ fleetban feeds fetch abuseipdb
 ! fleetban: error: feed abuseipdb: is not configured
@@ -121,7 +126,7 @@ $ fleetban feeds fetch abuseipdb
 
 $ fleetban --socket ${folder}/none.sock status
 ! fleetban: error: the coordinator cannot be reached at ${folder}/none.sock
-! fleetban: hint: is the coordinator running on this machine? \`systemctl status fleetban-coordinator\`; elsewhere use --socket or --address
+! fleetban: hint: is it running on this machine (\`systemctl status fleetban-coordinator\`, in a checkout \`npm start\`)? else use --socket or --address
 = 1
 
 $ fleetban --address 127.0.0.1:1 status
@@ -180,8 +185,18 @@ $ fleetban enrollments create --group nope
 ! fleetban: hint: there are: default
 = 1
 
+$ fleetban agents revoke web1
+! fleetban: error: agent web1: would be cut off for good
+! fleetban: hint: repeat the command with --yes
+= 2
+
 $ fleetban agents revoke web1 --yes
 agent web1 is revoked, its stream was cut; what it has in its kernel runs out by itself
+
+$ fleetban agents revoke web1 --yes
+! fleetban: error: agent web1: is revoked
+! fleetban: hint: to bring that server back: \`fleetban enrollments create\`, and there \`fleetban-agent enroll --force TOKEN\`
+= 1
 
 $ fleetban agents
 AGENT  STATE  SEEN  BACKEND  ENTRIES  KERNEL  VERSION  WARNINGS
@@ -233,6 +248,11 @@ it is unbanned in fail2ban of every server, where it banned before WHEN
 $ fleetban audit list --limit 1
 NUMBER  WHEN (UTC)  WHO  ACT  WHAT  REASON
   3  TIME  anna  unban  8.8.8.8  from afar
+
+$ fleetban --credentials ${out} --address 127.0.0.1 status
+! fleetban: error: address 127.0.0.1: has no port
+! fleetban: hint: write it with its port: --address 127.0.0.1:7741
+= 2
 
 $ fleetban certificates revoke anna
 certificate of anna is revoked

@@ -5,7 +5,7 @@
  */
 
 import { plain } from "@fleetban/kit/cli-output";
-import { Command, CommanderError } from "commander";
+import { Command, type CommanderError, Help, type Option } from "commander";
 import type { CliParts } from "./cli.ts";
 import { CliError } from "./cli-error.ts";
 import { addActs } from "./commands/acts.ts";
@@ -55,26 +55,56 @@ function createProgram(parts: CliParts): Command {
   addExplain(program, run);
   for (const add of [addAgents, addEnrollments, addListings, addKeptActs, addFeeds, addHolds]) add(program, run);
   for (const add of [addAudit, addCertificates, addVersion]) add(program, run);
-  configure(program, parts);
+  configure(program, "fleetban", parts);
   return program;
 }
 
+/** What commander threw, and the command that it did not understand. */
+class NotUnderstood {
+  readonly error: CommanderError;
+  readonly command: string;
+
+  constructor(error: CommanderError, command: string) {
+    this.error = error;
+    this.command = command;
+  }
+}
+
 /** Commander would write by itself and end the process. */
-function configure(command: Command, parts: CliParts): void {
-  command.exitOverride().configureOutput({ writeOut: parts.stdout, writeErr: () => undefined });
-  for (const inner of command.commands) configure(inner, parts);
+function configure(command: Command, named: string, parts: CliParts): void {
+  command
+    .exitOverride((error) => {
+      throw new NotUnderstood(error, named);
+    })
+    .configureOutput({ writeOut: parts.stdout, writeErr: () => undefined })
+    .configureHelp({ optionDescription });
+  for (const inner of command.commands) configure(inner, `${named} ${inner.name()}`, parts);
+}
+
+/** Nobody needs to be told that a switch is off until it is used. */
+function optionDescription(option: Option): string {
+  const isNothing = option.defaultValue === "" || option.defaultValue === false;
+  return isNothing ? option.description : new Help().optionDescription(option);
 }
 
 function complain(error: unknown, { stderr }: CliParts): number {
-  if (error instanceof CommanderError) {
-    if (error.exitCode === 0 || error.code === "commander.help") return error.exitCode === 0 ? 0 : 2;
-    const [message = "", ...hints] = error.message.replace(/^error: /, "").split("\n");
-    stderr(`fleetban: error: ${plain(message.replace(/\.$/, ""))}\n`);
-    stderr(`fleetban: hint: ${hints.join(" ").replace(/^\(|\)$/g, "") || "see fleetban --help"}\n`);
-    return 2;
-  }
+  if (error instanceof NotUnderstood) return complainOfUsage(error, stderr);
   if (!(error instanceof CliError)) throw error;
-  stderr(`fleetban: error: ${plain(error.message)}\n`);
+  stderr(`fleetban: error: ${plain(withoutHint(error))}\n`);
   if (error.hint !== undefined) stderr(`fleetban: hint: ${plain(error.hint)}\n`);
   return error.exitCode;
+}
+
+function complainOfUsage({ error, command }: NotUnderstood, stderr: CliParts["stderr"]): number {
+  if (error.exitCode === 0) return 0;
+  if (error.code === "commander.help") return 2;
+  const [message = "", ...hints] = error.message.replace(/^error: /, "").split("\n");
+  stderr(`fleetban: error: ${plain(message.replace(/\.$/, ""))}\n`);
+  stderr(`fleetban: hint: ${hints.join(" ").replace(/^\(|\)$/g, "") || `see ${command} --help`}\n`);
+  return 2;
+}
+
+/** Some messages end with their remedy, which has a line of its own here. */
+function withoutHint({ message, hint }: CliError): string {
+  return hint !== undefined && message.endsWith(`; ${hint}`) ? message.slice(0, -hint.length - 2) : message;
 }

@@ -74,9 +74,10 @@ export function createAgents(parts: AdminParts): Agents {
   }
 
   async function find(named: string): Promise<AgentRow> {
-    const rows = (await agentRows(store.sql, named)).filter((row) => !row.isRevoked);
-    const [row, ...others] = named === "" ? [] : rows;
-    if (row === undefined) throw notFound(named);
+    const all = named === "" ? [] : await agentRows(store.sql, named);
+    const rows = all.filter((row) => !row.isRevoked);
+    const [row, ...others] = rows;
+    if (row === undefined) throw all.length === 0 ? notFound(named) : revokedAlready(named);
     if (others.length > 0) {
       const ids = rows.map(({ agentId }) => agentId).join(", ");
       throw new AdminError("ambiguous", `agent ${named}: ${rows.length} agents have this name`, {
@@ -134,6 +135,12 @@ async function listStatusOf(
     refused: applied.refused,
     checkedAtMs: applied.checkedAtMs,
   };
+}
+
+function revokedAlready(named: string): AdminError {
+  return new AdminError("not-found", `agent ${named}: is revoked`, {
+    hint: "to bring that server back: `fleetban enrollments create`, and there `fleetban-agent enroll --force TOKEN`",
+  });
 }
 
 function notFound(named: string): AdminError {

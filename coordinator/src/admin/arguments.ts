@@ -1,4 +1,5 @@
 /** Bounds of what an operator may pass beside the prefix. */
+import { formatDuration } from "@fleetban/kit/duration";
 import { AdminError } from "./errors.ts";
 
 const REASON_MAX_CHARACTERS = 500;
@@ -19,8 +20,8 @@ export function checkReason(reason: string): string {
 
 export function checkSeconds(seconds: number): number {
   if (seconds <= SECONDS_MAX) return seconds;
-  throw new AdminError("bad-argument", `${seconds} seconds: longer than ten years`, {
-    hint: "leave out --for to make it open-ended",
+  throw new AdminError("bad-argument", `a time of ${formatDuration(seconds)}: is longer than ten years`, {
+    hint: "name a shorter one; without --for a ban or an allow is open-ended",
   });
 }
 

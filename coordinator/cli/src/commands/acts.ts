@@ -23,7 +23,7 @@ const WAIT_SECONDS = 10;
 const MARGIN_MS = 20_000;
 
 export function addActs(program: Command, run: Run): void {
-  actCommand(program, "ban", "list an address or network on every server")
+  actCommand(program, "ban", "list an address or network on every server", "until it is ended")
     .alias("banip")
     .action(
       run(async (cli, prefix: string, options: ActOptions) => {
@@ -33,7 +33,7 @@ export function addActs(program: Command, run: Run): void {
     )
     .addHelpText("after", example("ban 8.8.8.8 --for 7d --reason 'scans us' --wait", "ban 8.8.8.0/24 --dry-run"));
 
-  actCommand(program, "unban", "pardon an address or network: let it through, whatever feeds and agents say")
+  actCommand(program, "unban", "pardon an address or network: let it through, whatever feeds and agents say", "24h")
     .alias("unbanip")
     .option("--exact", "one IPv6 address only, not its /64", false)
     .option("--local", "lift also what a server's own fail2ban bans from now on", false)
@@ -47,7 +47,7 @@ export function addActs(program: Command, run: Run): void {
     )
     .addHelpText("after", example("unban 8.8.8.8", "unban 8.8.8.8 --for 30d --local --reason 'our monitoring'"));
 
-  actCommand(program, "allow", "never list an address or network")
+  actCommand(program, "allow", "never list an address or network", "until it is ended")
     .action(
       run(async (cli, prefix: string, options: ActOptions) => {
         const { request, change } = requestOf(prefix, options);
@@ -66,12 +66,12 @@ export function deadline({ waitMs }: Pick<ChangeOptions, "waitMs">): { withinMs:
   return { withinMs: waitMs + MARGIN_MS };
 }
 
-function actCommand(program: Command, name: string, description: string): Command {
+function actCommand(program: Command, name: string, description: string, lasts: string): Command {
   return program
     .command(name)
     .description(description)
     .argument("<prefix>", "an address or network, such as 8.8.8.8 or 2a00:1450::/32")
-    .option("--for <duration>", "end after this time, such as 90m, 12h or 7d", durationSeconds)
+    .option("--for <duration>", `end after this time, such as 90m, 12h or 7d (default: ${lasts})`, durationSeconds)
     .option("--reason <text>", "why, for the audit log", "")
     .option(
       "--wait [duration]",

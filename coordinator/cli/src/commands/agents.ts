@@ -51,6 +51,7 @@ export function addAgents(program: Command, run: Run): void {
     .option("--yes", "do it without asking", false)
     .action(
       run(async (cli, agent: string, { reason, yes }: { reason: string; yes: boolean }) => {
+        if (!yes) await cli.calls.call((admin) => admin.listAgents, { agent }); // a name that is mistyped is told first
         if (!yes) throw usageError(`agent ${agent}: would be cut off for good`, "repeat the command with --yes");
         const answer = await cli.calls.call((admin) => admin.revokeAgent, { agent, reason });
         const cut = answer.streamsCut === 1 ? ", its stream was cut" : "";
@@ -63,8 +64,12 @@ export function addAgents(program: Command, run: Run): void {
     .command("probe")
     .description("put a test address into an agent's kernel and take it out again, timing each hop")
     .argument("[agent]", "name or id; without one all that are online")
-    .option("--timeout <duration>", "how long to wait for an answer", durationSeconds, PROBE_SECONDS)
-    .action(run((cli, agent: string | undefined, { timeout }: { timeout: number }) => probe(cli, agent, timeout)))
+    .option("--timeout <duration>", `how long to wait for an answer (default: ${PROBE_SECONDS}s)`, durationSeconds)
+    .action(
+      run((cli, agent: string | undefined, { timeout = PROBE_SECONDS }: { timeout?: number }) =>
+        probe(cli, agent, timeout),
+      ),
+    )
     .addHelpText("after", example("agents probe", "agents probe web1"));
 }
 

@@ -58,7 +58,7 @@ export function listsText(lists: readonly ListStatus[], nowMs: number): string {
 }
 
 function agentsText(agents: readonly AgentStatus[], nowMs: number): string {
-  if (agents.length === 0) return "no agents yet; add the first: fleetban enrollments create";
+  if (agents.length === 0) return "no agents; add one: fleetban enrollments create";
   // The ones with trouble first, because a large fleet is cut off below.
   const trouble = ({ state, warnables }: AgentStatus) => (state === "online" && warnables.length === 0 ? 1 : 0);
   const sorted = [...agents].sort((a, b) => trouble(a) - trouble(b) || a.name.localeCompare(b.name));

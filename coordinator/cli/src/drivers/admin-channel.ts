@@ -71,6 +71,10 @@ function wayOf({ socket, address, credentials: folder }: ConnectOptions): Way {
       exitCode: 2,
     });
   }
+  if (address !== undefined && !/:\d+$/.test(address)) {
+    const hint = `write it with its port: --address ${address}:7741`;
+    throw new CliError("usage", `address ${address}: has no port`, { hint, exitCode: 2 });
+  }
   const read = (file: string) => readCredential(join(folder, file));
   const target = address ?? read(CREDENTIAL_FILES.address).toString("utf8").trim();
   return {
@@ -92,7 +96,7 @@ function socketWay(path: string): Way {
     target: `unix:${path}`,
     credentials: credentials.createInsecure(), // the file's owner and mode are the protection
     options: {},
-    hint: "is the coordinator running on this machine? `systemctl status fleetban-coordinator`; elsewhere use --socket or --address",
+    hint: "is it running on this machine (`systemctl status fleetban-coordinator`, in a checkout `npm start`)? else use --socket or --address",
   };
 }
 
@@ -118,6 +122,12 @@ function cliErrorOf(error: ServiceError, way: Way): CliError {
   if (error.code === status.UNAVAILABLE) {
     return new CliError("unreachable", `the coordinator cannot be reached at ${way.name}`, {
       hint: way.hint,
+      cause: error,
+    });
+  }
+  if (error.code === status.UNIMPLEMENTED) {
+    return new CliError("unreachable", `what answers at ${way.name} does not serve operators`, {
+      hint: "name the port for agents and operators, 7741 unless configured otherwise; or is the coordinator older?",
       cause: error,
     });
   }
