@@ -42,22 +42,22 @@ withConfig(program.command("enroll"))
   .argument("<token>", "as `fleetban enrollments create` printed it")
   .option("--name <name>", "how operators see this server (default: name of the configuration, else the host name)")
   .option("--data-dir <dir>", "where the identity is kept (default: data_dir of the configuration)")
-  .option("--force", "replace the identity that is there", false)
-  .action(async (token: string, options: { config?: string; name?: string; dataDir?: string; force: boolean }) => {
+  .option("--force", "replace the identity that is there")
+  .action(async (token: string, options: { config?: string; name?: string; dataDir?: string; force?: true }) => {
     const { enroll } = await import("./commands/enroll.ts");
     const config = readConfigFile(options.config);
     const dataDir = options.dataDir ?? config.data_dir;
-    print(await enroll(token, { dataDir, name: options.name ?? nameOf(config), force: options.force }));
+    print(await enroll(token, { dataDir, name: options.name ?? nameOf(config), force: options.force ?? false }));
   });
 
 withConfig(program.command("status"))
   .description("show what the running agent holds, enforces and misses")
-  .option("--json", "for programs", false)
-  .action(async (options: { config?: string; json: boolean }) => {
+  .option("--json", "for programs")
+  .action(async (options: { config?: string; json?: true }) => {
     const { askStatus } = await import("./drivers/ask-status.ts");
     const { renderStatus } = await import("./commands/status.ts");
     const status = await askStatus(endpointsOf(readConfigFile(options.config)));
-    print([options.json ? JSON.stringify(status, null, 2) : renderStatus(status)]);
+    print([options.json === true ? JSON.stringify(status, null, 2) : renderStatus(status)]);
   });
 
 withConfig(program.command("check"))
@@ -75,10 +75,10 @@ withConfig(program.command("check"))
 program
   .command("install")
   .description("put unit, boot load, fail2ban action and configuration in place, and say what was done")
-  .option("--root <dir>", "below this directory, for images (default: /)", "/")
-  .action(async (options: { root: string }) => {
+  .option("--root <dir>", "below this directory, for images (default: /)")
+  .action(async (options: { root?: string }) => {
     const { install } = await import("./commands/install.ts");
-    print(await install(options.root));
+    print(await install(options.root ?? "/"));
   });
 
 withConfig(program.command("uninstall"))

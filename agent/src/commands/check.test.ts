@@ -6,6 +6,8 @@ import { judge, unknown } from "./check.ts";
 test("an agent in which all is well is OK, with its figures behind a bar", () => {
   const line = "FLEETBAN OK - 12345 entries enforced by ipset | entries=12345 spool=0 drift=0c";
   assert.deepEqual(judge(WELL), { exitCode: 0, line });
+  const dry = judge({ ...WELL, firewall: { ...WELL.firewall, backend: "dry-run" } });
+  assert.match(dry.line, /^FLEETBAN OK - 12345 entries counted in dry-run, none enforced \|/);
 });
 
 test("a warning is 1, an error is 2 and named first, and nobody there is 3", () => {

@@ -15,9 +15,11 @@ export function judge(status: AgentStatus): CheckResult {
   const named = [...errors, ...warnings].map(({ code }) => code).join(", ");
   if (errors.length > 0) return { exitCode: 2, line: `FLEETBAN CRITICAL - ${named} | ${performance}` };
   if (warnings.length > 0) return { exitCode: 1, line: `FLEETBAN WARNING - ${named} | ${performance}` };
+  const { backend } = status.firewall;
+  const done = backend === "dry-run" ? "counted in dry-run, none enforced" : `enforced by ${backend}`;
   return {
     exitCode: 0,
-    line: `FLEETBAN OK - ${entries} entries enforced by ${status.firewall.backend} | ${performance}`,
+    line: `FLEETBAN OK - ${entries} ${entries === 1 ? "entry" : "entries"} ${done} | ${performance}`,
   };
 }
 

@@ -57,7 +57,7 @@ export async function runLink(parts: LinkParts, configured: readonly string[], s
       ? REFUSED_WAIT_MS * (0.5 + parts.random.unit() / 2)
       : waitAfter(end, attempt, parts.random);
     attempt += 1;
-    log.warn("link.ended", { address, end: end.kind, ...why, retryInMs: waitMs });
+    log.warn("link.ended", { address, end: end.kind, ...why, retryInMs: Math.round(waitMs) });
     parts.onState({ kind: "waiting", retryAtMs: clock.nowMs() + waitMs, attempt, ...why });
     await clock.sleep(waitMs, signal);
   }
