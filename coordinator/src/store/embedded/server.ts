@@ -108,7 +108,8 @@ async function startServer(places: ServerPlaces, log: Log, release: () => Promis
     createInterface({ input: started.stderr }).on("line", (line) => {
       lines.push(line);
       if (lines.length > LINES_KEPT) lines.shift();
-      if (/ (FATAL|PANIC): /.test(line)) log.warn("store.postgres_complained", { line });
+      const isComplaint = / (FATAL|PANIC): /.test(line) && !line.endsWith("the database system is starting up");
+      if (isComplaint) log.warn("store.postgres_complained", { line });
       else log.debug("store.postgres_said", { line });
     });
     child = started;
