@@ -30,11 +30,11 @@ const FIRST_PORT = 7_741;
 const FAIL2BAN = "/run/fail2ban/fail2ban.sock";
 const HANDOFF = "/var/lib/fail2ban/fleetban/handoff";
 
-const COORDINATOR_HEAD = `# The coordinator of \`npm start\`. Every key: docs/operations.md. Yours to edit; Ctrl-C and npm start put it in force.
+const COORDINATOR_HEAD = `# The coordinator of \`npm start\`. Every key: docs/configuration.md. Yours to edit; Ctrl-C and npm start put it in force.
 # npm start itself sets data_dir and admin_socket at each start, and the ports when --port-base is given.
 # For agents on other servers: listen.host "*", and in advertise.hosts the name or address they reach this machine by.
 `;
-const AGENT_HEAD = `# The agent of \`npm start\`. Every key: docs/operations.md. Yours to edit; Ctrl-C and npm start put it in force.
+const AGENT_HEAD = `# The agent of \`npm start\`. Every key: docs/configuration.md. Yours to edit; Ctrl-C and npm start put it in force.
 # npm start itself sets data_dir, coordinators, socket and backend (dry-run, with --enforce auto) at each start.
 `;
 
