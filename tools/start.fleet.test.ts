@@ -1,18 +1,19 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { promisify } from "node:util";
 import { processesWith, type Terminal, typeCommand } from "../test/support/start.ts";
 import { until } from "../test/support/until.ts";
+import { assertPortsFree } from "./start/free-ports.ts";
 import { ROOT } from "./tool.ts";
 
 const run = promisify(execFile);
-const BASE = 23_741;
 const NOBODY = 65_534;
 const SECOND_START_MS = 8_000; // seen: 2 s; the machine may be busy
 const STOPS_WITHIN_MS = 20_000;
@@ -20,6 +21,7 @@ const STOPS_WITHIN_MS = 20_000;
 let folder: string;
 let checkout: string;
 let data: string;
+let base: number;
 let terminals: Terminal[];
 
 /** One data folder for all: every test but the first goes on where another ended. */
@@ -28,6 +30,7 @@ before(async () => {
   await chmod(folder, 0o755);
   [checkout, data] = [join(folder, "a check out"), join(folder, "data")];
   await copyCheckout();
+  base = await freePortBase();
 });
 after(async () => await rm(folder, { recursive: true }));
 
@@ -40,7 +43,7 @@ afterEach(async () => {
 });
 
 test("from a path with a space: each closing line works as it stands, and a second start goes on", async () => {
-  const first = type("npm", "start", "--", "--port-base", String(BASE));
+  const first = type("npm", "start", "--", "--port-base", String(base));
   const lines = await first.closingLines();
   assert.equal(lines.length, 5, lines.join("\n"));
   const commands = lines.flatMap((line) => /npm run .*$/.exec(line)?.[0] ?? []);
@@ -75,7 +78,7 @@ test("after kill -9 of the start its programs end by themselves, and the next st
 });
 
 test("when the npm that was typed is killed, everything ends", async () => {
-  const terminal = type("npm", "start", "--", "--data", data, "--port-base", String(BASE));
+  const terminal = type("npm", "start", "--", "--data", data, "--port-base", String(base));
   await terminal.closingLines();
   process.kill(terminal.pid, "SIGKILL");
   await until("all programs end", async () => (await processesWith(data)).length === 0, STOPS_WITHIN_MS);
@@ -96,11 +99,11 @@ test("a program that dies is started again", async () => {
 });
 
 test("a taken port is named, and what the hint proposes works", async () => {
-  const other = createServer().listen(BASE + 1, "127.0.0.1");
+  const other = createServer().listen(base + 1, "127.0.0.1");
   try {
     const refused = start();
     assert.equal(await refused.end(), 1);
-    assert.match(refused.stderr(), /error: port 23742 \(enrollment\) is taken/);
+    assert.match(refused.stderr(), new RegExp(`error: port ${base + 1} \\(enrollment\\) is taken`));
     const hint = /npm start -- (--port-base \d+)$/m.exec(refused.stderr())?.[1] ?? "";
     const accepted = type("npm", "start", "--", "--data", data, ...hint.split(" "));
     await accepted.closingLines();
@@ -134,7 +137,7 @@ test("a mistake in a configuration ends the start with file, line and remedy", a
 
 test("a data folder deep in the tree works", async () => {
   const deep = join(folder, "d".repeat(60), "e".repeat(60));
-  const lines = await type("npm", "start", "--", "--data", deep, "--port-base", String(BASE)).closingLines();
+  const lines = await type("npm", "start", "--", "--data", deep, "--port-base", String(base)).closingLines();
   const status = lines.find((line) => line.startsWith("the fleet"))?.replace(/^.*?(?=npm run)/, "") ?? "";
   assert.match(await shell(status), /online/);
 });
@@ -147,7 +150,7 @@ test("--enforce puts a ban into the kernel; the command told at the end takes it
   await run("ip", ["netns", "add", namespace]);
   try {
     await run("ip", ["-n", namespace, "link", "set", "lo", "up"]);
-    const terminal = type(...inside, "npm", "start", "--", "--enforce", "--data", data, "--port-base", String(BASE));
+    const terminal = type(...inside, "npm", "start", "--", "--enforce", "--data", data, "--port-base", String(base));
     await terminal.closingLines();
     await fleetban("ban", "45.83.64.10", "--reason", "test", "--wait");
     const kernel = async () => (await run("ip", ["netns", "exec", namespace, "ipset", "save"])).stdout;
@@ -170,7 +173,7 @@ test("an ordinary account needs nothing of root", {
   await chown(own, NOBODY, NOBODY);
   const env = { HOME: own, FLEETBAN_SOCKET: "" };
   const command = [process.execPath, join(checkout, "tools/bootstrap.mjs"), "start", "--data", own];
-  const terminal = typeCommand([...command, "--port-base", String(BASE)], { cwd: checkout, env, uid: NOBODY });
+  const terminal = typeCommand([...command, "--port-base", String(base)], { cwd: checkout, env, uid: NOBODY });
   terminals.push(terminal);
   await terminal.closingLines();
   assert.match(await fleetbanAt(own, "status"), /online/);
@@ -197,8 +200,26 @@ async function copyFolder(from: string, to: string, isWanted: (name: string) => 
   }
 }
 
+/** Four ports in a row that nobody uses now. */
+async function freePortBase(): Promise<number> {
+  for (;;) {
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    await new Promise((resolve) => server.close(resolve));
+    const wanted = [0, 1, 2, 3].map((offset) => ({ host: "127.0.0.1", port: port + offset, use: "a test" }));
+    const isFree =
+      port + 3 <= 65_535 &&
+      (await assertPortsFree(wanted).then(
+        () => true,
+        () => false,
+      ));
+    if (isFree) return port;
+  }
+}
+
 function start(): Terminal {
-  return type("node", "tools/bootstrap.mjs", "start", "--data", data, "--port-base", String(BASE));
+  return type("node", "tools/bootstrap.mjs", "start", "--data", data, "--port-base", String(base));
 }
 
 function type(...command: string[]): Terminal {

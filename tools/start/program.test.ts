@@ -26,7 +26,7 @@ test("one that ends before it was ready tells its own complaint", async () => {
 });
 
 test("one that is kept is started anew when it dies, after a pause, and told of", async () => {
-  const program = run("sleep 60");
+  const program = run("exec sleep 60");
   program.keepAlive();
   process.kill(await pidOf(0), "SIGKILL");
   const second = await pidOf(1);
@@ -42,6 +42,12 @@ test("one that is stopped is asked, and not started again", async () => {
   await program.stop();
   assert.equal(await log(), "up\nbye\n");
   assert.equal(pids.length, 1);
+});
+
+test("whoever inherits its output and outlives it is not waited for", async () => {
+  const program = run("sleep 60 & echo $!; exit 1");
+  await assert.rejects(program.ended, { code: "program-ended" });
+  process.kill(Number(await log()), "SIGKILL");
 });
 
 test("a program that isn't there is an end, too", async () => {

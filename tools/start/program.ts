@@ -93,12 +93,15 @@ function spawnProgram({ file, args, log }: ProgramSpec): ChildProcess {
   return child;
 }
 
-/** With its last words, unless somebody else has inherited its output and keeps it open. */
+/** With its last words; not with those of whoever has inherited its output and keeps it open. */
 function endOf(child: ChildProcess): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<string>();
   child.once("error", (error) => resolve(error.message));
   child.once("close", (code, signal) => resolve(signal ?? `exit ${code}`));
-  child.once("exit", (code, signal) => setTimeout(resolve, LAST_WORDS_MS, signal ?? `exit ${code}`));
+  child.once("exit", () => {
+    const hangUp = setTimeout(() => [child.stdout, child.stderr].map((stream) => stream?.destroy()), LAST_WORDS_MS);
+    child.once("close", () => clearTimeout(hangUp));
+  });
   return promise;
 }
 
