@@ -17,8 +17,8 @@ import { type Fleet, openFleet } from "../support/fleet/open-fleet.ts";
 
 const skip = needs();
 const AGENTS = [1, 2, 3] as const;
-const BY_HANDOFF = 200;
-const BY_SOCKET = 80;
+const BY_HANDOFF = 150;
+const BY_SOCKET = 40;
 /** Told by every agent. */
 const SHARED = 20;
 const EVERY_MS = 8;
