@@ -33,7 +33,7 @@ const COMMANDS = {
   format: { node: ["tools/format.ts"] },
   generate: { node: ["tools/generate.ts"] },
   fleetban: { build: true, caller: true, node: ["dist/fleetban.mjs"] },
-  "fleetban-agent": { build: true, caller: true, node: ["dist/fleetban-agent.mjs"] },
+  "fleetban-agent": { build: true, caller: true, node: ["dist/fleetban-agent.cjs"] },
   "fleetban-coordinator": { build: true, caller: true, node: ["dist/fleetban-coordinator.mjs"] },
   pnpm: { toolchainOnly: true, caller: true, node: [PNPM] },
   exec: { caller: true },

@@ -8,7 +8,7 @@ import { existsSync } from "node:fs";
 import { cp, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { ASSETS, PROGRAMS } from "./build/programs.ts";
+import { ASSETS, bundleFile, PROGRAMS } from "./build/programs.ts";
 import { readStamp, stampOfInputs } from "./build/stamp.ts";
 import { ROOT } from "./tool.ts";
 
@@ -43,7 +43,7 @@ async function buildAll(): Promise<void> {
 async function buildProgram(program: (typeof PROGRAMS)[number], next: string): Promise<void> {
   const { bundle } = await import("./build/bundle.ts");
   const { writeLauncher } = await import("./build/launcher.ts");
-  const sizeBytes = await bundle(program, join(next, `${program.name}.mjs`));
+  const sizeBytes = await bundle(program, join(next, bundleFile(program)));
   await writeLauncher(program, next);
   tell(`dist/bin/${program.name} (${Math.round(sizeBytes / 1_000)} kB)`);
 }

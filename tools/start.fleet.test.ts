@@ -87,13 +87,13 @@ test("when the npm that was typed is killed, everything ends", async () => {
 test("a program that dies is started again", async () => {
   await start().closingLines();
   const [coordinator = 0] = await pidsOf("fleetban-coordinator.mjs");
-  const [agent = 0] = await pidsOf("fleetban-agent.mjs");
+  const [agent = 0] = await pidsOf("fleetban-agent.cjs");
   process.kill(coordinator, "SIGKILL");
   process.kill(agent, "SIGKILL");
   const isBack = async () => (await fleetban("agents", "list").catch(() => "")).includes("online");
   await until(
     "both are back",
-    async () => (await pidsOf("fleetban-agent.mjs")).some((pid) => pid !== agent) && isBack(),
+    async () => (await pidsOf("fleetban-agent.cjs")).some((pid) => pid !== agent) && isBack(),
     60_000,
   );
 });

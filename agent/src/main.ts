@@ -88,7 +88,7 @@ withConfig(program.command("uninstall"))
     print(await uninstall(readConfigFile(options.config)));
   });
 
-await main();
+void main(); // owned by the process
 
 async function main(): Promise<void> {
   try {

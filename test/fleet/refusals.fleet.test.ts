@@ -34,8 +34,8 @@ const UNBANNABLE = [
   ["0.0.0.0/0", /0\.0\.0\.0\/0: is the whole internet/],
   ["::/0", /::\/0: is the whole internet/],
   ["10.0.0.1", /10\.0\.0\.1: is inside 10\.0\.0\.0\/8, a protected range/],
-  ["1.2.3", /1\.2\.3: is a short form; write all four numbers/],
-  ["1.2.3.4/33", /1\.2\.3\.4\/33: length must be 0 to 32; write 1\.2\.3\.4 for one address/],
+  ["1.2.3", /1\.2\.3: is a short form\nfleetban: hint: write all four numbers/],
+  ["1.2.3.4/33", /1\.2\.3\.4\/33: length must be 0 to 32\nfleetban: hint: write 1\.2\.3\.4 for one address/],
   [serverAddress(1), /20\.40\.0\.11: is an address of agent one/],
   [COORDINATOR, /20\.40\.0\.10: is an address of a coordinator/],
 ] as const;

@@ -1,7 +1,7 @@
 /** Writes the shell script that starts a bundle with a fitting Node. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { ProgramBuild } from "./programs.ts";
+import { bundleFile, type ProgramBuild } from "./programs.ts";
 
 export async function writeLauncher(program: ProgramBuild, dist: string): Promise<void> {
   await mkdir(join(dist, "bin"), { recursive: true });
@@ -9,7 +9,9 @@ export async function writeLauncher(program: ProgramBuild, dist: string): Promis
 }
 
 /** In this order: what the environment says, the Node packed beside the program, the checkout's, the one in PATH. */
-function launcherText({ name, nodeFlags }: ProgramBuild): string {
+function launcherText(program: ProgramBuild): string {
+  const { name, nodeFlags } = program;
+  const file = bundleFile(program);
   const flags = nodeFlags.map((flag) => ` ${flag}`).join("");
   return `#!/bin/sh
 # Starts ${name} with Node 24 or newer.
@@ -17,11 +19,11 @@ set -eu
 dist=$(dirname "$(dirname "$(readlink -f "$0")")")
 case $(uname -m) in aarch64) arch=arm64 ;; *) arch=x64 ;; esac
 for node in "\${FLEETBAN_NODE:-}" "$dist/node/bin/node" "$dist/../tools/node_modules/node-linux-$arch/bin/node"; do
-  [ -x "$node" ] && exec "$node"${flags} "$dist/${name}.mjs" "$@"
+  [ -x "$node" ] && exec "$node"${flags} "$dist/${file}" "$@"
 done
 if node=$(command -v node); then
   major=$("$node" -p 'process.versions.node.split(".")[0]')
-  [ "$major" -ge 24 ] && exec "$node"${flags} "$dist/${name}.mjs" "$@"
+  [ "$major" -ge 24 ] && exec "$node"${flags} "$dist/${file}" "$@"
   echo "${name}: error: $node is Node $major, 24 or newer is needed" >&2
 else
   echo "${name}: error: no node found" >&2

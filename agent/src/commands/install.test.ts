@@ -89,7 +89,7 @@ test("what the operator edited is kept, what is ours is brought up to date", asy
 
 test("a bundle brings itself and its Node along, and is not copied again", async () => {
   const bundle = join(root, "dist");
-  await put("dist/fleetban-agent.mjs", "// the agent");
+  await put("dist/fleetban-agent.cjs", "// the agent");
   await put("dist/bin/fleetban-agent", "#!/bin/sh");
   await put("dist/node_modules/koffi/index.js", "// koffi");
   const server = join(root, "server");
@@ -100,10 +100,10 @@ test("a bundle brings itself and its Node along, and is not copied again", async
   assert.equal(await readlink(join(server, "usr/bin/fleetban-agent")), "../lib/fleetban/bin/fleetban-agent");
   const node = await stat(join(server, "usr/lib/fleetban/node/bin/node"));
   assert.equal(node.size, (await stat(process.execPath)).size);
-  assert.ok(first.includes(`written   ${server}/usr/lib/fleetban/fleetban-agent.mjs`), first.join("\n"));
-  await put("dist/fleetban-agent.mjs", "// the agent, newer");
+  assert.ok(first.includes(`written   ${server}/usr/lib/fleetban/fleetban-agent.cjs`), first.join("\n"));
+  await put("dist/fleetban-agent.cjs", "// the agent, newer");
   const second = await install(server, assets);
-  assert.ok(second.includes(`replaced  ${server}/usr/lib/fleetban/fleetban-agent.mjs`), second.join("\n"));
+  assert.ok(second.includes(`replaced  ${server}/usr/lib/fleetban/fleetban-agent.cjs`), second.join("\n"));
   assert.ok(second.includes(`unchanged ${server}/usr/lib/fleetban/node/bin/node`), second.join("\n"));
 });
 

@@ -101,7 +101,7 @@ function networkOf(words: PrefixWords): string | undefined {
 /** Quoted where it isn't plain, cut where it is long. */
 function shown(text: string): string {
   const cut = text.length > SHOWN_LENGTH ? `${text.slice(0, SHOWN_LENGTH)}…` : text;
-  return /^[\x21-\x7e]+$/.test(text) ? cut : JSON.stringify(cut).replace(/[^\x20-\x7e…]/g, escaped);
+  return /^[\x21-\x7e]+$/.test(text) ? cut : JSON.stringify(cut).replace(/[^\x20-\x7e\u2026]/g, escaped);
 }
 
 function escaped(character: string): string {

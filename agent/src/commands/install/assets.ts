@@ -1,20 +1,19 @@
 /** The files that are put in place as they are: beside the bundle in `deploy/`, in a checkout in its folder of that name. */
 import { readFile, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { FleetbanError } from "@fleetban/kit/errors";
 
 export interface Assets {
-  /** The folder of the bundle (`fleetban-agent.mjs`, `bin/`, `node_modules/`); undefined when run from its sources. */
+  /** The folder of the bundle (`fleetban-agent.cjs`, `bin/`, `node_modules/`); undefined when run from its sources. */
   readonly bundle: string | undefined;
   /** A file of `deploy/`. */
   read(path: string): Promise<string>;
 }
 
-const BUNDLE_FILE = "fleetban-agent.mjs";
+const BUNDLE_FILE = "fleetban-agent.cjs";
 
 export async function findAssets(): Promise<Assets> {
-  const here = dirname(fileURLToPath(import.meta.url));
+  const here = import.meta.dirname;
   const isBundle = await exists(join(here, BUNDLE_FILE));
   const deploy = isBundle ? join(here, "deploy") : join(here, "../../../../deploy");
   return {

@@ -11,7 +11,7 @@ import type { Places } from "./places.ts";
 const HOME = "/usr/lib/fleetban";
 /** Of the bundle's folder: what the agent needs, not the coordinator's files beside it. */
 const PARTS = [
-  "fleetban-agent.mjs",
+  "fleetban-agent.cjs",
   "bin/fleetban-agent",
   "deploy",
   "node_modules/koffi",

@@ -1,0 +1,34 @@
+/** A fake AbuseIPDB on a host of the bench's network, with a list as long as one wants. */
+import { once } from "node:events";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { SUBSCRIBER_KEY } from "../test/support/fake-abuseipdb.ts";
+import type { FleetCoordinator } from "../test/support/fleet/coordinator.ts";
+import type { Host } from "../test/support/fleet/host.ts";
+
+const PROGRAM = join(import.meta.dirname, "../test/support/fake-abuseipdb.main.ts");
+const ADDRESS = "104.26.12.38";
+const PORT = 8_080;
+
+/** For coordinator.yaml. */
+export const ABUSEIPDB = { url: `http://${ADDRESS}:${PORT}/api/v2`, key: SUBSCRIBER_KEY };
+export const ABUSEIPDB_CONFIG = {
+  "feeds.abuseipdb.limit": 100_000,
+  "feeds.abuseipdb.calls_per_day": 100,
+  "feeds.abuseipdb.calls_kept": 50,
+};
+export const ABUSEIPDB_HOST = ["abuseipdb", [ADDRESS]] as const;
+
+/** Has the coordinator fetch a list of that many, and says yes where its brakes ask. */
+export async function feedList(host: Host, coordinator: FleetCoordinator, entries: number): Promise<void> {
+  const args = [PROGRAM, "--host", ADDRESS, "--port", String(PORT), "--entries", String(entries)];
+  const fake = host.spawn(process.execPath, [...args, "--key", `${SUBSCRIBER_KEY}=basic`], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  if (fake.stdout === null) throw new Error("the fake AbuseIPDB has no output");
+  await once(createInterface({ input: fake.stdout }), "line");
+  await coordinator.cli(["feeds", "fetch", "abuseipdb"]);
+  const holds = await coordinator.cli<readonly { hold_no: number }[]>(["holds", "list"]);
+  for (const { hold_no } of holds) await coordinator.cli(["holds", "approve", String(hold_no), "--reason", "bench"]);
+  await host.stop(fake);
+}
