@@ -100,6 +100,7 @@ export async function openAgent(parts: AgentParts, config: AgentConfig): Promise
       capacity: config.max_entries,
       leaseSeconds: config.lease / 1_000,
       localSeconds: LOCAL_SECONDS,
+      verdict: config.verdict,
       pace: { ...DEFAULT_PACE, targetMs: ms(config["pace.target_ms"]), cpuShare: config["pace.cpu_permille"] / 1_000 },
       reconcile: { checkMs: config["reconcile.check_every"], readBackMs: config["reconcile.read_back_every"] },
     },

@@ -30,6 +30,13 @@ export const AGENT_CONFIG = {
     default: "auto",
     description: "What is enforced with: auto = ipset; dry-run only counts and changes nothing in the kernel.",
   },
+  verdict: {
+    kind: "choice",
+    of: ["drop", "reject"],
+    default: "drop",
+    description:
+      "What becomes of a packet from a listed source: drop = silence, reject = an answer (tcp-reset, or port unreachable).",
+  },
   ipset_via: {
     kind: "choice",
     of: ["auto", "netlink", "process"],

@@ -21,6 +21,8 @@ export interface ApplyParts {
   readonly onApplied: (ops: readonly Op[]) => void;
   readonly onFull: (set: KernelSet, prefix: Prefix, lane: Lane) => void;
   readonly onSetMissing: (set: KernelSet) => void;
+  /** The set's replacement lacks an entry that the set itself may have. */
+  readonly onFillRefused: (set: KernelSet) => void;
   /** The whole batch failed. */
   readonly onFailed: (lane: Lane, planned: readonly PlannedOp[], cause: unknown) => void;
   readonly onDone: () => void;
@@ -60,7 +62,10 @@ function learn(
   const refused: Refusal[] = [];
   for (const { set, op, isFill } of ordered) {
     const refusal = refusedOps.get(op);
-    if (isFill) continue;
+    if (isFill) {
+      if (refusal !== undefined) parts.onFillRefused(set);
+      continue;
+    }
     set.touched?.add(op.prefix);
     if (refusal === undefined) {
       believe(set, op, nowSeconds);

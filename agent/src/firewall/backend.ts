@@ -39,23 +39,32 @@ export interface SetHeader {
   readonly references: number;
 }
 
-/** `timeoutSeconds` is what is left; 0 = none. */
+/**
+ * `timeoutSeconds` is what is left; 0 = none. What it has matched since it was added; adding it anew does not begin at 0
+ * again. Both 0 where the backend does not count.
+ */
 export interface KernelEntry {
   readonly prefix: Prefix;
   readonly timeoutSeconds: number;
+  readonly packets: number;
+  readonly bytes: number;
 }
 
-/** Source in `deny`, and in none of `except`: drop. */
+/** What happens to a packet of a listed source; a rejected one is answered (tcp-reset, else port unreachable). */
+export type Verdict = "drop" | "reject";
+
+/** Source in `deny`, and in none of `except`: the verdict. */
 export interface DenyRule {
   readonly deny: Readonly<Record<Family, SetName>>;
   readonly except: readonly Readonly<Record<Family, SetName>>[];
   readonly reach: Reach;
+  readonly verdict: Verdict;
 }
 
 export type RuleState = { readonly kind: "present" } | { readonly kind: "missing"; readonly what: string };
 
 export interface Backend {
-  readonly name: "ipset" | "dry-run";
+  readonly name: "ipset" | "nftables" | "blackhole" | "dry-run";
   /** "netlink", "process" or "memory". */
   readonly via: string;
   createSet(spec: SetSpec): Promise<"created" | "exists">;

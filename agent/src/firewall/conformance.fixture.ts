@@ -266,6 +266,7 @@ export const ruleFixture: DenyRule = {
   deny: { 4: A, 6: A6 },
   except: [{ 4: B, 6: B6 }],
   reach: { kind: "all-traffic" },
+  verdict: "drop",
 };
 
 /** The four sets that `ruleFixture` names. */

@@ -166,6 +166,7 @@ export function createEnforcer(parts: EnforcerParts): Enforcer {
     onApplied: parts.onApplied,
     onFull: growth.full,
     onSetMissing: () => reconcile.soon(),
+    onFillRefused: growth.abandon,
     onFailed: batchFailed,
     onDone: () => {
       if (failure !== undefined) log.info("firewall.kernel_back", { attempts });

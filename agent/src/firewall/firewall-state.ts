@@ -1,5 +1,6 @@
 /** What status, readiness and metrics are told of the firewall: a picture of one moment. */
 import type { ListNo, Revision } from "@fleetban/proto/model/listing";
+import type { Backend } from "./backend.ts";
 import type { Drift } from "./drift.ts";
 import type { Line } from "./line.ts";
 import type { KeptRuleState } from "./rule-keeper.ts";
@@ -27,7 +28,7 @@ export interface ListFirewallState {
 }
 
 export interface FirewallState {
-  readonly backend: "ipset" | "dry-run";
+  readonly backend: Backend["name"];
   readonly via: string;
   readonly rules: KeptRuleState;
   readonly lists: readonly ListFirewallState[];

@@ -16,7 +16,7 @@ import { secondsFromMs } from "@fleetban/proto/model/time";
 import type { Files } from "../mirror/files.ts";
 import type { MirrorChange, MirroredList } from "../mirror/held.ts";
 import type { Mirror, Replaced } from "../mirror/mirror.ts";
-import type { Backend, RuleState } from "./backend.ts";
+import type { Backend, RuleState, Verdict } from "./backend.ts";
 import { createBootFiles } from "./boot-files.ts";
 import { createCut } from "./cut.ts";
 import { type AppliedList, appliedList, describeLists, refusedIn } from "./describe-firewall.ts";
@@ -60,6 +60,8 @@ export interface FirewallSettings {
   /** Default: a sixteenth of the capacity, 1,024 at least. */
   readonly reserve?: number;
   readonly pace?: PaceLimits;
+  /** Default: drop. */
+  readonly verdict?: Verdict;
   /** For a list that names no lease. */
   readonly leaseSeconds: number;
   /** A local entry lives at most this long. */
@@ -153,6 +155,7 @@ export function createFirewall(parts: FirewallParts, settings: FirewallSettings)
   });
   const keeper: ListKeeper = createListKeeper({
     ...{ backend, clock, log, mirror, lists, sets, cut, enforcer, machine, wanted, ledgerNowMs, capacity },
+    verdict: settings.verdict ?? "drop",
     syncRules: rules.sync,
     onMemory: () => saved.save(memory),
     onEnforced: parts.onEnforced ?? (() => undefined),

@@ -64,3 +64,42 @@ test("what is removed and added while the replacement is filled is right in it",
   assert.equal(agent.firewall.state().drift.entries, 0);
   await agent.stop();
 });
+
+test("a list that comes piece by piece is copied a few times, and nothing of it is refused", async () => {
+  const agent = await enforcingFixture();
+  agent.kernel.msPerEntry = 0.01;
+  const all = addresses(40_000).map((prefix) => listing(prefix));
+  let swaps = 0;
+  const swap = agent.kernel.swapSets;
+  agent.kernel.swapSets = async (a, b) => {
+    swaps += 1;
+    await swap(a, b);
+  };
+  let refused = 0;
+  const apply = agent.kernel.apply;
+  agent.kernel.apply = async (ops) => {
+    const refusals = await apply(ops);
+    refused += refusals.length;
+    return refusals;
+  };
+  for (let at = 0; at < all.length; at += 2_000) await agent.delta(FEEDS, [], all.slice(at, at + 2_000));
+  await agent.pass(10_000);
+  assert.equal((await agent.kernel.entries("fleetban-feeds-v4")).length, all.length);
+  assert.ok(swaps <= 6, `${swaps} swaps`);
+  assert.equal(refused, 0);
+  assert.equal(agent.firewall.state().drift.entries, 0);
+  await agent.stop();
+});
+
+test("a replacement that did not take an entry is given up, never swapped in", async () => {
+  const agent = await enforcingFixture({ fleet: addresses(900).map((prefix) => listing(prefix)) });
+  let refusals = 3;
+  agent.kernel.refuse = ({ set }) => (set === `${FLEET_V4}-n` && refusals-- > 0 ? "set-full" : undefined);
+  const fresh = addresses(3_000, 9).map((prefix) => listing(prefix));
+  await agent.delta(FLEET, [], fresh);
+  await agent.settle();
+  await agent.pass(60_000);
+  assert.equal((await agent.kernel.entries(FLEET_V4)).length, 3_900);
+  assert.equal(agent.firewall.state().drift.entries, 0);
+  await agent.stop();
+});

@@ -18,13 +18,16 @@ import { replacementOf } from "./set-names.ts";
 import { SWEEP_ORDER } from "./sweep.ts";
 
 export interface Growth {
-  /** Begins unless it is under way already. Resolves when filling has begun. */
+  /**
+   * Makes room for so many entries. One growth a set is under way at a time; what more is asked meanwhile follows it.
+   * Resolves when filling has begun.
+   */
   grow(set: KernelSet, entries: number): Promise<void>;
   /** The kernel refused it for want of room. */
   full(set: KernelSet, prefix: Prefix, lane: Lane): void;
   /** Begins before a set is full, so that a fresh ban finds room. */
   growIfNearlyFull(set: KernelSet): void;
-  /** Its replacement can't be trusted: a batch for it failed. Tried again when the set is full again. */
+  /** Its replacement can't be trusted: an entry did not get into it. Tried again when the set is full again. */
   abandon(set: KernelSet): void;
   /** An urgent entry waits for room. */
   isAwaited(): boolean;
@@ -40,6 +43,8 @@ export interface GrowthParts {
 
 const LEAST_ROOM = 1_024;
 const NEARLY_FULL = 0.9;
+/** Each growth copies what is there: a list that comes piece by piece must not be copied a piece. */
+const GROWS_TO = 2;
 
 /** What a set for so many entries is made for. */
 export function roomFor(entries: number): number {
@@ -48,10 +53,13 @@ export function roomFor(entries: number): number {
 
 export function createGrowth({ backend, lanes, exclusive, log, nowSeconds }: GrowthParts): Growth {
   const waiting = new Map<KernelSet, Map<Prefix, Lane>>();
-  const growing = new Set<KernelSet>();
+  /** By set what names the attempt: a sweep of one that was given up may still be running. */
+  const growing = new Map<KernelSet, symbol>();
+  /** Entries that room was asked for, while it is not there. */
+  const asked = new Map<KernelSet, number>();
 
-  function planFill(set: KernelSet, name: string, prefix: Prefix): PlannedOp | undefined {
-    if (set.replacement !== name) return undefined; // given up
+  function planFill(set: KernelSet, name: string, attempt: symbol, prefix: Prefix): PlannedOp | undefined {
+    if (growing.get(set) !== attempt) return undefined; // given up
     const left = secondsLeftAt(set.entries.endOf(prefix), nowSeconds());
     if (left === undefined || left <= 0) return undefined;
     const timeoutSeconds = left === Number.POSITIVE_INFINITY ? 0 : Math.ceil(left);
@@ -80,9 +88,11 @@ export function createGrowth({ backend, lanes, exclusive, log, nowSeconds }: Gro
     waiting.delete(set);
   }
 
-  function begin(set: KernelSet, maxEntries: number): Promise<void> {
+  function begin(set: KernelSet): Promise<void> {
+    const maxEntries = Math.max(roomFor(asked.get(set) ?? set.entries.size), set.maxEntries * GROWS_TO);
     const name = replacementOf(set.name);
-    growing.add(set);
+    const attempt = Symbol(name);
+    growing.set(set, attempt);
     return step(set, async () => {
       await backend.destroySet(name); // of an attempt that failed
       await backend.createSet({ name, family: set.family, maxEntries });
@@ -94,14 +104,14 @@ export function createGrowth({ backend, lanes, exclusive, log, nowSeconds }: Gro
         set,
         columns: set.entries.columns(),
         holdsRevision: true,
-        plan: (prefix) => planFill(set, name, prefix),
-        finish: () => step(set, () => replace(set, name, maxEntries)),
+        plan: (prefix) => planFill(set, name, attempt, prefix),
+        finish: () => step(set, () => replace(set, name, attempt, maxEntries)),
       });
     });
   }
 
-  async function replace(set: KernelSet, name: string, maxEntries: number): Promise<void> {
-    if (set.replacement !== name) return;
+  async function replace(set: KernelSet, name: string, attempt: symbol, maxEntries: number): Promise<void> {
+    if (growing.get(set) !== attempt) return;
     await backend.swapSets(set.name, name);
     set.replacement = undefined;
     log.info("firewall.set_grown", { set: set.name, from: set.maxEntries, to: maxEntries, entries: set.entries.size });
@@ -109,13 +119,17 @@ export function createGrowth({ backend, lanes, exclusive, log, nowSeconds }: Gro
     growing.delete(set);
     wishWaiting(set);
     await backend.destroySet(name);
+    const entries = asked.get(set) ?? 0;
+    if (entries <= maxEntries) asked.delete(set);
+    else void growth.grow(set, entries); // its steps take their turn after this one
   }
 
   // Nobody waits for the growth that the kernel or the pump asks for: a step never rejects.
   const growth: Growth = {
     abandon,
     async grow(set, entries) {
-      if (!growing.has(set) && set.isPresent) await begin(set, roomFor(entries));
+      asked.set(set, Math.max(entries, asked.get(set) ?? 0));
+      if (!growing.has(set) && set.isPresent) await begin(set);
     },
     full(set, prefix, lane) {
       const ofSet = waiting.get(set) ?? new Map<Prefix, Lane>();

@@ -117,8 +117,10 @@ export function createLanes(clock: Clock, planOne: PlanOne, truth: () => number 
   function takeBulk(entries: number): Batch {
     const planned: PlannedOp[] = [];
     const mayRest = !isHurried();
+    // What is wished of a set that is full would be refused.
+    const grown = takeSweep("bulk", ({ order }) => order === SWEEP_ORDER.growth, entries, planned);
     takeWishes("bulk", entries, planned);
-    const finished = planned.length < entries ? takeSweep("bulk", () => true, entries, planned) : [];
+    const finished = [...grown, ...(planned.length < entries ? takeSweep("bulk", () => true, entries, planned) : [])];
     return { lane: "bulk", planned, finished, mayRest, truth: truth() };
   }
 

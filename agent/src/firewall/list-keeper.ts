@@ -8,7 +8,7 @@ import type { List, ListNo } from "@fleetban/proto/model/listing";
 import type { Prefix } from "@fleetban/proto/model/prefix";
 import type { MirrorChange, MirroredList } from "../mirror/held.ts";
 import type { Mirror, Replaced } from "../mirror/mirror.ts";
-import type { Backend, DenyRule, SetName } from "./backend.ts";
+import type { Backend, DenyRule, SetName, Verdict } from "./backend.ts";
 import { createBrake } from "./brake.ts";
 import type { Cut } from "./cut.ts";
 import { denyRules } from "./deny-rules.ts";
@@ -18,7 +18,7 @@ import { createLineFollower } from "./follow-line.ts";
 import type { KernelSet, Owner } from "./kernel-set.ts";
 import { wishChanges } from "./list-changes.ts";
 import type { ListSets, ListState } from "./list-sets.ts";
-import { type LoadFacts, type LoadParts, loadList, openSet } from "./load-list.ts";
+import { type LoadFacts, type LoadParts, loadList, makeRoom, openSet } from "./load-list.ts";
 import type { MachineSets } from "./machine-sets.ts";
 import type { FirewallMemory } from "./saved-state.ts";
 import { listSets } from "./set-names.ts";
@@ -40,6 +40,7 @@ export interface ListKeeperParts {
   readonly wanted: AskWanted;
   readonly ledgerNowMs: () => number;
   readonly capacity: number;
+  readonly verdict: Verdict;
   readonly syncRules: () => Promise<void>;
   readonly onMemory: () => void;
   /** The list's newest revision is wholly in the kernel. */
@@ -180,6 +181,7 @@ export function createListKeeper(parts: ListKeeperParts): ListKeeper {
     const state = lists.get(no);
     if (state === undefined) return;
     if (state.list.effect === "deny") void countChanges(no, changes);
+    for (const set of setsOf(state.pair)) void makeRoom(loadParts, set, mirror.get(no)?.held);
     state.wishing += 1;
     await wishChanges({ ...loadParts, lift: parts.machine.lift }, state, changes, approved);
     state.wishing -= 1;
@@ -261,7 +263,7 @@ export function createListKeeper(parts: ListKeeperParts): ListKeeper {
         cut.removed(list.list);
         await withdrawals.withdraw(state, approved);
       }),
-    rules: () => denyRules([...lists.all(), ...withdrawals.all()]),
+    rules: () => denyRules([...lists.all(), ...withdrawals.all()], parts.verdict),
   };
 }
 

@@ -100,8 +100,7 @@ async function sweepList(parts: LoadParts, state: ListState, held: Held): Promis
   const order = state.list.list === LIST_FEEDS ? SWEEP_ORDER.feeds : SWEEP_ORDER.load;
   const listed = held.blocklist.columns();
   for (const set of setsOf(state.pair)) {
-    const expected = expectedIn(parts, held, set);
-    if (expected > set.maxEntries) await parts.growth.grow(set, expected);
+    await makeRoom(parts, set, held);
     const unwanted = await unwantedIn(parts, set);
     const [columns] = prefixColumns(unwanted).filter(({ family }) => family === set.family);
     if (columns !== undefined && columns.count > 0) {
@@ -120,9 +119,15 @@ async function sweepList(parts: LoadParts, state: ListState, held: Held): Promis
   }
 }
 
-function expectedIn({ capacity }: LoadParts, held: Held, { family }: KernelSet): number {
-  const listed = held.blocklist.sizeOf(family);
-  return capacity > 0 ? Math.min(listed, capacity) : listed;
+/** A set is made large enough for its list before the list comes (keeps invariant 7: a full set refuses fresh bans). */
+export async function makeRoom(
+  { growth, capacity }: Pick<LoadParts, "growth" | "capacity">,
+  set: KernelSet,
+  held: Held | undefined,
+): Promise<void> {
+  const listed = held?.blocklist.sizeOf(set.family) ?? 0;
+  const expected = capacity > 0 ? Math.min(listed, capacity) : listed;
+  if (expected > set.maxEntries) await growth.grow(set, expected);
 }
 
 /** Entries in force that no listing stands behind, those without timeout (not ours) apart. */

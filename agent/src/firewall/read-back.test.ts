@@ -55,5 +55,5 @@ function apply(set: ReturnType<typeof fixture>["set"], remove: readonly Prefix[]
 }
 
 function entry(prefix: Prefix, timeoutSeconds = 900): KernelEntry {
-  return { prefix, timeoutSeconds };
+  return { prefix, timeoutSeconds, packets: 0, bytes: 0 };
 }

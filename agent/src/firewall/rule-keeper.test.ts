@@ -10,6 +10,7 @@ const RULE: DenyRule = {
   deny: { 4: "fleetban-fleet-v4", 6: "fleetban-fleet-v6" },
   except: [],
   reach: { kind: "all-traffic" },
+  verdict: "drop",
 };
 
 /** A kernel whose rules are taken away, and refused again for as long as told. */

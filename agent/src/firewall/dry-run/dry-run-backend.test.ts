@@ -27,6 +27,6 @@ test("dry-run: a set that a rule names is not destroyed", async () => {
   const backend = createDryRunBackend(createVirtualClock());
   const pair = { 4: "fleetban-a-v4", 6: "fleetban-a-v6" } as const;
   for (const family of [4, 6] as const) await backend.createSet({ name: pair[family], family, maxEntries: 1 });
-  await backend.ensureRules([{ deny: pair, except: [], reach: { kind: "all-traffic" } }]);
+  await backend.ensureRules([{ deny: pair, except: [], reach: { kind: "all-traffic" }, verdict: "drop" }]);
   await assert.rejects(backend.destroySet(pair[4]), { code: "set-in-use" });
 });

@@ -57,7 +57,12 @@ export function createMemorySet(spec: SetSpec, nowMs: () => number): MemorySet {
     entries() {
       dropExpired();
       const leftOf = (endMs: number) => (endMs === 0 ? 0 : Math.ceil((endMs - nowMs()) / 1000));
-      return Array.from(endMsByPrefix, ([prefix, endMs]) => ({ prefix, timeoutSeconds: leftOf(endMs) }));
+      return Array.from(endMsByPrefix, ([prefix, endMs]) => ({
+        prefix,
+        timeoutSeconds: leftOf(endMs),
+        packets: 0,
+        bytes: 0,
+      }));
     },
   };
 }

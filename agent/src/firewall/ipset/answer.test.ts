@@ -49,8 +49,8 @@ test("entries are read with length and timeout, IPv4 and IPv6", () => {
     "08000640 00000000 08000840 00000000",
   );
   assert.deepEqual(entriesIn(datagram), [
-    { prefix: "1.2.3.0/24", timeoutSeconds: 600 },
-    { prefix: "2a00::/32", timeoutSeconds: 0 },
+    { prefix: "1.2.3.0/24", timeoutSeconds: 600, packets: 0, bytes: 0 },
+    { prefix: "2a00::/32", timeoutSeconds: 0, packets: 0, bytes: 0 },
   ]);
 });
 

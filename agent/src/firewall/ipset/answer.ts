@@ -107,18 +107,18 @@ function entryOf(view: DataView, record: Attribute): KernelEntry | undefined {
     else if (attribute.type === RECORD.length) length = view.getUint8(attribute.from);
     else if (attribute.type === RECORD.timeout) timeoutSeconds = view.getUint32(attribute.from);
   }
-  return address === undefined ? undefined : entryAt(view, address, length, timeoutSeconds);
+  return address === undefined ? undefined : entryAt(view, address, length, { timeoutSeconds, packets: 0, bytes: 0 });
 }
 
 function entryAt(
   view: DataView,
   address: Attribute,
   length: number | undefined,
-  timeoutSeconds: number,
+  rest: Omit<KernelEntry, "prefix">,
 ): KernelEntry | undefined {
   for (const { type, from, to } of attributesIn(view, address.from, address.to)) {
-    if (type === ADDRESS.v4 && to - from === 4) return { prefix: prefixV4(view, from, length), timeoutSeconds };
-    if (type === ADDRESS.v6 && to - from === 16) return { prefix: prefixV6(view, from, length), timeoutSeconds };
+    if (type === ADDRESS.v4 && to - from === 4) return { prefix: prefixV4(view, from, length), ...rest };
+    if (type === ADDRESS.v6 && to - from === 16) return { prefix: prefixV6(view, from, length), ...rest };
   }
   return undefined;
 }

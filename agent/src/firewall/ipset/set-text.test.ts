@@ -54,10 +54,10 @@ test("entries are read from `ipset save`, in pieces", () => {
     [...entriesInText(text, 2)],
     [
       [
-        { prefix: "1.2.3.4", timeoutSeconds: 17 },
-        { prefix: "1.2.3.0/24", timeoutSeconds: 0 },
+        { prefix: "1.2.3.4", timeoutSeconds: 17, packets: 0, bytes: 0 },
+        { prefix: "1.2.3.0/24", timeoutSeconds: 0, packets: 0, bytes: 0 },
       ],
-      [{ prefix: "5.6.7.8", timeoutSeconds: 0 }],
+      [{ prefix: "5.6.7.8", timeoutSeconds: 0, packets: 0, bytes: 0 }],
     ],
   );
 });

@@ -69,5 +69,10 @@ function entryInLine(line: string): KernelEntry | undefined {
   const [verb, , prefix = "", ...options] = line.split(" ");
   if (verb !== "add") return undefined;
   const timeout = options.indexOf("timeout");
-  return { prefix: parsePrefix(prefix), timeoutSeconds: timeout < 0 ? 0 : Number(options[timeout + 1]) };
+  return {
+    prefix: parsePrefix(prefix),
+    timeoutSeconds: timeout < 0 ? 0 : Number(options[timeout + 1]),
+    packets: 0,
+    bytes: 0,
+  };
 }
