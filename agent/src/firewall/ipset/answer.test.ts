@@ -54,6 +54,14 @@ test("entries are read with length and timeout, IPv4 and IPv6", () => {
   ]);
 });
 
+test("an entry's counters are read, 64 bits wide", () => {
+  const datagram = bytesOf(
+    "54000000 0706 0200 07000000 00000000 02000000 05000100 07000000 06000200 74000000",
+    "30000880 2c000780 0c000180 08000140 01020304 0c001840 0000000100000000 0c001940 0000000000000007",
+  );
+  assert.deepEqual(entriesIn(datagram), [{ prefix: "1.2.3.4", timeoutSeconds: 0, packets: 7, bytes: 4_294_967_296 }]);
+});
+
 test("cut and garbled datagrams lead nowhere outside themselves", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {

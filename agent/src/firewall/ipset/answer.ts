@@ -15,7 +15,7 @@ import {
   textOf,
 } from "./attributes.ts";
 import type { KernelHeader } from "./kernel-sets.ts";
-import { ADDRESS, ATTRIBUTE, COMMAND, FAMILY_NUMBER, MESSAGE_DONE, MESSAGE_ERROR, RECORD } from "./protocol.ts";
+import { ADDRESS, ATTRIBUTE, COMMAND, COUNTER, FAMILY_NUMBER, MESSAGE_DONE, MESSAGE_ERROR, RECORD } from "./protocol.ts";
 
 /** `errno` 0 = done. `line` 0 = the message as a whole. */
 export interface Answer {
@@ -101,13 +101,19 @@ function readEntries(view: DataView, { from, to }: Attribute, into: KernelEntry[
 function entryOf(view: DataView, record: Attribute): KernelEntry | undefined {
   let address: Attribute | undefined;
   let length: number | undefined;
-  let timeoutSeconds = 0;
+  const rest = { timeoutSeconds: 0, packets: 0, bytes: 0 };
   for (const attribute of attributesIn(view, record.from, record.to)) {
     if (attribute.type === RECORD.address) address = attribute;
     else if (attribute.type === RECORD.length) length = view.getUint8(attribute.from);
-    else if (attribute.type === RECORD.timeout) timeoutSeconds = view.getUint32(attribute.from);
+    else if (attribute.type === RECORD.timeout) rest.timeoutSeconds = view.getUint32(attribute.from);
+    else if (attribute.type === COUNTER.packets) rest.packets = counterIn(view, attribute);
+    else if (attribute.type === COUNTER.bytes) rest.bytes = counterIn(view, attribute);
   }
-  return address === undefined ? undefined : entryAt(view, address, length, { timeoutSeconds, packets: 0, bytes: 0 });
+  return address === undefined ? undefined : entryAt(view, address, length, rest);
+}
+
+function counterIn(view: DataView, { from, to }: Attribute): number {
+  return to - from === 8 ? Number(view.getBigUint64(from)) : 0;
 }
 
 function entryAt(

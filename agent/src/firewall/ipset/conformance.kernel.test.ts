@@ -69,6 +69,29 @@ for (const [via, load] of Object.entries(WAYS)) {
     sh("iptables-nft -t raw -F");
   });
 
+  check("an entry's counters are read, and renewing it keeps them", async (backend) => {
+    await createPairs(backend);
+    sh("ipset add fleetban-a-v4 1.2.3.4 timeout 60 packets 7 bytes 5000000000");
+    sh("ipset add fleetban-a-v6 2a00::1 timeout 60 packets 1 bytes 40");
+    await backend.apply([add("fleetban-a-v4", "1.2.3.4", 900), add("fleetban-a-v4", "1.2.3.5", 900)]);
+    assert.deepEqual(await counted(backend, "fleetban-a-v4"), [
+      ["1.2.3.4", 7, 5_000_000_000],
+      ["1.2.3.5", 0, 0],
+    ]);
+    assert.deepEqual(await counted(backend, "fleetban-a-v6"), [["2a00::1", 1, 40]]);
+  });
+
+  check("a set of an older version has no counters and serves, until one that has takes its place", async (backend) => {
+    sh("ipset create fleetban-a-v4 hash:net timeout 0");
+    const spec = { name: "fleetban-a-v4", family: 4, maxEntries: 9 } as const;
+    assert.equal(await backend.createSet(spec), "exists");
+    await backend.apply([add("fleetban-a-v4", "1.2.3.4", 900)]);
+    assert.deepEqual(await counted(backend, "fleetban-a-v4"), [["1.2.3.4", 0, 0]]);
+    await backend.createSet({ ...spec, name: "fleetban-a-v4-n" });
+    await backend.swapSets("fleetban-a-v4", "fleetban-a-v4-n");
+    assert.match(sh("ipset list -t fleetban-a-v4"), / counters /);
+  });
+
   check("an entry ends when its time has passed", async (backend) => {
     await createPairs(backend);
     const op = add("fleetban-a-v4", "1.2.3.4", 1);
@@ -80,6 +103,12 @@ for (const [via, load] of Object.entries(WAYS)) {
       await systemClock.sleep(20);
     }
   });
+}
+
+async function counted(backend: Backend, set: string): Promise<[string, number, number][]> {
+  const pieces = await Array.fromAsync(backend.readSet(set));
+  const rows = pieces.flat().map(({ prefix, packets, bytes }): [string, number, number] => [prefix, packets, bytes]);
+  return rows.toSorted(([one], [other]) => (one < other ? -1 : 1));
 }
 
 function sh(script: string): string {

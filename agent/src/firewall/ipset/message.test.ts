@@ -8,16 +8,17 @@ import { createRequest, dumpRequest, entriesRequest, headersRequest, swapRequest
 // As the program sends them (strace of ipset 7.17), but for flags, sequence and line numbers; on little-endian machines.
 const NAME = "05000100 07000000" + " 06000200 74000000"; // protocol 7, set "t"
 
-test("a set is created with its type, revision, family, sizes and the timeout extension", () => {
+test("a set is created with its type, revision, family, sizes, timeouts and counters", () => {
   const writer = new AttributeWriter();
   const bytes = createRequest(writer, { name: "t", family: 6, maxEntries: 1_000 }, 7);
   equalBytes(
     bytes,
-    "60000000 0206 0506 01000000 00000000 02000000",
+    "68000000 0206 0506 01000000 00000000 02000000",
     NAME,
     "0d000300 686173683a6e6574 00000000", // hash:net
     "05000400 07000000 05000500 0a000000", // revision 7, AF_INET6
-    "1c000780 08001240 00000200 08001340 000003e8 08000640 00000000", // hashsize 512, maxelem 1000, timeout 0
+    // hashsize 512, maxelem 1000, timeout 0, counters
+    "24000780 08001240 00000200 08001340 000003e8 08000640 00000000 08000840 00000008",
   );
 });
 

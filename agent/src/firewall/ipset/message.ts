@@ -13,6 +13,7 @@ import {
   PROTOCOL,
   RECORD,
   SET_TYPE,
+  WITH_COUNTERS,
 } from "./protocol.ts";
 import { hashSizeFor } from "./set-size.ts";
 
@@ -29,6 +30,7 @@ export function createRequest(writer: AttributeWriter, spec: SetSpec, revision: 
   writer.u32(RECORD.hashSize, hashSizeFor(spec.maxEntries));
   writer.u32(RECORD.maxEntries, spec.maxEntries);
   writer.u32(RECORD.timeout, 0); // no default, but the extension
+  writer.u32(RECORD.setFlags, WITH_COUNTERS);
   writer.endNest(options);
   return writer.finish();
 }

@@ -47,12 +47,19 @@ export const RECORD = {
   address: 1,
   length: 3,
   timeout: 6,
+  /** Of a set: which extensions it has. */
+  setFlags: 8,
   line: 9,
   hashSize: 18,
   maxEntries: 19,
   elements: 24,
   references: 25,
 } as const;
+
+/** In the record of an entry, where they stand for something else than in a set's; 64 bits. */
+export const COUNTER = { bytes: 24, packets: 25 } as const;
+
+export const WITH_COUNTERS = 8; // IPSET_FLAG_WITH_COUNTERS
 
 /** In an address. */
 export const ADDRESS = { v4: 1, v6: 2 } as const;
@@ -63,7 +70,7 @@ export const FAMILY_NUMBER = { 4: 2, 6: 10 } as const; // AF_INET, AF_INET6
 
 export const SET_TYPE = "hash:net";
 export const PROTOCOL = 7;
-/** Of hash:net: 7 since Linux 5.17; what we use has been there since 0. */
+/** Of hash:net: 7 since Linux 5.17; timeouts have been there since 0, counters since 3 (Linux 3.10). */
 export const NEWEST_REVISION = 7;
 
 /** 2^31 - 1 ms: netlink clamps beyond it, the program refuses. */

@@ -8,7 +8,7 @@ const FAMILY_WORD: Readonly<Record<Family, string>> = { 4: "inet", 6: "inet6" };
 
 export function createLine({ name, family, maxEntries }: SetSpec): string {
   const size = `hashsize ${hashSizeFor(maxEntries)} maxelem ${maxEntries}`;
-  return `create ${name} ${SET_TYPE} family ${FAMILY_WORD[family]} ${size} timeout 0`;
+  return `create ${name} ${SET_TYPE} family ${FAMILY_WORD[family]} ${size} timeout 0 counters`;
 }
 
 export function swapLine(name: SetName, other: SetName): string {
@@ -23,6 +23,7 @@ export function testLine(name: SetName, prefix: Prefix): string {
   return `test ${name} ${prefix}`;
 }
 
+/** Without counters an add leaves those of an entry that is there. */
 export function opLine(op: Op): string {
   if (op.kind === "remove") return `del ${op.set} ${op.prefix} -exist`;
   return `add ${op.set} ${op.prefix} timeout ${Math.min(op.timeoutSeconds, MAX_TIMEOUT_SECONDS)} -exist`;

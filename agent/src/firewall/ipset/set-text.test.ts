@@ -8,7 +8,7 @@ import { complaintCode, entriesInText, headersInText, testResult } from "./set-t
 test("lines for the program say everything themselves", () => {
   assert.equal(
     createLine({ name: "fleetban-a-v6", family: 6, maxEntries: 1_000 }),
-    "create fleetban-a-v6 hash:net family inet6 hashsize 512 maxelem 1000 timeout 0",
+    "create fleetban-a-v6 hash:net family inet6 hashsize 512 maxelem 1000 timeout 0 counters",
   );
   assert.equal(opLine(add("s", "1.2.3.0/24", 600)), "add s 1.2.3.0/24 timeout 600 -exist");
   assert.equal(opLine(add("s", "1.2.3.4", 9_999_999)), "add s 1.2.3.4 timeout 2147483 -exist");
@@ -49,12 +49,12 @@ test("headers are read from `ipset list -t`", () => {
 
 test("entries are read from `ipset save`, in pieces", () => {
   const text =
-    "create s hash:net family inet timeout 0\nadd s 1.2.3.4 timeout 17\nadd s 1.2.3.0/24 timeout 0\nadd s 5.6.7.8\n";
+    "create s hash:net family inet timeout 0\nadd s 1.2.3.4 timeout 17 packets 3 bytes 252\nadd s 1.2.3.0/24 timeout 0\nadd s 5.6.7.8\n";
   assert.deepEqual(
     [...entriesInText(text, 2)],
     [
       [
-        { prefix: "1.2.3.4", timeoutSeconds: 17, packets: 0, bytes: 0 },
+        { prefix: "1.2.3.4", timeoutSeconds: 17, packets: 3, bytes: 252 },
         { prefix: "1.2.3.0/24", timeoutSeconds: 0, packets: 0, bytes: 0 },
       ],
       [{ prefix: "5.6.7.8", timeoutSeconds: 0, packets: 0, bytes: 0 }],

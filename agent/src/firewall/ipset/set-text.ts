@@ -68,11 +68,14 @@ export function* entriesInText(text: string, linesAPiece: number): Generator<Ker
 function entryInLine(line: string): KernelEntry | undefined {
   const [verb, , prefix = "", ...options] = line.split(" ");
   if (verb !== "add") return undefined;
-  const timeout = options.indexOf("timeout");
+  const valueOf = (name: string) => {
+    const at = options.indexOf(name);
+    return at < 0 ? 0 : Number(options[at + 1]);
+  };
   return {
     prefix: parsePrefix(prefix),
-    timeoutSeconds: timeout < 0 ? 0 : Number(options[timeout + 1]),
-    packets: 0,
-    bytes: 0,
+    timeoutSeconds: valueOf("timeout"),
+    packets: valueOf("packets"),
+    bytes: valueOf("bytes"),
   };
 }

@@ -6,10 +6,10 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, writeFile
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { startOf } from "@fleetban/kit/drivers/process-start";
 import { silentLog } from "@fleetban/kit/log";
 import { openStore } from "../open-store.ts";
 import type { Store } from "../store.ts";
-import { startOf } from "./process-facts.ts";
 
 const isRoot = process.getuid?.() === 0;
 
