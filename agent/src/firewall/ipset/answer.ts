@@ -15,7 +15,16 @@ import {
   textOf,
 } from "./attributes.ts";
 import type { KernelHeader } from "./kernel-sets.ts";
-import { ADDRESS, ATTRIBUTE, COMMAND, COUNTER, FAMILY_NUMBER, MESSAGE_DONE, MESSAGE_ERROR, RECORD } from "./protocol.ts";
+import {
+  ADDRESS,
+  ATTRIBUTE,
+  COMMAND,
+  COUNTER,
+  FAMILY_NUMBER,
+  MESSAGE_DONE,
+  MESSAGE_ERROR,
+  RECORD,
+} from "./protocol.ts";
 
 /** `errno` 0 = done. `line` 0 = the message as a whole. */
 export interface Answer {
