@@ -68,14 +68,14 @@ export function* entriesInText(text: string, linesAPiece: number): Generator<Ker
 function entryInLine(line: string): KernelEntry | undefined {
   const [verb, , prefix = "", ...options] = line.split(" ");
   if (verb !== "add") return undefined;
-  const valueOf = (name: string) => {
+  const numberAfter = (name: string) => {
     const at = options.indexOf(name);
     return at < 0 ? 0 : Number(options[at + 1]);
   };
   return {
     prefix: parsePrefix(prefix),
-    timeoutSeconds: valueOf("timeout"),
-    packets: valueOf("packets"),
-    bytes: valueOf("bytes"),
+    timeoutSeconds: numberAfter("timeout"),
+    packets: numberAfter("packets"),
+    bytes: numberAfter("bytes"),
   };
 }
