@@ -196,6 +196,7 @@ export async function openAgent(parts: AgentParts, config: AgentConfig): Promise
 
   const session = {
     ...{ clock, log, ledgerClock, spool, reports, onSettings },
+    certificateEndsAtMs: () => parts.certificateLife()?.endsAtMs,
     lists: enforcement,
     hello: () =>
       makeHello(

@@ -27,6 +27,14 @@ Examples:
   .showSuggestionAfterError()
   .exitOverride();
 
+interface EnrollFlags {
+  readonly config?: string;
+  readonly name?: string;
+  readonly dataDir?: string;
+  readonly tokenFile?: string;
+  readonly force?: true;
+}
+
 const withConfig = (command: Command) =>
   command.option("-c, --config <file>", `configuration file (default: ${DEFAULT_CONFIG_FILE})`);
 
@@ -39,15 +47,17 @@ withConfig(program.command("run"))
 
 withConfig(program.command("enroll"))
   .description("make a key on this server and have the token's coordinator certify it")
-  .argument("<token>", "as `fleetban enrollments create` printed it")
+  .argument("[token]", "as `fleetban enrollments create` printed it; - = standard input")
+  .option("--token-file <file>", "a file that holds the token, so that the command line does not show it")
   .option("--name <name>", "how operators see this server (default: name of the configuration, else the host name)")
   .option("--data-dir <dir>", "where the identity is kept (default: data_dir of the configuration)")
   .option("--force", "replace the identity that is there")
-  .action(async (token: string, options: { config?: string; name?: string; dataDir?: string; force?: true }) => {
+  .action(async (token: string | undefined, options: EnrollFlags) => {
     const { enroll } = await import("./commands/enroll.ts");
+    const { tokenFile, force = false } = options;
     const config = readConfigFile(options.config);
     const dataDir = options.dataDir ?? config.data_dir;
-    print(await enroll(token, { dataDir, name: options.name ?? nameOf(config), force: options.force ?? false }));
+    print(await enroll(token, { dataDir, name: options.name ?? nameOf(config), tokenFile, force }));
   });
 
 withConfig(program.command("status"))

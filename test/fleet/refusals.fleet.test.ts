@@ -94,6 +94,28 @@ test("ports that are taken are named with their key, by both programs", { skip }
   assertRefused(ofAgent, "fleetban-agent", 1, /health\.port 7744 on 127\.0\.0\.1: is taken/);
 });
 
+test("a second agent on one data directory ends at once, and names directory and process", { skip }, async () => {
+  const config = { data_dir: agent.dataDir, socket: join(fleet.dir, "second.sock"), "health.port": 7_799 };
+  const second = await writeConfig("second.yaml", JSON.stringify(config));
+  const ending = await tryProgram(agent.host, "fleetban-agent", ["run", "--config", second]);
+  assertRefused(
+    ending,
+    "fleetban-agent",
+    1,
+    new RegExp(`data_dir ${agent.dataDir}: is in use .* pid ${agent.pid()}$`, "m"),
+  );
+  assert.equal(ending.stdout, "", "it has logged what it did");
+  assert.equal((await agent.status()).link.kind, "online");
+});
+
+test("a token is read from a file; given twice, or not at all, it is asked for", { skip }, async () => {
+  const file = await writeConfig("token", `${await fleet.coordinator.enrollToken()}\n`);
+  assertRefused(await enroll("fbe1.a.b@c:1", "--token-file", file), "fleetban-agent", 1, /given twice/);
+  assertRefused(await enroll("--token-file", `${file}.none`), "fleetban-agent", 1, /token\.none: can't be read/);
+  assertRefused(await enroll(), "fleetban-agent", 1, /enrollment token: none is given/);
+  assert.equal((await enroll("--token-file", file)).exitCode, 0);
+});
+
 test("a token that is cut off, wrong, or of another fleet enrolls nobody", { skip }, async () => {
   const token = await fleet.coordinator.enrollToken();
   assertRefused(await enroll(token.split(".")[0]!), "fleetban-agent", 1, /enrollment token/);
@@ -144,10 +166,17 @@ function fleetban(...args: readonly string[]): Promise<Ending> {
 let enrolled = 0;
 
 /** Each into a folder of its own. */
-function enroll(token: string): Promise<Ending> {
+function enroll(...words: readonly string[]): Promise<Ending> {
   enrolled += 1;
   const dir = join(fleet.dir, `enrolled-${enrolled}`);
-  return tryProgram(agent.host, "fleetban-agent", ["enroll", token, "--data-dir", dir, "--name", `server-${enrolled}`]);
+  return tryProgram(agent.host, "fleetban-agent", [
+    "enroll",
+    ...words,
+    "--data-dir",
+    dir,
+    "--name",
+    `server-${enrolled}`,
+  ]);
 }
 
 /** The same but for one character of the part, which are secret and fingerprint. */

@@ -59,6 +59,7 @@ export function coordinatorFixture() {
     welcomes() {
       this.says({ $case: "welcome", value: Welcome.fromPartial({ protocol: 1, ledgerTimeMs: 1_000 }) });
     },
+    isClosed: () => closed,
     sentKinds: () => sent.map(({ kind }) => kind?.$case),
   };
 }
@@ -146,6 +147,7 @@ export function sessionParts(overrides: Partial<SessionParts> = {}) {
     reports,
     hello: () => Hello.fromPartial({ protocol: 1, sentAtMs: clock.nowMs() }),
     probe: async ({ probeNo }) => ProbeResult.fromPartial({ probeNo }),
+    certificateEndsAtMs: () => undefined,
     onSettings: () => undefined,
     onOnline: () => undefined,
     ...overrides,

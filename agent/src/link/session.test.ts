@@ -103,3 +103,25 @@ test("a coordinator that never answers Hello, or with something else, is given u
   const oddEnd = await oddSession;
   assert.match(oddEnd.kind === "lost" ? String(oddEnd.cause) : "", /first message is no Welcome/);
 });
+
+test("a stream ends with the certificate that it was opened with, not with a later one", async () => {
+  const coordinator = coordinatorFixture();
+  const { parts, clock } = sessionParts();
+  let endsAtMs = clock.nowMs() + 90 * 60_000;
+  let isOver = false;
+  const session = runSession(
+    { ...parts, certificateEndsAtMs: () => endsAtMs },
+    coordinator.connection,
+    new AbortController().signal,
+  ).finally(() => {
+    isOver = true;
+  });
+  coordinator.welcomes();
+  await clock.run(89 * 60_000);
+  assert.equal(isOver, false);
+  endsAtMs *= 2; // renewed meanwhile
+  await clock.run(90 * 60_000);
+  const end = await session;
+  assert.match(end.kind === "lost" ? String(end.cause) : "", /certificate ended at/);
+  assert.equal(coordinator.isClosed(), true);
+});

@@ -26,6 +26,7 @@ import { type LinkSpool, sendSightings } from "./send-sightings.ts";
 import { LinkError, type SessionEnd } from "./state.ts";
 
 const WELCOME_DEADLINE_MS = 10_000;
+const CERTIFICATE_LOOK_MS = 60_000;
 
 export interface SessionParts {
   readonly clock: Clock;
@@ -36,6 +37,8 @@ export interface SessionParts {
   readonly reports: Reports;
   readonly hello: () => Hello;
   readonly probe: (probe: Probe) => Promise<ProbeResult>;
+  /** Unix milliseconds of this machine's clock: when the certificate ends that the stream was opened with. Undefined = not known. */
+  readonly certificateEndsAtMs: () => number | undefined;
   readonly onSettings: (settings: Settings) => void;
   readonly onOnline: (welcome: Welcome) => void;
 }
@@ -46,6 +49,7 @@ export async function runSession(
   signal: AbortSignal,
 ): Promise<SessionEnd> {
   const incoming = connection.messages[Symbol.asyncIterator]();
+  const endsAtMs = parts.certificateEndsAtMs(); // a later one is for the next stream
   try {
     const hello = parts.hello();
     await connection.send({ kind: { $case: "hello", value: hello } });
@@ -55,7 +59,7 @@ export async function runSession(
       throw new LinkError("protocol", "the coordinator's first message is no Welcome; is its version compatible?");
     }
     await welcomed(parts, hello, first.kind.value);
-    return await converse(parts, connection, incoming, signal);
+    return await converse(parts, { connection, incoming, endsAtMs }, signal);
   } catch (cause) {
     signal.throwIfAborted();
     return { kind: "lost", cause };
@@ -76,11 +80,16 @@ async function welcomed(parts: SessionParts, hello: Hello, welcome: Welcome): Pr
   parts.onOnline(welcome);
 }
 
+interface OpenStream {
+  readonly connection: Connection;
+  readonly incoming: AsyncIterator<CoordinatorMessage>;
+  readonly endsAtMs: number | undefined;
+}
+
 /** Ends as soon as one of its loops does; the others are aborted and awaited. */
 async function converse(
   parts: SessionParts,
-  connection: Connection,
-  incoming: AsyncIterator<CoordinatorMessage>,
+  { connection, incoming, endsAtMs }: OpenStream,
   signal: AbortSignal,
 ): Promise<SessionEnd> {
   const over = new AbortController();
@@ -88,11 +97,20 @@ async function converse(
   const send = (message: AgentMessage) => connection.send(message);
   const tasks = {
     receive: async () => {
-      end = await receive(parts, send, incoming, over.signal);
+      const received = await receive(parts, send, incoming, over.signal);
+      if (over.signal.aborted) return; // something else ended it, and says why
+      end = received;
       over.abort(new LinkError("stream-lost", "the session is over"));
     },
     sightings: (inner: AbortSignal) => sendSightings(parts.spool, parts.clock, send, inner),
     reports: (inner: AbortSignal) => parts.reports.run(send, inner),
+    certificate: async (inner: AbortSignal) => {
+      if (endsAtMs === undefined) return;
+      await endOf(parts.clock, endsAtMs, inner);
+      const text = `the stream's certificate ended at ${new Date(endsAtMs).toISOString()}`;
+      end = { kind: "lost", cause: new LinkError("certificate-ended", text) };
+      over.abort(end.cause);
+    },
   };
   const ended = AbortSignal.any([signal, over.signal]);
   ended.addEventListener("abort", () => connection.close(), { once: true });
@@ -103,6 +121,13 @@ async function converse(
     if (!over.signal.aborted) end = { kind: "lost", cause };
   }
   return end;
+}
+
+/** TLS looks at a certificate's end at the handshake only. The clock is asked again and again: it may be set meanwhile. */
+async function endOf(clock: Clock, endsAtMs: number, signal: AbortSignal): Promise<void> {
+  for (let leftMs = endsAtMs - clock.nowMs(); leftMs > 0; leftMs = endsAtMs - clock.nowMs()) {
+    await clock.sleep(Math.min(leftMs, CERTIFICATE_LOOK_MS), signal);
+  }
 }
 
 async function receive(

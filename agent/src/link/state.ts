@@ -25,5 +25,5 @@ export type SessionEnd =
   | { readonly kind: "resync"; readonly list: number }
   | { readonly kind: "lost"; readonly cause: unknown };
 
-/** Codes: `coordinator-unreachable`, `certificate-refused`, `protocol`, `stream-lost`, `no-welcome`. */
+/** Codes: `coordinator-unreachable`, `certificate-refused`, `protocol`, `stream-lost`, `no-welcome`, `certificate-ended`. */
 export class LinkError extends FleetbanError {}
