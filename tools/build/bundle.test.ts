@@ -65,6 +65,7 @@ async function buildAndRun(folder: string, format: ProgramBuild["format"], text:
       format,
       minifyNames: true,
       nodeFlags: ["--max-old-space-size=64"],
+      environment: {},
     };
     await writeFile(program.entry, text);
     const sizeBytes = await bundle(program, join(dist, bundleFile(program)));

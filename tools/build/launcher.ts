@@ -10,14 +10,17 @@ export async function writeLauncher(program: ProgramBuild, dist: string): Promis
 
 /** In this order: what the environment says, the Node packed beside the program, the checkout's, the one in PATH. */
 function launcherText(program: ProgramBuild): string {
-  const { name, nodeFlags } = program;
+  const { name, nodeFlags, environment } = program;
   const file = bundleFile(program);
   const flags = nodeFlags.map((flag) => ` ${flag}`).join("");
+  const settings = Object.entries(environment)
+    .map(([key, value]) => `export ${key}="\${${key}:-${value}}"\n`)
+    .join("");
   return `#!/bin/sh
 # Starts ${name} with Node 24 or newer.
 set -eu
 dist=$(dirname "$(dirname "$(readlink -f "$0")")")
-case $(uname -m) in aarch64) arch=arm64 ;; *) arch=x64 ;; esac
+${settings}case $(uname -m) in aarch64) arch=arm64 ;; *) arch=x64 ;; esac
 for node in "\${FLEETBAN_NODE:-}" "$dist/node/bin/node" "$dist/../tools/node_modules/node-linux-$arch/bin/node"; do
   [ -x "$node" ] && exec "$node"${flags} "$dist/${file}" "$@"
 done
