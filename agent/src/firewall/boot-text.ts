@@ -9,7 +9,7 @@ import { createHash } from "node:crypto";
 import { prefixesOf } from "@fleetban/proto/model/sorted-columns";
 import type { DenyRule, Op } from "./backend.ts";
 import { secondsLeftAt } from "./entry-op.ts";
-import { chainLines, restoreText } from "./ipset/rule-text.ts";
+import { freshText } from "./ipset/restore-text.ts";
 import { createLine } from "./ipset/set-command.ts";
 import { isExempting, type KernelSet } from "./kernel-set.ts";
 
@@ -59,7 +59,7 @@ function* baseLines(
   for (const set of ordered) yield createLine(set);
   for (const set of ordered) yield* addLines(set, nowSeconds);
   for (const family of [4, 6] as const) {
-    const text = restoreText(chainLines(rules, family), 0).trimEnd();
+    const text = freshText(rules, family, "conntrack").trimEnd();
     for (const line of text.split("\n")) yield `rule${family} ${line}`;
   }
 }

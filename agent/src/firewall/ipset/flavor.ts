@@ -7,7 +7,7 @@
 import { type ProgramRun, type RunProgramParts, runProgram } from "@fleetban/kit/run-program";
 import type { Family } from "@fleetban/proto/model/prefix";
 import { BackendError, remedyFor } from "../backend-error.ts";
-import { CHAIN } from "./rule-text.ts";
+import { CHAIN } from "./table-state.ts";
 
 /** Behind a program's name; "" on machines that know only one store. */
 export type Flavor = "-nft" | "-legacy" | "";

@@ -6,9 +6,13 @@ import type { Backend, SetName } from "../backend.ts";
 import { BackendError } from "../backend-error.ts";
 import type { KernelSets } from "./kernel-sets.ts";
 import type { OpenNetlink } from "./netlink-socket.ts";
+import type { WatchedChains } from "./nft-notice.ts";
 import { openSets } from "./open-sets.ts";
+import type { ChainPart } from "./rule-layout.ts";
+import type { EntryHook } from "./rule-text.ts";
 import { openGeneration, watchRuleChanges } from "./rule-watch.ts";
 import { createRules } from "./rules.ts";
+import { CHAIN } from "./table-state.ts";
 
 export interface IpsetBackendParts {
   /** Rejects where netlink can't be spoken; then the `ipset` program is used. */
@@ -16,15 +20,18 @@ export interface IpsetBackendParts {
   readonly spawn: Spawn;
   readonly clock: Pick<Clock, "timer" | "sleep">;
   readonly log: Log;
+  /** Default: conntrack. */
+  readonly hook?: EntryHook;
 }
 
 /** Rejects with a BackendError that says what to install, load or permit. */
-export async function openIpsetBackend({ loadNetlink, spawn, clock, log }: IpsetBackendParts): Promise<Backend> {
+export async function openIpsetBackend(parts: IpsetBackendParts): Promise<Backend> {
+  const { loadNetlink, spawn, clock, log, hook = "conntrack" } = parts;
   const loaded = await tryLoad(loadNetlink, log);
   const sets = await openSets({ openNetlink: loaded, spawn, clock, log });
   const open = sets.via === "netlink" ? loaded : undefined;
   const generation = open === undefined ? undefined : openGeneration(open);
-  const rules = createRules({ spawn, clock, generation: () => generation?.read() });
+  const rules = createRules({ spawn, clock, log, hook, generation: () => generation?.read() });
   const watches = new Set<{ close(): void }>();
   return {
     ...sets,
@@ -33,7 +40,7 @@ export async function openIpsetBackend({ loadNetlink, spawn, clock, log }: Ipset
     ruleState: rules.state,
     watchRules(onChange) {
       if (open === undefined) return { close: () => undefined };
-      const watch = watchRuleChanges({ open, clock, log }, onChange);
+      const watch = watchRuleChanges({ open, clock, log, watched: () => chainsOf(rules.parts()) }, onChange);
       watches.add(watch);
       return watch;
     },
@@ -44,6 +51,11 @@ export async function openIpsetBackend({ loadNetlink, spawn, clock, log }: Ipset
       await sets.close();
     },
   };
+}
+
+/** Ours, and those whose first rule is to jump to it. */
+function chainsOf(parts: readonly ChainPart[]): WatchedChains {
+  return new Map(parts.map(({ table, hooks }) => [table, new Set<string>([CHAIN, ...hooks])]));
 }
 
 async function tryLoad(loadNetlink: () => Promise<OpenNetlink>, log: Log): Promise<OpenNetlink | undefined> {

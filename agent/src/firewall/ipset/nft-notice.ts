@@ -22,6 +22,13 @@ const GET_GENERATION = SUBSYSTEM | 16;
 const CHANGES: ReadonlySet<number> = new Set([DELETE_TABLE, NEW_CHAIN, DELETE_CHAIN, NEW_RULE, DELETE_RULE]);
 const FAMILIES: ReadonlySet<number> = new Set([FAMILY_NUMBER[4], FAMILY_NUMBER[6]]);
 const TABLE_NAME = 1; // of each of these messages
+/** Which attribute names the chain; a message about a table has none. */
+const CHAIN_NAME: ReadonlyMap<number, number> = new Map([
+  [NEW_CHAIN, 3],
+  [DELETE_CHAIN, 3],
+  [NEW_RULE, 2],
+  [DELETE_RULE, 2],
+]);
 const GENERATION_ID = 1;
 const REQUEST = 1;
 
@@ -43,14 +50,21 @@ export function generationIn(datagram: Uint8Array): number | undefined {
   return undefined;
 }
 
-/** Whether it tells of a change to the chains or rules of iptables' table of that name. */
-export function tellsOfChange(datagram: Uint8Array, table: string): boolean {
+/** Chains by table. What happens in others of the same table is none of our loss. */
+export type WatchedChains = ReadonlyMap<string, ReadonlySet<string>>;
+
+/** Whether it tells of a change to one of these chains of iptables, or to the rules in it. */
+export function tellsOfChange(datagram: Uint8Array, watched: WatchedChains): boolean {
   for (const { view, type } of messagesIn(datagram)) {
     if (!CHANGES.has(type) || view.byteLength < ATTRIBUTES_AT) continue;
     if (!FAMILIES.has(view.getUint8(MESSAGE_HEADER_BYTES))) continue;
+    const texts = new Map<number, string>();
     for (const attribute of attributesIn(view, ATTRIBUTES_AT, view.byteLength)) {
-      if (attribute.type === TABLE_NAME && textOf(view, attribute) === table) return true;
+      if (attribute.type <= 3) texts.set(attribute.type, textOf(view, attribute));
     }
+    const chains = watched.get(texts.get(TABLE_NAME) ?? "");
+    const named = CHAIN_NAME.get(type);
+    if (chains !== undefined && (named === undefined || chains.has(texts.get(named) ?? ""))) return true;
   }
   return false;
 }

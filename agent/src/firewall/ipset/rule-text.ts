@@ -1,54 +1,54 @@
 /**
- * Our chain as text, in iptables' own spelling, so that what is wanted and what is there can be compared.
+ * The lines by which listed packets are recognized, in iptables' own spelling, so that what is wanted and what is there
+ * can be compared.
  *
- * Answers to connections that the machine opened return first, then what comes from a listed source is dropped: new and
- * established connections alike, and packets without one (NOTRACK, invalid), which `--ctdir ORIGINAL` on the drop would
- * let in. Loopback is never looked at (invariant 5), nor is IPv6's neighbor discovery, which no conntrack knows: without
- * it a listed neighbor is gone for the machine's own connections, too.
+ * Answers to connections that the machine opened return first, then what comes from a listed source meets its verdict: new
+ * and established connections alike, and packets without one (NOTRACK, invalid), which `--ctdir ORIGINAL` on the verdict
+ * would let in. In the raw hook there is no connection yet: those answers are lost. Loopback is never looked at (invariant
+ * 5), nor is IPv6's neighbor discovery, which no conntrack knows: without it a listed neighbor is gone for the machine's
+ * own connections, too.
  */
 import type { PortRange, Reach } from "@fleetban/proto/model/listing";
 import type { Family } from "@fleetban/proto/model/prefix";
-import type { DenyRule } from "../backend.ts";
+import type { DenyRule, Verdict } from "../backend.ts";
 
-export const CHAIN = "fleetban-in";
-/** Before routing and before DNAT (ports are the published ones), behind conntrack (-200). */
-export const TABLE = "mangle";
-export const HOOK = "PREROUTING";
+/** conntrack = behind it, in mangle PREROUTING; raw = before it. */
+export type EntryHook = "conntrack" | "raw";
+
+/**
+ * What a packet to be rejected bears. The whole mark is set, so that no other bit of it means anything to anybody, and
+ * compared without the four bits that Kubernetes and CNI plugins add to marks in nat (0x2000, 0x4000, 0x8000).
+ */
+const MARK = 0x66620b05;
+const MARK_MASK = 0xffff0fff;
+export const IS_MARKED = `-m mark --mark ${hex(MARK)}/${hex(MARK_MASK)}`;
+
+const TARGET: Readonly<Record<Verdict, string>> = {
+  drop: "-j DROP",
+  reject: `-j MARK --set-xmark ${hex(MARK)}/0xffffffff`,
+};
 
 const MAX_PORTS_A_RULE = 15; // of xt_multiport; a range counts as two
 const PROTOCOLS_WITH_PORTS: ReadonlySet<string> = new Set(["tcp", "udp", "udplite", "sctp", "dccp"]);
 
-const ALWAYS: Readonly<Record<Family, readonly string[]>> = {
-  4: ["-i lo -j RETURN", "-m conntrack --ctdir REPLY -j RETURN"],
+const BY_HOOK: Readonly<Record<EntryHook, readonly string[]>> = {
+  conntrack: ["-i lo -j RETURN", "-m conntrack --ctdir REPLY -j RETURN"],
+  raw: ["-i lo -j RETURN"],
+};
+const BY_FAMILY: Readonly<Record<Family, readonly string[]>> = {
+  4: [],
   6: [
-    "-i lo -j RETURN",
-    "-m conntrack --ctdir REPLY -j RETURN",
     "-p ipv6-icmp -m icmp6 --icmpv6-type 135 -j RETURN", // neighbor solicitation
     "-p ipv6-icmp -m icmp6 --icmpv6-type 136 -j RETURN", // neighbor advertisement
   ],
 };
 
-/** The lines of our chain. A rule whose reach we can't express is left out: unknown means not enforced. */
-export function chainLines(rules: readonly DenyRule[], family: Family): string[] {
-  const dropped = rules.flatMap((rule) => ruleLines(rule, family));
-  return [...ALWAYS[family], ...dropped].map((match) => `-A ${CHAIN} ${match}`);
-}
-
-/**
- * For `iptables-restore --noflush`: chain and jump in one transaction, whatever was there before. `jumps` = how many
- * jumps to our chain there are now.
- */
-export function restoreText(lines: readonly string[], jumps: number): string {
-  const jump = `${HOOK} -j ${CHAIN}`;
-  const removed = Array.from({ length: jumps }, () => `-D ${jump}`);
-  const inserted = `-I ${HOOK} 1 -j ${CHAIN}`;
-  return transaction([`:${CHAIN} - [0:0]`, ...lines, ...removed, inserted]);
-}
-
-/** Takes chain and jumps away. */
-export function removalText(jumps: number): string {
-  const removed = Array.from({ length: jumps }, () => `-D ${HOOK} -j ${CHAIN}`);
-  return transaction([...removed, `-F ${CHAIN}`, `-X ${CHAIN}`]);
+/** A rule whose reach we can't express is left out: unknown means not enforced. */
+export function entryLines(rules: readonly DenyRule[], family: Family, hook: EntryHook): readonly string[] {
+  const enforced = rules.filter(({ reach }) => isEnforceable(reach));
+  const judged = enforced.flatMap((rule) => ruleLines(rule, family));
+  const marked = enforced.some(({ verdict }) => verdict === "reject") ? [`${IS_MARKED} -j ACCEPT`] : [];
+  return [...BY_HOOK[hook], ...BY_FAMILY[family], ...judged, ...marked];
 }
 
 export function isEnforceable(reach: Reach): boolean {
@@ -56,13 +56,12 @@ export function isEnforceable(reach: Reach): boolean {
   return PROTOCOLS_WITH_PORTS.has(reach.protocol) && reach.ranges.length > 0 && reach.ranges.every(isPortRange);
 }
 
-function ruleLines({ deny, except, reach }: DenyRule, family: Family): string[] {
-  if (!isEnforceable(reach)) return [];
+function ruleLines({ deny, except, reach, verdict }: DenyRule, family: Family): string[] {
   const sources = [
     `-m set --match-set ${deny[family]} src`,
     ...except.map((set) => `-m set ! --match-set ${set[family]} src`),
   ];
-  return reachMatches(reach).map((reached) => [...reached, ...sources, "-j DROP"].join(" "));
+  return reachMatches(reach).map((reached) => [...reached, ...sources, TARGET[verdict]].join(" "));
 }
 
 /** One rule for all traffic, or as many as it takes to name the ports. */
@@ -90,6 +89,6 @@ function isPortRange({ first, last }: PortRange): boolean {
   return Number.isInteger(first) && Number.isInteger(last) && first >= 0 && first <= last && last <= 65_535;
 }
 
-function transaction(lines: readonly string[]): string {
-  return [`*${TABLE}`, ...lines, "COMMIT", ""].join("\n");
+function hex(value: number): string {
+  return `0x${value.toString(16)}`;
 }

@@ -1,5 +1,5 @@
 /**
- * Tells soon after somebody changed iptables' rules in our table, and what generation the rules are in.
+ * Tells soon after somebody changed iptables' rules in our chains or in those that jump to them, and what generation the rules are in.
  *
  * A timer looks into the socket without waiting, once a second: 0.3 ms with the wake-up, 0.03 % of a processor, while a
  * thread that waits in `recv` would keep one of Node's four for ever. However many changes there were, one look calls back once. Own changes are told,
@@ -9,8 +9,7 @@ import type { Clock, Timer } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
 import { AttributeWriter } from "./attributes.ts";
 import { NetlinkError, type NetlinkSocket, type OpenNetlink } from "./netlink-socket.ts";
-import { generationIn, generationRequest, NFTABLES_GROUP, tellsOfChange } from "./nft-notice.ts";
-import { TABLE } from "./rule-text.ts";
+import { generationIn, generationRequest, NFTABLES_GROUP, tellsOfChange, type WatchedChains } from "./nft-notice.ts";
 
 const LOOK_EVERY_MS = 1_000;
 const ENOBUFS = 105;
@@ -19,16 +18,18 @@ export interface RuleWatchParts {
   readonly open: OpenNetlink;
   readonly clock: Pick<Clock, "timer">;
   readonly log: Log;
+  readonly watched: () => WatchedChains;
 }
 
-export function watchRuleChanges({ open, clock, log }: RuleWatchParts, onChange: () => void): { close(): void } {
+export function watchRuleChanges(parts: RuleWatchParts, onChange: () => void): { close(): void } {
+  const { open, clock, log, watched } = parts;
   const socket = open(NFTABLES_GROUP); // kernels without nftables have the group, too, and stay silent
   let timer: Timer = clock.timer(LOOK_EVERY_MS, look);
   let isClosed = false;
 
   function look(): void {
     try {
-      if (drain(socket)) onChange();
+      if (drain(socket, watched())) onChange();
       if (!isClosed) timer = clock.timer(LOOK_EVERY_MS, look);
     } catch (error) {
       log.warn("firewall.rule_watch_ended", { error }); // the caller's own checks go on
@@ -58,14 +59,14 @@ export function openGeneration(open: OpenNetlink): { read(): number | undefined;
   };
 }
 
-/** Empties the socket; true = there was something about our table, or too much to tell. */
-function drain(socket: NetlinkSocket): boolean {
+/** Empties the socket; true = there was something about our chains, or too much to tell. */
+function drain(socket: NetlinkSocket, watched: WatchedChains): boolean {
   let changed = false;
   for (;;) {
     try {
       const datagram = socket.poll();
       if (datagram === undefined) return changed;
-      changed ||= tellsOfChange(datagram, TABLE);
+      changed ||= tellsOfChange(datagram, watched);
     } catch (error) {
       if (!(error instanceof NetlinkError) || error.errno !== ENOBUFS) throw error;
       changed = true; // notices were lost

@@ -1,24 +1,31 @@
 /**
- * The one rule over our sets, by iptables: it is compared as a whole and replaced as a whole, in one transaction, so that
- * there is no moment without it (invariant 4). v4 and v6 are one body over a table of programs.
+ * The rules over our sets, by iptables: compared as a whole and replaced as a whole, a table in one transaction, so that
+ * there is no moment without them (invariant 4). v4 and v6 are one body over a table of programs.
  */
+import type { Log } from "@fleetban/kit/log";
 import { type RunProgramParts, runProgram } from "@fleetban/kit/run-program";
 import type { Family } from "@fleetban/proto/model/prefix";
 import type { DenyRule, RuleState } from "../backend.ts";
 import { BackendError, remedyFor } from "../backend-error.ts";
 import { chooseFlavor, FAMILIES, type Flavor, flavorsPresent, rulesProgram } from "./flavor.ts";
-import { CHAIN, chainLines, removalText, restoreText, TABLE } from "./rule-text.ts";
+import { type Replacement, removalText, restoreText } from "./restore-text.ts";
+import { type ChainPart, layoutOf, type Table } from "./rule-layout.ts";
+import type { EntryHook } from "./rule-text.ts";
 import { rulesFailure } from "./rules-failure.ts";
-import { differenceFrom, readTableState, type TableState } from "./table-state.ts";
+import { CHAIN, differenceFrom, readTableState, type TableState, tablesWithChain } from "./table-state.ts";
 
 export interface Rules {
   ensure(rules: readonly DenyRule[]): Promise<void>;
   state(rules: readonly DenyRule[]): Promise<RuleState>;
+  /** The parts that were last made or looked for. */
+  parts(): readonly ChainPart[];
   /** Says what it removed. */
   remove(): Promise<readonly string[]>;
 }
 
 export interface RulesParts extends RunProgramParts {
+  readonly hook: EntryHook;
+  readonly log: Log;
   /** nftables' own count of changes; undefined = not known. It spares starting programs to see that nothing changed. */
   readonly generation: () => number | undefined;
 }
@@ -33,21 +40,54 @@ export function createRules(parts: RulesParts): Rules {
   const spelled = new Map<string, readonly string[]>();
   /** The last look that found everything present. */
   let seen: { readonly generation: number; readonly wanted: string } | undefined;
+  /** False where the kernel lacks what an answer needs: then what is to be rejected is dropped. */
+  let canReject = true;
+  let layout: readonly ChainPart[] = [];
+  /** Tables of the layout at which chains of another one were last looked for. */
+  let swept: string | undefined;
 
-  const difference = (wanted: readonly string[], table: TableState) =>
-    differenceFrom(spelled.get(wanted.join("\n")) ?? wanted, table);
-
-  async function ensureFamily(chosen: Flavor, family: Family, wanted: readonly string[]): Promise<void> {
-    const before = await readTable(parts, chosen, family);
-    if (difference(wanted, before) === undefined) return;
-    await restore(parts, chosen, family, restoreText(wanted, before.jumps.length));
-    const after = await readTable(parts, chosen, family);
-    if (after.lines.length === wanted.length) spelled.set(wanted.join("\n"), after.lines);
+  function layoutFor(rules: readonly DenyRule[], family: Family): readonly ChainPart[] {
+    layout = layoutOf(canReject ? rules : rules.map((rule) => ({ ...rule, verdict: "drop" })), family, parts.hook);
+    return layout;
   }
+
+  const difference = (part: ChainPart, state: TableState) =>
+    differenceFrom({ ...part, lines: spelled.get(keyOf(part)) ?? part.lines }, state);
+
+  async function ensureFamily(chosen: Flavor, family: Family, wanted: readonly ChainPart[]): Promise<void> {
+    const differing: Replacement[] = [];
+    for (const part of wanted) {
+      const before = await readTable(parts, chosen, family, part.table);
+      if (difference(part, before) !== undefined) differing.push({ part, before });
+    }
+    if (differing.length === 0) return;
+    await restore(parts, chosen, family, restoreText(differing));
+    for (const { part } of differing) {
+      const { lines } = await readTable(parts, chosen, family, part.table);
+      if (lines.length === part.lines.length) spelled.set(keyOf(part), lines);
+    }
+  }
+
+  async function ensureAll(chosen: Flavor, rules: readonly DenyRule[]): Promise<void> {
+    for (const family of FAMILIES) await ensureFamily(chosen, family, layoutFor(rules, family));
+    const tables = layout.map(({ table }) => table);
+    if (swept === tables.join()) return;
+    for (const family of FAMILIES) await removeFrom(parts, chosen, family, tables); // of another hook or verdict
+    swept = tables.join();
+  }
+
   return {
+    parts: () => layout,
     async ensure(rules) {
       flavor ??= await chooseFlavor(parts);
-      for (const family of FAMILIES) await ensureFamily(flavor, family, chainLines(rules, family));
+      try {
+        await ensureAll(flavor, rules);
+      } catch (error) {
+        if (!canReject || !rules.some(({ verdict }) => verdict === "reject") || !isLacking(error)) throw error;
+        canReject = false;
+        await ensureAll(flavor, rules);
+        parts.log.warn("firewall.reject_not_possible", { instead: "drop", error });
+      }
     },
     async state(rules) {
       flavor ??= await chooseFlavor(parts);
@@ -55,8 +95,10 @@ export function createRules(parts: RulesParts): Rules {
       const wanted = JSON.stringify(rules);
       if (generation !== undefined && seen?.generation === generation && seen.wanted === wanted) return PRESENT;
       for (const family of FAMILIES) {
-        const what = difference(chainLines(rules, family), await readTable(parts, flavor, family));
-        if (what !== undefined) return { kind: "missing", what: `${what} (IPv${family})` };
+        for (const part of layoutFor(rules, family)) {
+          const what = difference(part, await readTable(parts, flavor, family, part.table));
+          if (what !== undefined) return { kind: "missing", what: `${what} (IPv${family})` };
+        }
       }
       seen = generation === undefined ? undefined : { generation, wanted };
       return PRESENT;
@@ -64,26 +106,41 @@ export function createRules(parts: RulesParts): Rules {
     async remove() {
       const removed: string[] = [];
       for (const { flavor: present, saved } of await flavorsPresent(parts)) {
-        if (saved.includes(`:${CHAIN} `)) removed.push(...(await removeFrom(parts, present)));
+        if (tablesWithChain(saved).length === 0) continue;
+        for (const family of FAMILIES) removed.push(...(await removeFrom(parts, present, family, [])));
       }
       return removed;
     },
   };
 }
 
-async function removeFrom(parts: RulesParts, flavor: Flavor): Promise<readonly string[]> {
+function keyOf({ table, lines }: ChainPart): string {
+  return [table, ...lines].join("\n");
+}
+
+/** A table, a target or a match that this kernel doesn't have. */
+function isLacking(error: unknown): boolean {
+  return error instanceof BackendError && (error.code === "kernel-refused" || error.code === "kernel-sets-missing");
+}
+
+/** Our chain, from all tables but these. */
+async function removeFrom(
+  parts: RulesParts,
+  flavor: Flavor,
+  family: Family,
+  kept: readonly Table[],
+): Promise<readonly string[]> {
   const removed: string[] = [];
-  for (const family of FAMILIES) {
-    const { hasChain, jumps } = await readTable(parts, flavor, family);
-    if (!hasChain) continue;
-    await restore(parts, flavor, family, removalText(jumps.length));
-    removed.push(`chain ${CHAIN} of ${rulesProgram(flavor, family, "")} in ${TABLE}`);
+  for (const table of tablesWithChain(await run(parts, [rulesProgram(flavor, family, "-save")]))) {
+    if (kept.includes(table)) continue;
+    await restore(parts, flavor, family, removalText(table, await readTable(parts, flavor, family, table)));
+    removed.push(`chain ${CHAIN} of ${rulesProgram(flavor, family, "")} in ${table}`);
   }
   return removed;
 }
 
-async function readTable(parts: RulesParts, flavor: Flavor, family: Family): Promise<TableState> {
-  return readTableState(await run(parts, [rulesProgram(flavor, family, ""), ...WAIT, "-t", TABLE, "-S"]));
+async function readTable(parts: RulesParts, flavor: Flavor, family: Family, table: Table): Promise<TableState> {
+  return readTableState(await run(parts, [rulesProgram(flavor, family, ""), ...WAIT, "-t", table, "-S"]));
 }
 
 async function restore(parts: RulesParts, flavor: Flavor, family: Family, input: string): Promise<void> {

@@ -1,0 +1,56 @@
+/**
+ * Where in iptables our chain stands, by verdict and hook: as a list of parts, a chain `fleetban-in` in one table each.
+ *
+ * Listed packets are recognized at one place, before routing and DNAT. Dropping happens there. REJECT is refused there by
+ * the kernel, so a packet to be rejected gets a mark, leaves the rest of that table out (nobody overwrites the mark), and
+ * is answered at the head of filter's INPUT or FORWARD. Behind both stands security, which drops whatever still bears the
+ * mark: when somebody empties filter the answers end, and nothing comes in (invariant 4).
+ */
+import type { Family } from "@fleetban/proto/model/prefix";
+import type { DenyRule } from "../backend.ts";
+import { type EntryHook, entryLines, IS_MARKED } from "./rule-text.ts";
+
+export type Table = "raw" | "mangle" | "filter" | "security";
+export type BuiltIn = "PREROUTING" | "INPUT" | "FORWARD";
+
+/** Our chain in one table, and the built-in chains whose first rule jumps to it. */
+export interface ChainPart {
+  readonly table: Table;
+  readonly hooks: readonly BuiltIn[];
+  /** Without the `-A fleetban-in` before them. */
+  readonly lines: readonly string[];
+}
+
+/** In the order in which packets meet them: taking our chains away in this order lets no mark loose. */
+export const TABLES: readonly Table[] = ["raw", "mangle", "filter", "security"];
+
+const ENTRY_TABLE: Readonly<Record<EntryHook, Table>> = {
+  conntrack: "mangle", // -150: behind conntrack (-200), before DNAT (-100)
+  raw: "raw", // -300
+};
+const UNREACHABLE: Readonly<Record<Family, string>> = { 4: "icmp-port-unreachable", 6: "icmp6-port-unreachable" };
+
+/** In the order in which they are to be made: what catches marked packets before what marks them. */
+export function layoutOf(rules: readonly DenyRule[], family: Family, hook: EntryHook): readonly ChainPart[] {
+  const entry: ChainPart = {
+    table: ENTRY_TABLE[hook],
+    hooks: ["PREROUTING"],
+    lines: entryLines(rules, family, hook),
+  };
+  if (!rules.some(({ verdict }) => verdict === "reject")) return [entry];
+  const behind: readonly ChainPart[] = [
+    { table: "security", hooks: ["INPUT", "FORWARD"], lines: [`${IS_MARKED} -j DROP`] },
+    {
+      table: "filter",
+      hooks: ["INPUT", "FORWARD"],
+      lines: [
+        `-p tcp ${IS_MARKED} -j REJECT --reject-with tcp-reset`,
+        `${IS_MARKED} -j REJECT --reject-with ${UNREACHABLE[family]}`,
+      ],
+    },
+  ];
+  // Marked in raw, it has still to pass the rules of others in mangle.
+  const between: readonly ChainPart[] =
+    hook === "raw" ? [{ table: "mangle", hooks: ["PREROUTING"], lines: [`${IS_MARKED} -j ACCEPT`] }] : [];
+  return [...behind, ...between, entry];
+}
