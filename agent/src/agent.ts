@@ -23,6 +23,7 @@ import type { AgentStatus } from "./health/status.ts";
 import { createWarnables } from "./health/warnables.ts";
 import { watchStates } from "./health/watch-states.ts";
 import { makeHello } from "./hello.ts";
+import { createHitCounting } from "./hits/hits.ts";
 import type { Dial } from "./link/connection.ts";
 import { createLedgerClock } from "./link/ledger-clock.ts";
 import { runLink } from "./link/link.ts";
@@ -94,8 +95,9 @@ export async function openAgent(parts: AgentParts, config: AgentConfig): Promise
   const mirror = new Mirror(clock);
   const file = createMirrorFile({ files: parts.dataFiles, folder: "mirror", mirror, clock, log });
   await file.load();
+  const hits = createHitCounting({ backend, mirror, clock, log }, config["hits.every"]);
   const firewall = createFirewall(
-    { backend, mirror, clock, ledgerClock, random, log, files: parts.dataFiles, onEnforced: reportSoon },
+    { backend: hits.backend, mirror, clock, ledgerClock, random, log, files: parts.dataFiles, onEnforced: reportSoon },
     {
       capacity: config.max_entries,
       leaseSeconds: config.lease / 1_000,
@@ -147,6 +149,7 @@ export async function openAgent(parts: AgentParts, config: AgentConfig): Promise
     ...{ clock, applied, settled: firewall.settled },
     lists: () => mirror.lists().map(({ list }) => list.list),
     health: () => healthMessage(status()),
+    hits: hits.takeReports,
   });
 
   function reportSoon(list: ListNo): void {
@@ -173,16 +176,17 @@ export async function openAgent(parts: AgentParts, config: AgentConfig): Promise
     return config.coordinators.length > 0 ? config.coordinators : (parts.identity()?.coordinators ?? []);
   }
 
-  function onSettings({ localSeconds, pace, spoolMaxBytes }: Settings): void {
+  function onSettings({ localSeconds, pace, spoolMaxBytes, hitsTop }: Settings): void {
     if (localSeconds > 0) firewall.setLocalSeconds(localSeconds);
     if (pace !== undefined) firewall.setPace({ targetMs: ms(pace.targetMs), cpuShare: pace.cpuPermille / 1_000 });
     if (spoolMaxBytes > 0) spool.limit(spoolMaxBytes);
+    hits.setTop(hitsTop);
   }
 
   function status(): AgentStatus {
     const { version, name } = parts;
     return describeAgent(
-      { firewall, mirror, spool, intake: sources.intake },
+      { firewall, mirror, spool, intake: sources.intake, hits },
       {
         ...{ version, name, startedAtMs, link },
         nowMs: clock.nowMs(),
@@ -217,6 +221,7 @@ export async function openAgent(parts: AgentParts, config: AgentConfig): Promise
   const tasks: Record<string, Task> = {
     ...sources.tasks,
     firewall: firewall.run,
+    hits: hits.run,
     async link(signal) {
       while (parts.identity() === undefined) await clock.sleep(NOT_ENROLLED_LOOK_MS, signal);
       await runLink(

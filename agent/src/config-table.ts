@@ -37,6 +37,13 @@ export const AGENT_CONFIG = {
     description:
       "What becomes of a packet from a listed source: drop = silence, reject = an answer (tcp-reset, or port unreachable).",
   },
+  hook: {
+    kind: "choice",
+    of: ["conntrack", "raw"],
+    default: "conntrack",
+    description:
+      "Where packets are looked at: conntrack = behind it, so that answers to this machine's own connections come in; raw = before it, cheaper under a flood, and answers from a listed address are lost.",
+  },
   ipset_via: {
     kind: "choice",
     of: ["auto", "netlink", "process"],
@@ -88,6 +95,13 @@ export const AGENT_CONFIG = {
     min: "10s",
     max: "7d",
     description: "How often a list's entries are read back whole from the kernel, paced.",
+  },
+  "hits.every": {
+    kind: "duration",
+    default: "5m",
+    min: "10s",
+    max: "1d",
+    description: "How often it is looked which listings have dropped packets; a coordinator is told after it.",
   },
   "health.host": {
     kind: "text",

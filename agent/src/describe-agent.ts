@@ -4,6 +4,7 @@ import type { Firewall } from "./firewall/firewall.ts";
 import type { FirewallState, ListFirewallState } from "./firewall/firewall-state.ts";
 import type { AgentStatus, ListStatus } from "./health/status.ts";
 import type { RaisedWarnable } from "./health/warnables.ts";
+import type { HitCounting } from "./hits/hits.ts";
 import type { LinkState } from "./link/state.ts";
 import type { Mirror } from "./mirror/mirror.ts";
 import type { Intake } from "./sources/intake.ts";
@@ -14,6 +15,7 @@ export interface DescribedRooms {
   readonly mirror: Mirror;
   readonly spool: Spool;
   readonly intake: Intake;
+  readonly hits: Pick<HitCounting, "isCounting" | "totals">;
 }
 
 /** What the outermost file knows. */
@@ -29,13 +31,15 @@ export interface DescribedFacts {
   readonly warnables: readonly RaisedWarnable[];
 }
 
-export function describeAgent({ firewall, mirror, spool, intake }: DescribedRooms, facts: DescribedFacts): AgentStatus {
+export function describeAgent(rooms: DescribedRooms, facts: DescribedFacts): AgentStatus {
+  const { firewall, mirror, spool, intake, hits } = rooms;
   const state = firewall.state();
   return {
     ...facts,
     lists: state.lists.filter(({ withdrawn }) => !withdrawn).map((list) => describeList(mirror, list)),
     firewall: describeFirewall(state),
     spool: { sightings: spool.size, oldestMs: spool.oldestMs ?? 0, lost: spool.lost },
+    hits: { isCounting: hits.isCounting, byList: Object.fromEntries(hits.totals()) },
     sightingsBySource: Object.fromEntries([...intake.counts].map(([source, { told }]) => [source, told])),
   };
 }

@@ -27,6 +27,7 @@ function renderHead(status: AgentStatus): string {
       `${humanCount(firewall.batchEntries)} entries, 99 % within ${(firewall.applyP99Us / 1_000).toFixed(1)} ms`,
     ],
     ["drift", driftText(status)],
+    ["dropped", droppedText(status)],
     ["spool", spoolText(status)],
     ["sightings", sightingsText(status.sightingsBySource)],
     ["lost", spool.lost === 0 ? "0" : `${humanCount(spool.lost)} dropped while the spool was full`],
@@ -56,6 +57,12 @@ function driftText({ firewall }: AgentStatus): string {
   const { driftEntries, driftSets, driftRules } = firewall;
   if (driftEntries + driftSets + driftRules === 0) return "none found";
   return `${humanCount(driftEntries)} entries, ${driftSets} sets, ${driftRules} times the rules: found different and repaired`;
+}
+
+function droppedText({ hits }: AgentStatus): string {
+  if (!hits.isCounting) return "not counted by this backend";
+  const counts = Object.entries(hits.byList).map(([list, { packets }]) => `${humanCount(packets)} by ${list}`);
+  return counts.length === 0 ? "no packet counted since the start" : `packets: ${counts.join(", ")}`;
 }
 
 function spoolText({ spool, nowMs }: AgentStatus): string {

@@ -9,7 +9,8 @@ const SOURCES: Readonly<Record<string, Source>> = {
   import: Source.SOURCE_IMPORT,
 };
 
-export function healthMessage({ warnables, spool, firewall, clockSkewMs, sightingsBySource }: AgentStatus): Health {
+export function healthMessage(status: AgentStatus): Health {
+  const { warnables, spool, firewall, clockSkewMs, sightingsBySource, hits } = status;
   return Health.fromPartial({
     warnables: warnables.map(({ code, sinceMs }) => ({ code, sinceMs })),
     spoolSightings: spool.sightings,
@@ -20,6 +21,7 @@ export function healthMessage({ warnables, spool, firewall, clockSkewMs, sightin
     clockSkewMs: clockSkewMs ?? 0,
     ownEntries: firewall.ownEntries,
     localEntries: firewall.localEntries,
+    countsHits: hits.isCounting,
     sources: Object.entries(sightingsBySource).map(([source, sightings]) => {
       return { source: SOURCES[source] ?? Source.SOURCE_UNSPECIFIED, sightings };
     }),

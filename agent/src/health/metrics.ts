@@ -32,6 +32,8 @@ export function createAgentMetrics(): AgentMetrics {
   const spooled = gauge("spool_sightings", "Sightings not acknowledged yet.");
   const lost = counter("lost_sightings_total", "Sightings dropped unacknowledged because the spool was full.");
   const sightings = counter("sightings_total", "Sightings taken.", ["source"]);
+  const packets = counter("dropped_packets_total", "Packets dropped, as the kernel's sets counted them.", ["list"]);
+  const bytes = counter("dropped_bytes_total", "Bytes of these packets.", ["list"]);
   const warnable = gauge("warnable", "1 while the agent is in that bad state.", ["code"]);
 
   function set(status: AgentStatus): void {
@@ -57,6 +59,10 @@ export function createAgentMetrics(): AgentMetrics {
     setCounter(driftRules, {}, status.firewall.driftRules);
     setCounter(lost, {}, status.spool.lost);
     for (const [source, count] of Object.entries(status.sightingsBySource)) setCounter(sightings, { source }, count);
+    for (const [list, counts] of Object.entries(status.hits.byList)) {
+      setCounter(packets, { list }, counts.packets);
+      setCounter(bytes, { list }, counts.bytes);
+    }
     const raised = new Set<string>(status.warnables.map(({ code }) => code));
     for (const code of Object.keys(WARNABLES) as WarnableCode[]) warnable.set({ code }, raised.has(code) ? 1 : 0);
   }

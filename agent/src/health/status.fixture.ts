@@ -39,6 +39,7 @@ export const WELL: AgentStatus = {
     driftRules: 0,
   },
   spool: { sightings: 0, oldestMs: 0, lost: 0 },
+  hits: { isCounting: true, byList: { fleet: { packets: 1_200, bytes: 72_000 } } },
   sightingsBySource: { fail2ban: 3, socket: 0 },
   warnables: [],
 };

@@ -47,6 +47,14 @@ export interface SpoolStatus {
   readonly lost: number;
 }
 
+/** What the kernel dropped since the start, as far as its sets were read. */
+export interface HitsStatus {
+  /** The backend counts packets. */
+  readonly isCounting: boolean;
+  /** By name of the list; `local` = this server's own bans. */
+  readonly byList: Readonly<Record<string, { readonly packets: number; readonly bytes: number }>>;
+}
+
 export interface AgentStatus {
   readonly version: string;
   readonly name: string;
@@ -60,6 +68,7 @@ export interface AgentStatus {
   readonly lists: readonly ListStatus[];
   readonly firewall: FirewallStatus;
   readonly spool: SpoolStatus;
+  readonly hits: HitsStatus;
   readonly sightingsBySource: Readonly<Record<string, number>>;
   readonly warnables: readonly RaisedWarnable[];
 }

@@ -2,11 +2,12 @@
  * Tells the coordinator what the kernel holds: Applied a list, and the agent's Health.
  *
  * Applied goes out once the change is in the kernel, at once where the delta asks for it, else at most once a
- * second a list and only the newest. Health goes out regularly and whenever a warnable comes or goes.
+ * second a list and only the newest. Health goes out regularly and whenever a warnable comes or goes, and Hits with it
+ * when there are any.
  */
 import { createBell } from "@fleetban/kit/bell";
 import type { Clock } from "@fleetban/kit/clock";
-import type { AgentMessage, Applied, Health } from "@fleetban/proto/wire/fleet";
+import type { AgentMessage, Applied, Health, Hits } from "@fleetban/proto/wire/fleet";
 
 const APPLIED_INTERVAL_MS = 1_000;
 const HEALTH_INTERVAL_MS = 10_000;
@@ -26,6 +27,8 @@ export interface ReportParts {
   readonly applied: (list: number) => Promise<Applied | undefined>;
   readonly lists: () => readonly number[];
   readonly health: () => Health;
+  /** Taken is told: nobody asks for these again. */
+  readonly hits: () => readonly Hits[];
 }
 
 export function createReports(parts: ReportParts): Reports {
@@ -46,6 +49,7 @@ export function createReports(parts: ReportParts): Reports {
     if (healthAtMs > nowMs) return;
     healthAtMs = nowMs + HEALTH_INTERVAL_MS;
     await send({ kind: { $case: "health", value: parts.health() } });
+    for (const value of parts.hits()) await send({ kind: { $case: "hits", value } });
   }
 
   return {

@@ -137,6 +137,7 @@ export function sessionParts(overrides: Partial<SessionParts> = {}) {
     applied: async () => undefined,
     lists: () => [],
     health: () => ({}) as never,
+    hits: () => [],
   });
   const parts: SessionParts = {
     clock,

@@ -205,7 +205,15 @@ test("what agents reported is in the database soon, and their status after they 
   const agent = await connected(coordinator, "web1");
   const health = {
     ...{ warnables: [{ code: "kernel-drift", sinceMs: 1 }], spoolSightings: 3, spoolOldestMs: 0, lostSightings: 4 },
-    ...{ batchEntries: 0, applyP99Us: 0, clockSkewMs: -1_500, ownEntries: 5, localEntries: 6, sources: [] },
+    ...{
+      batchEntries: 0,
+      applyP99Us: 0,
+      clockSkewMs: -1_500,
+      ownEntries: 5,
+      localEntries: 6,
+      sources: [],
+      countsHits: true,
+    },
   };
   agent.send({ kind: { $case: "health", value: health } });
   const statusNow = async () =>

@@ -55,7 +55,7 @@ test("a Hello with control characters in its text ends the stream", async (t) =>
 
 const HEALTH = {
   ...{ warnables: [], spoolSightings: 0, spoolOldestMs: 0, lostSightings: 0, batchEntries: 0, applyP99Us: 0 },
-  ...{ clockSkewMs: 0, ownEntries: 0, localEntries: 0, sources: [] },
+  ...{ clockSkewMs: 0, ownEntries: 0, localEntries: 0, sources: [], countsHits: true },
 };
 
 function applied(list: number): AgentMessage {

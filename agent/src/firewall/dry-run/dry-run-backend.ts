@@ -4,7 +4,7 @@
  * For machines that only watch, and for tests under a virtual clock: it waits for nothing and starts nothing.
  */
 import type { Clock } from "@fleetban/kit/clock";
-import type { Family } from "@fleetban/proto/model/prefix";
+import { type Family, familyOf, type Prefix } from "@fleetban/proto/model/prefix";
 import type { Backend, DenyRule, Op, Refusal, RuleState, SetHeader, SetName } from "../backend.ts";
 import { BackendError, remedyFor } from "../backend-error.ts";
 import { createMemorySet, type MemorySet } from "./memory-set.ts";
@@ -13,7 +13,12 @@ const ENTRIES_A_PIECE = 1_000;
 const PRESENT: RuleState = { kind: "present" };
 const MISSING: RuleState = { kind: "missing", what: "the rules" };
 
-export function createDryRunBackend(clock: Pick<Clock, "monotonicMs">): Backend {
+export interface DryRunBackend extends Backend {
+  /** What the rules would do to a packet from there: true = it is dropped, and counted where it matched. */
+  receive(source: Prefix, bytes: number): boolean;
+}
+
+export function createDryRunBackend(clock: Pick<Clock, "monotonicMs">): DryRunBackend {
   const sets = new Map<SetName, MemorySet>();
   let rules: readonly DenyRule[] | undefined;
 
@@ -67,6 +72,13 @@ export function createDryRunBackend(clock: Pick<Clock, "monotonicMs">): Backend 
       return removed;
     },
     close: async () => undefined,
+    receive(source, bytes) {
+      const family = familyOf(source);
+      const matches = (pair: DenyRule["deny"]) => setNamed(pair[family]).matches(source);
+      const rule = (rules ?? []).find(({ deny, except }) => matches(deny) && !except.some(matches));
+      if (rule !== undefined) setNamed(rule.deny[family]).count(source, bytes);
+      return rule !== undefined;
+    },
   };
 }
 
@@ -88,7 +100,7 @@ function checkFamily({ spec }: MemorySet, family: Family): void {
 
 function headerOf(name: SetName, set: MemorySet, rules: readonly DenyRule[] | undefined): SetHeader {
   const { family, maxEntries } = set.spec;
-  return { name, family, maxEntries, entries: set.count(), references: referencesTo(name, rules) };
+  return { name, family, maxEntries, entries: set.size(), references: referencesTo(name, rules) };
 }
 
 function referencesTo(name: SetName, rules: readonly DenyRule[] | undefined): number {

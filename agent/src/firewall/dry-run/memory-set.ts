@@ -8,23 +8,42 @@ import type { KernelEntry, RefusalCode, SetSpec } from "../backend.ts";
 /** The kernel's own, 2^31 - 1 ms; it clamps what is longer. */
 const MAX_TIMEOUT_SECONDS = 2_147_483;
 
+const NOTHING = { packets: 0, bytes: 0 };
+
 export interface MemorySet {
   readonly spec: SetSpec;
   /** undefined = done. */
   add(prefix: Prefix, timeoutSeconds: number): { readonly code: RefusalCode; readonly detail: string } | undefined;
   remove(prefix: Prefix): void;
   matches(prefix: Prefix): boolean;
-  count(): number;
+  /** A packet from there has matched: counted at the longest prefix. */
+  count(source: Prefix, bytes: number): void;
+  size(): number;
   entries(): readonly KernelEntry[];
 }
 
 export function createMemorySet(spec: SetSpec, nowMs: () => number): MemorySet {
   /** By prefix the moment at which it ends, 0 = never. */
   const endMsByPrefix = new Map<Prefix, number>();
+  /** By prefix what it has matched since it was added; renewing its timeout does not begin at 0 again. */
+  const countsByPrefix = new Map<Prefix, { packets: number; bytes: number }>();
 
   const isInForce = (endMs: number | undefined) => endMs !== undefined && (endMs === 0 || endMs > nowMs());
   const dropExpired = () => {
-    for (const [prefix, endMs] of endMsByPrefix) if (!isInForce(endMs)) endMsByPrefix.delete(prefix);
+    for (const [prefix, endMs] of endMsByPrefix) if (!isInForce(endMs)) forget(prefix);
+  };
+  const forget = (prefix: Prefix) => {
+    endMsByPrefix.delete(prefix);
+    countsByPrefix.delete(prefix);
+  };
+  /** The longest prefix in force around an address; a network is looked up as it is, as the kernel does. */
+  const matched = (prefix: Prefix) => {
+    if (!isSingle(prefix)) return isInForce(endMsByPrefix.get(prefix)) ? prefix : undefined;
+    for (let length = lengthOf(prefix); length > 0; length -= 1) {
+      const around = widen(prefix, length);
+      if (isInForce(endMsByPrefix.get(around))) return around;
+    }
+    return undefined;
   };
   const isFull = () => {
     if (endMsByPrefix.size < spec.maxEntries) return false;
@@ -37,20 +56,21 @@ export function createMemorySet(spec: SetSpec, nowMs: () => number): MemorySet {
       if (familyOf(prefix) !== spec.family)
         return { code: "kernel-refused", detail: `not an IPv${spec.family} address` };
       if (lengthOf(prefix) === 0) return { code: "kernel-refused", detail: "prefix length out of range" };
+      if (endMsByPrefix.has(prefix) && !isInForce(endMsByPrefix.get(prefix))) forget(prefix);
       if (!endMsByPrefix.has(prefix) && isFull()) return { code: "set-full", detail: "the set is full" };
       const seconds = Math.min(timeoutSeconds, MAX_TIMEOUT_SECONDS);
       endMsByPrefix.set(prefix, seconds === 0 ? 0 : nowMs() + seconds * 1000);
       return undefined;
     },
-    remove: (prefix) => void endMsByPrefix.delete(prefix),
-    matches(prefix) {
-      if (!isSingle(prefix)) return isInForce(endMsByPrefix.get(prefix)); // as the kernel: a network is looked up as it is
-      for (let length = lengthOf(prefix); length > 0; length -= 1) {
-        if (isInForce(endMsByPrefix.get(widen(prefix, length)))) return true;
-      }
-      return false;
+    remove: forget,
+    matches: (prefix) => matched(prefix) !== undefined,
+    count(source, bytes) {
+      const prefix = matched(source);
+      if (prefix === undefined) return;
+      const before = countsByPrefix.get(prefix) ?? NOTHING;
+      countsByPrefix.set(prefix, { packets: before.packets + 1, bytes: before.bytes + bytes });
     },
-    count() {
+    size() {
       dropExpired();
       return endMsByPrefix.size;
     },
@@ -60,8 +80,7 @@ export function createMemorySet(spec: SetSpec, nowMs: () => number): MemorySet {
       return Array.from(endMsByPrefix, ([prefix, endMs]) => ({
         prefix,
         timeoutSeconds: leftOf(endMs),
-        packets: 0,
-        bytes: 0,
+        ...(countsByPrefix.get(prefix) ?? NOTHING),
       }));
     },
   };

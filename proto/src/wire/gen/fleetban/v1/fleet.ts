@@ -281,10 +281,16 @@ export interface ChunkReceived {
   chunk: number;
 }
 
+/**
+ * What the kernel dropped since the last report: sums, and the most hit prefixes. Sent once: what is lost with a stream is
+ * not sent again.
+ */
 export interface Hits {
+  /** The agent's clock. */
   sinceMs: number;
   untilMs: number;
   totals: HitTotal[];
+  /** Listings without an end that were hit are all of them named, over several reports if they must. */
   top: HitTop[];
 }
 
@@ -318,6 +324,8 @@ export interface Health {
   localEntries: number;
   /** Sightings taken, by source, since the agent's start. */
   sources: SourceCount[];
+  /** The backend counts packets: that a listing is not named in Hits means that nobody tried it here. */
+  countsHits: boolean;
 }
 
 export interface SourceCount {
@@ -2413,6 +2421,7 @@ function createBaseHealth(): Health {
     ownEntries: 0,
     localEntries: 0,
     sources: [],
+    countsHits: false,
   };
 }
 
@@ -2447,6 +2456,9 @@ export const Health: MessageFns<Health> = {
     }
     for (const v of message.sources) {
       SourceCount.encode(v!, writer.uint32(82).fork()).join();
+    }
+    if (message.countsHits !== false) {
+      writer.uint32(88).bool(message.countsHits);
     }
     return writer;
   },
@@ -2544,6 +2556,14 @@ export const Health: MessageFns<Health> = {
             message.sources.push(SourceCount.decode(reader, reader.uint32()));
             continue;
           }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.countsHits = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2571,6 +2591,7 @@ export const Health: MessageFns<Health> = {
     message.ownEntries = object.ownEntries ?? 0;
     message.localEntries = object.localEntries ?? 0;
     message.sources = object.sources?.map((e) => SourceCount.fromPartial(e)) || [];
+    message.countsHits = object.countsHits ?? false;
     return message;
   },
 };
