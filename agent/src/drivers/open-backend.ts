@@ -10,13 +10,13 @@ import { spawn } from "./spawn.ts";
 
 /** Rejects with a BackendError that says what to install, load or permit. */
 export async function openBackend(
-  config: Pick<AgentConfig, "backend" | "ipset_via">,
+  config: Pick<AgentConfig, "backend" | "hook" | "ipset_via">,
   clock: Clock,
   log: Log,
 ): Promise<Backend> {
   if (config.backend === "dry-run") return createDryRunBackend(clock);
   const netlink = config.ipset_via === "process" ? notWanted : loadNetlink;
-  return await openIpsetBackend({ loadNetlink: netlink, spawn, clock, log });
+  return await openIpsetBackend({ loadNetlink: netlink, spawn, clock, log, hook: config.hook });
 }
 
 function notWanted(): never {
