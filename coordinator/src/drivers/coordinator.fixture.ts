@@ -82,8 +82,8 @@ export async function startCoordinator(
   const running = runTasks(
     {
       ledger: (signal) => ledger.run(signal),
-      reports: (signal) => writeReports({ fleet, sql: store.sql, clock, log }, signal),
-      revocations: (signal) => followRevocations({ fleet, sql: store.sql, clock, log }, signal),
+      reports: (signal) => writeReports({ fleet, store, clock, log }, signal),
+      revocations: (signal) => followRevocations({ fleet, store, clock, log }, signal),
     },
     stop.signal,
   );

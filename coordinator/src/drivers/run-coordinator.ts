@@ -166,8 +166,8 @@ async function serve(
   const ledgerRuns = runTasks(
     {
       ledger: (inner) => ledger.run(inner),
-      reports: (inner) => writeReports({ fleet, sql: store.sql, clock, log }, inner),
-      revocations: (inner) => followRevocations({ fleet, sql: store.sql, clock, log }, inner),
+      reports: (inner) => writeReports({ fleet, store, clock, log }, inner),
+      revocations: (inner) => followRevocations({ fleet, store, clock, log }, inner),
       certificates: (inner) => certificates.run(inner),
       readiness: (inner) => followReadiness(health, readiness, clock, inner),
     },

@@ -12,12 +12,12 @@ import { bytesOf, type Prefix, parsePrefix } from "@fleetban/proto/model/prefix"
 import { PROTOCOL_VERSION } from "@fleetban/proto/wire/channel";
 import { type AgentMessage, GoodbyeReason, type Hello, type ProbeResult } from "@fleetban/proto/wire/fleet";
 import { WireError } from "@fleetban/proto/wire/wire-error";
+import type { HitTotals } from "../hits/hit-totals.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Agent } from "./agent.ts";
 import type { AgentChannel } from "./channel.ts";
 import type { FleetCounters } from "./counters.ts";
 import { FleetError, violation } from "./errors.ts";
-import type { HitTotals } from "./hit-totals.ts";
 import { type CheckedHello, checkApplied, checkHealth, checkHello } from "./incoming.ts";
 import { createIntake, type Intake, type ObserveSightings } from "./intake.ts";
 import { Outbox } from "./outbox.ts";

@@ -92,7 +92,7 @@ function agentNoOf({ fleet }: TestCoordinator, name: string): number {
 async function write({ fleet, store }: TestCoordinator): Promise<void> {
   const failures: unknown[] = [];
   const log = { debug() {}, info() {}, error() {}, warn: (_: string, facts: unknown) => void failures.push(facts) };
-  await writeOnce({ fleet, sql: store.sql, clock: undefined as never, log: { ...log, with: () => log as never } });
+  await writeOnce({ fleet, store, clock: undefined as never, log: { ...log, with: () => log as never } });
   assert.deepEqual(failures, []);
 }
 

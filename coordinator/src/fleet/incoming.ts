@@ -103,6 +103,7 @@ export function checkHealth(health: Health): AgentHealth {
     ownEntries: health.ownEntries,
     localEntries: health.localEntries,
     applyP99Us: health.applyP99Us,
+    countsHits: health.countsHits,
   };
 }
 

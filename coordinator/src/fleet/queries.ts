@@ -2,7 +2,6 @@
 import { type ListNo, listNo } from "@fleetban/proto/model/listing";
 import type { Sql } from "../store/sql.ts";
 import type { Agent, AgentGroup } from "./agent.ts";
-import type { HitTotal, PrefixHits } from "./hit-totals.ts";
 import { lastHelloOf } from "./last-hello.ts";
 import type { AppliedList, ReportedAgent } from "./reported.ts";
 
@@ -86,35 +85,4 @@ export async function writeLastHellos(sql: Sql, agents: readonly ReportedAgent[]
     update agents set last_hello = r.last_hello, capacity_entries = r.capacity_entries
     from jsonb_to_recordset(${sql.json(rows as never)}) as r (agent_no int, capacity_entries bigint, last_hello jsonb)
     where agents.agent_no = r.agent_no`;
-}
-
-/** What can be read back exactly; a sum stops there. */
-const MAX_COUNT = Number.MAX_SAFE_INTEGER;
-
-/** Prefixes that are on no list are left out: nobody's kernel has hit them, whatever an agent says. */
-export async function addHits(
-  sql: Sql,
-  { totals, prefixes }: { totals: readonly HitTotal[]; prefixes: readonly PrefixHits[] },
-): Promise<void> {
-  if (totals.length > 0) {
-    await sql`
-      insert into hit_totals (day, list_no, rank, packets, bytes)
-      select (clock_timestamp() at time zone 'utc')::date, list, rank, packets, bytes
-      from jsonb_to_recordset(${sql.json(totals as never)}) as r (list int, rank smallint, packets bigint, bytes bigint)
-      on conflict (day, list_no, rank, feed_no) do update set
-        packets = least(hit_totals.packets + excluded.packets, ${MAX_COUNT}::bigint),
-        bytes = least(hit_totals.bytes + excluded.bytes, ${MAX_COUNT}::bigint)`;
-  }
-  if (prefixes.length > 0) {
-    const rows = prefixes.map((hit) => ({ ...hit, agents: hit.agents.size }));
-    await sql`
-      insert into hits (day, list_no, prefix, packets, bytes, agents, last_at)
-      select (clock_timestamp() at time zone 'utc')::date, list, prefix, packets, bytes, agents, clock_timestamp()
-      from jsonb_to_recordset(${sql.json(rows as never)})
-        as r (list int, prefix cidr, packets bigint, bytes bigint, agents int)
-      where exists (select from listings l where l.list_no = r.list and l.prefix = r.prefix)
-      on conflict (list_no, prefix, day) do update set
-        packets = least(hits.packets + excluded.packets, ${MAX_COUNT}::bigint),
-        bytes = least(hits.bytes + excluded.bytes, ${MAX_COUNT}::bigint), agents = greatest(hits.agents, excluded.agents), last_at = excluded.last_at`;
-  }
 }

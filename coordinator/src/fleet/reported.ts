@@ -38,6 +38,8 @@ export interface AgentHealth {
   readonly ownEntries: number;
   readonly localEntries: number;
   readonly applyP99Us: number;
+  /** Its kernel counts packets. */
+  readonly countsHits: boolean;
 }
 
 /** From a `Hello`. */

@@ -1,15 +1,16 @@
 /**
  * What the agents' kernels dropped, summed over the fleet until it is written: a total a list and rank, and the most
  * hit prefixes. Bounded: an agent that names more prefixes than fit is heard for its totals only, of lists that it was
- * not given it is not heard, and a sum stops at what a column holds.
+ * not given it is not heard, and a sum stops at what a column holds. What could not be written comes back and is written
+ * with the next; a report is never asked for again, so one that a crash loses is lost.
  */
 import { type ListNo, listNo, type Rank, rank } from "@fleetban/proto/model/listing";
 import type { Prefix } from "@fleetban/proto/model/prefix";
 import { emptyPrefixColumns, prefixesOf } from "@fleetban/proto/model/sorted-columns";
 import type { Hits } from "@fleetban/proto/wire/fleet";
 import { decodePrefixes } from "@fleetban/proto/wire/prefixes";
-import type { Agent } from "./agent.ts";
-import { violation } from "./errors.ts";
+import type { Agent } from "../fleet/agent.ts";
+import { violation } from "../fleet/errors.ts";
 
 export interface HitTotal {
   readonly list: ListNo;
@@ -26,28 +27,47 @@ export interface PrefixHits {
   readonly agents: Set<number>;
 }
 
+export interface HeardHits {
+  readonly totals: readonly HitTotal[];
+  readonly prefixes: readonly PrefixHits[];
+}
+
 export interface HitTotals {
   add(agent: Agent, hits: Hits): void;
-  take(): { totals: readonly HitTotal[]; prefixes: readonly PrefixHits[] };
+  take(): HeardHits;
+  /** What was taken and not written. */
+  giveBack(heard: HeardHits): void;
+  /** Packets by list since the start. */
+  readonly packets: ReadonlyMap<ListNo, number>;
 }
 
 const MAX_PREFIXES = 20_000;
 const MAX_ENTRIES = 1_024;
+/** Whose numbers are kept with a prefix; more are not told apart. */
+const MAX_AGENTS = 64;
 /** Two of them still fit Postgres' bigint. */
 const MAX_COUNT = Number.MAX_SAFE_INTEGER;
 
 export function createHitTotals(): HitTotals {
   let totals = new Map<string, HitTotal>();
   let prefixes = new Map<string, PrefixHits>();
+  const packetsByList = new Map<ListNo, number>();
 
-  function addPrefix(agentNo: number, hit: { list: ListNo; prefix: Prefix; packets: number; bytes: number }): void {
+  function addPrefix(hit: Omit<PrefixHits, "agents">, agents: Iterable<number>): void {
     const key = `${hit.list} ${hit.prefix}`;
     const known = prefixes.get(key);
     if (known === undefined && prefixes.size >= MAX_PREFIXES) return;
     const sum = known ?? { list: hit.list, prefix: hit.prefix, packets: 0, bytes: 0, agents: new Set<number>() };
     addCounts(sum, hit);
-    sum.agents.add(agentNo);
+    for (const agentNo of agents) if (sum.agents.size < MAX_AGENTS) sum.agents.add(agentNo);
     prefixes.set(key, sum);
+  }
+
+  function addTotal({ list, rank: ofRank, ...counts }: HitTotal): void {
+    const key = `${list} ${ofRank}`;
+    const sum = totals.get(key) ?? { list, rank: ofRank, packets: 0, bytes: 0 };
+    addCounts(sum, counts);
+    totals.set(key, sum);
   }
 
   return {
@@ -57,16 +77,16 @@ export function createHitTotals(): HitTotals {
       for (const total of hits.totals) {
         if (total.rank > 255) throw violation(`rank ${total.rank}`);
         if (!group.lists.has(listNo(total.list))) continue;
-        const key = `${total.list} ${total.rank}`;
-        const sum = totals.get(key) ?? { list: listNo(total.list), rank: rank(total.rank), packets: 0, bytes: 0 };
-        addCounts(sum, total);
-        totals.set(key, sum);
+        const list = listNo(total.list);
+        addTotal({ list, rank: rank(total.rank), packets: total.packets, bytes: total.bytes });
+        packetsByList.set(list, Math.min(MAX_COUNT, (packetsByList.get(list) ?? 0) + total.packets));
       }
       for (const { list, prefixes: hit, packets, bytes } of hits.top) {
         if (!group.lists.has(listNo(list))) continue;
         const decoded = decodePrefixes("hits", hit, MAX_ENTRIES, emptyPrefixColumns);
         for (const [index, prefix] of [...prefixesOf(decoded)].entries()) {
-          addPrefix(agentNo, { list: listNo(list), prefix, packets: packets[index] ?? 0, bytes: bytes[index] ?? 0 });
+          const counts = { packets: packets[index] ?? 0, bytes: bytes[index] ?? 0 };
+          addPrefix({ list: listNo(list), prefix, ...counts }, [agentNo]);
         }
       }
     },
@@ -76,6 +96,11 @@ export function createHitTotals(): HitTotals {
       prefixes = new Map();
       return taken;
     },
+    giveBack(heard) {
+      for (const total of heard.totals) addTotal(total);
+      for (const hit of heard.prefixes) addPrefix(hit, hit.agents);
+    },
+    packets: packetsByList,
   };
 }
 
