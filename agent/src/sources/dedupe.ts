@@ -38,7 +38,7 @@ const SAME_END_MS = 2_000;
 const EARLY_MS = 1_500;
 /** Where no source knows a ban's length: fail2ban's own default. */
 const UNKNOWN_BAN_SECONDS = 600;
-const NO_EVIDENCE = new Uint8Array();
+const EVIDENCE_MAX_BYTES = 1_024;
 
 export class KnownBans {
   readonly #bans = new Map<Prefix, readonly KnownBan[]>();
@@ -129,8 +129,8 @@ export class KnownBans {
   }
 
   #seed(sighting: Sighting): void {
-    const { kind, recordedAtMs: atMs } = sighting;
-    const seen = { ...sighting, atMs };
+    const { kind, recordedAtMs: atMs, evidence: _, ...told } = sighting;
+    const seen = { ...told, atMs };
     if (kind === "unban-by-hand") this.judge({ ...seen, kind: "end", cause: "hand" }, atMs);
     else this.judge({ ...seen, kind }, atMs);
   }
@@ -179,9 +179,15 @@ function localEndMs(ban: KnownBan): number {
 function sightingOf(kind: SightingKind, seen: SeenBan, ban: KnownBan, nowMs: number): Sighting {
   const { address, jail, toldAtMs: bannedAtMs, banSeconds } = ban;
   return {
-    ...{ address, kind, source: seen.source, jail, protocol: "", ports: "" },
+    ...{ address, kind, source: seen.source, jail, protocol: seen.protocol ?? "", ports: seen.ports ?? "" },
     ...{ failures: seen.failures, bannedAtMs, banSeconds, banCount: seen.banCount, recordedAtMs: nowMs },
     act: actOf({ jail, address, bannedAtMs }),
-    evidence: NO_EVIDENCE,
+    evidence: evidenceOf(seen),
   };
+}
+
+/** A character is not cut in two. */
+function evidenceOf({ evidence = "" }: SeenBan): Uint8Array {
+  const bytes = new Uint8Array(EVIDENCE_MAX_BYTES);
+  return bytes.slice(0, new TextEncoder().encodeInto(evidence, bytes).written);
 }

@@ -18,6 +18,11 @@ export interface SeenBan {
   readonly failures: number;
   /** 0 = unknown. */
   readonly banCount: number;
+  /** Of the jail; absent or empty = all, or the source does not say. */
+  readonly protocol?: string;
+  readonly ports?: string;
+  /** What led to it, where the operator wants it told; cut to what the wire takes. */
+  readonly evidence?: string;
   /** The source wrote this no later than. */
   readonly atMs: number;
 }

@@ -7,13 +7,20 @@ import { createHandoffFraming, type HandoffFields } from "./handoff-framing.ts";
 /** Jail, id and failure id may hold anything but NUL, the marks themselves included; fail2ban writes the others itself. */
 const value = fc.oneof(
   fc.string({ unit: "binary", maxLength: 40 }).map((text) => text.replaceAll("\0", "")),
-  fc.constantFrom("FLEETBAN1", "END", "xFLEETBAN1", "", "-1", `we"ird $(x)\n'y'`),
+  fc.constantFrom("FLEETBAN1", "FLEETBAN2", "END", "xFLEETBAN1", "", "-1", `we"ird $(x)\n'y'`),
 );
+const text = fc.oneof(value, fc.constantFrom("tcp", "ssh,2222", "0:65535"));
 const number = fc.constantFrom("", "0", "1", "-1", "600", "1795244229.5502784", "<bancount>");
-const record = fc
+const values = fc
   .tuple(fc.constantFrom("ban", "unban", "start"), value, value, value, fc.constantFrom("inet4", "inet6", "None", ""))
-  .chain((head) => fc.array(number, { minLength: 5, maxLength: 5 }).map((tail) => [...head, ...tail]))
-  .map((values): HandoffFields => ["FLEETBAN1", ...values, "END"]);
+  .chain((head) => fc.array(number, { minLength: 5, maxLength: 5 }).map((tail) => [...head, ...tail]));
+const short = values.map((fields): HandoffFields => ["FLEETBAN1", ...fields, "END"]);
+const long = fc
+  .tuple(values, text, text, value)
+  .map(([fields, ...more]): HandoffFields => ["FLEETBAN2", ...fields, ...more, "END"]);
+const record = fc.oneof(short, long);
+/** Two by the same action. */
+const pair = fc.oneof(fc.tuple(short, short), fc.tuple(long, long));
 const records = fc.array(record, { maxLength: 6 });
 const part = fc.double({ min: 0, max: 0.999, noNaN: true });
 
@@ -48,7 +55,7 @@ test("however the bytes are cut into reads, the records and their ends are the s
 
 test("a torn record never costs the good one behind it", () => {
   fc.assert(
-    fc.property(records, record, part, record, (before, torn, at, good) => {
+    fc.property(records, pair, part, (before, [torn, good], at) => {
       const whole = bytesOf(torn);
       const bytes = Buffer.concat([
         ...before.map(bytesOf),
@@ -64,7 +71,7 @@ test("somebody else's bytes are passed over", () => {
   const junk = fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes));
   fc.assert(
     fc.property(junk, record, junk, record, (first, one, second, two) => {
-      const isClean = [first, second].every((bytes) => !bytes.includes("FLEETBAN1"));
+      const isClean = [first, second].every((bytes) => !bytes.includes("FLEETBAN"));
       fc.pre(isClean);
       const bytes = Buffer.concat([first, bytesOf(one), second, bytesOf(two)]);
       assert.deepEqual(fieldsOf(frame(bytes)), [one, two]);

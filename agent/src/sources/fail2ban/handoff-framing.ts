@@ -1,14 +1,19 @@
 /**
  * Finds the records in the hand-off file that fail2ban's action writes (deploy/fail2ban/action.d/fleetban.conf).
  *
- * A record is twelve fields that end in NUL, the first a mark, the last another. No value holds a NUL, so a record that
- * begins with the one and has the other in its place is whole. Where it is not (a torn record, a full disk, somebody
- * else's bytes) reading goes on at the next mark: a following good record is never lost, a bad one never half believed.
+ * A record is fields that end in NUL, the first a mark, which says how many there are, the last another. No value holds
+ * a NUL, so a record that begins with the one and has the other in its place is whole. Where it is not (a torn record, a
+ * full disk, somebody else's bytes) reading goes on at the next mark: a following good record is never lost, a bad one
+ * never half believed.
  */
 import type { Framed, Framing } from "../follow/framing.ts";
 
-export const HANDOFF_FIELDS = 12;
-const MARK = Buffer.from("FLEETBAN1\0");
+/** A server may have the action of an earlier fleetban: its records are shorter. */
+const FIELDS_BY_MARK: ReadonlyMap<string, number> = new Map([
+  ["FLEETBAN1", 12],
+  ["FLEETBAN2", 15],
+]);
+const MARK = Buffer.from("FLEETBAN");
 const END_FIELD = "END";
 const KIND = /^[a-z]+$/;
 /** The action's records are below 4096 bytes; what has not ended by twice that is none. */
@@ -61,12 +66,14 @@ function markAt(bytes: Buffer): number {
 function readRecord(bytes: Buffer): { fields: HandoffFields; bytes: number } | "incomplete" | "damaged" {
   const fields: string[] = [];
   let begin = 0;
-  while (fields.length < HANDOFF_FIELDS) {
+  let count = 1;
+  while (fields.length < count) {
     const end = bytes.indexOf(NUL, begin);
     if (end < 0 || end > RECORD_MAX_BYTES) return bytes.length > RECORD_MAX_BYTES ? "damaged" : "incomplete";
     fields.push(bytes.toString("utf8", begin, end));
     begin = end + 1;
+    count = FIELDS_BY_MARK.get(fields[0] ?? "") ?? 0;
   }
-  const isWhole = fields.at(-1) === END_FIELD && KIND.test(fields[1] ?? "");
+  const isWhole = fields.length === count && fields.at(-1) === END_FIELD && KIND.test(fields[1] ?? "");
   return isWhole ? { fields, bytes: begin } : "damaged";
 }

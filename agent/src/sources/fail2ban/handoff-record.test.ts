@@ -7,7 +7,7 @@ const NOW = 1_795_000_700_000;
 
 function seen(changes: { [field: number]: string } = {}, isAsked = () => false) {
   const fields = [
-    "FLEETBAN1",
+    "FLEETBAN2",
     "ban",
     "sshd",
     "192.0.2.1",
@@ -18,6 +18,9 @@ function seen(changes: { [field: number]: string } = {}, isAsked = () => false) 
     "3",
     "2",
     "0",
+    "tcp",
+    "ssh,2222",
+    "",
     "END",
   ];
   const changed: HandoffFields = Object.assign([...fields], changes);
@@ -27,8 +30,41 @@ function seen(changes: { [field: number]: string } = {}, isAsked = () => false) 
 test("a ban is read with its float time", () => {
   assert.deepEqual(seen(), {
     ...{ kind: "ban", source: "fail2ban", address: "192.0.2.1", jail: "sshd", bannedAtMs: 1_795_000_000_550 },
-    ...{ banSeconds: 600, failures: 3, banCount: 2, atMs: NOW },
+    ...{ banSeconds: 600, failures: 3, banCount: 2, atMs: NOW, protocol: "tcp", ports: "ssh,2222", evidence: "" },
   });
+});
+
+test("a record of an earlier fleetban's action says no ports", () => {
+  const short: HandoffFields = [
+    "FLEETBAN1",
+    "ban",
+    "sshd",
+    "192.0.2.1",
+    "",
+    "inet4",
+    "1795000000",
+    "600",
+    "3",
+    "1",
+    "0",
+    "END",
+  ];
+  const { kind, ports, evidence } = seenInHandoff(short, NOW, () => false) as {
+    kind: string;
+    ports: string;
+    evidence: string;
+  };
+  assert.deepEqual([kind, ports, evidence], ["ban", "", ""]);
+});
+
+test("all ports are no ports, and a tag that was not filled in is none", () => {
+  const portsOf = (text: string) => (seen({ 12: text }) as { ports: string }).ports;
+  assert.deepEqual(["0:65535", "all", "<port>", "http,https"].map(portsOf), ["", "", "", "http,https"]);
+});
+
+test("evidence that was cut within a character ends before it", () => {
+  const cut = Buffer.from("failure of ö").subarray(0, -1).toString();
+  assert.equal((seen({ 13: cut }) as { evidence: string }).evidence, "failure of ");
 });
 
 test("a restored ban is told apart, a ban for ever has no length", () => {
