@@ -84,6 +84,8 @@ export interface Firewall {
   /** Whole, whenever looked up. Until the first time no rule is made. */
   setOwn(prefixes: readonly Prefix[]): void;
   addLocal(prefix: Prefix, seconds: number): LocalOutcome;
+  /** Why it would not be enforced as a local entry, for people. */
+  localRefusal(prefix: Prefix): string | undefined;
   removeLocal(prefix: Prefix): void;
   setLocalSeconds(seconds: number): void;
   setPace(pace: Pick<PaceLimits, "targetMs" | "cpuShare">): void;
@@ -246,6 +248,7 @@ export function createFirewall(parts: FirewallParts, settings: FirewallSettings)
     onRemoved: keeper.removed,
     setOwn: machine.setOwn,
     addLocal: machine.addLocal,
+    localRefusal: machine.localRefusal,
     removeLocal: machine.removeLocal,
     setLocalSeconds: machine.setLocalSeconds,
     setPace(changed) {

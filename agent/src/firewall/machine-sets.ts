@@ -26,6 +26,8 @@ export interface MachineSets {
   isOwn(prefix: Prefix): boolean;
   /** `seconds` 0 or less: as long as local entries may live. A second ban never shortens the first. */
   addLocal(prefix: Prefix, seconds: number): LocalOutcome;
+  /** Why it would not be enforced as a local entry, for people. */
+  localRefusal(prefix: Prefix): string | undefined;
   removeLocal(prefix: Prefix): void;
   /** Something became exempt: local entries inside it go. */
   lift(exempt: Prefix): void;
@@ -102,6 +104,7 @@ export function createMachineSets({ sets, lanes, nowSeconds, exemptCover, ...set
       lanes.wish("urgent", setFor(sets.local, prefix), prefix);
       return { kind: "enforced" };
     },
+    localRefusal: refusalOf,
     removeLocal,
     lift(exempt) {
       if (isSingle(exempt)) {
