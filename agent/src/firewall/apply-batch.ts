@@ -18,7 +18,7 @@ export interface ApplyParts {
   readonly clock: Pick<Clock, "monotonicMs">;
   readonly log: Log;
   /** The kernel has these now. */
-  readonly onApplied: (ops: readonly Op[]) => void;
+  readonly onApplied: (ops: readonly Op[], lane: Lane) => void;
   readonly onFull: (set: KernelSet, prefix: Prefix, lane: Lane) => void;
   readonly onSetMissing: (set: KernelSet) => void;
   /** The set's replacement lacks an entry that the set itself may have. */
@@ -75,7 +75,7 @@ function learn(
       refused.push(refusal);
     }
   }
-  if (applied.length > 0) parts.onApplied(applied);
+  if (applied.length > 0) parts.onApplied(applied, lane);
   if (refused.length > 0)
     parts.log.warn("firewall.entries_refused", { lane, refused: refused.length, first: refused.slice(0, NAMED) });
 }
@@ -83,7 +83,7 @@ function learn(
 function believe(set: KernelSet, op: Op, nowSeconds: number): void {
   if (op.kind === "add") set.entries.put(op.prefix, endAfter(op.timeoutSeconds, nowSeconds));
   else set.entries.remove(op.prefix);
-  set.refused.delete(op.prefix);
+  if (set.refused.size > 0) set.refused.delete(op.prefix);
 }
 
 function learnRefusal(parts: ApplyParts, lane: Lane, set: KernelSet, { op, code }: Refusal): void {

@@ -11,6 +11,8 @@ export type BackendErrorCode =
   /** Neither netlink nor the program reaches the kernel's ip_set. */
   | "kernel-sets-missing"
   | "iptables-missing"
+  /** The kernel's nf_tables is not there, or can't be reached. */
+  | "nftables-missing"
   /** Another program holds the lock on the rules. */
   | "rules-busy"
   /** The helper program died or fell silent. */
@@ -39,5 +41,7 @@ const REMEDY: Readonly<Partial<Record<BackendErrorCode, string>>> = {
     "load the kernel's modules (modprobe -a ip_set ip_set_hash_net xt_set); on Debian and Ubuntu they are in the kernel package, on RHEL in kernel-modules; a container needs them on its host",
   "iptables-missing":
     "install it (Debian, Ubuntu: apt install iptables; RHEL, Fedora: dnf install iptables-nft; Alpine: apk add iptables)",
+  "nftables-missing":
+    "load the kernel's module (modprobe nf_tables); a container needs it on its host, and the agent needs koffi's prebuilt library to reach it",
   "rules-busy": "find the program that holds /run/xtables.lock (fuser -v /run/xtables.lock)",
 };

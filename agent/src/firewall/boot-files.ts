@@ -11,10 +11,11 @@ import type { AppendFile, Files } from "../mirror/files.ts";
 import type { DenyRule, Op } from "./backend.ts";
 import { type BootMoment, basePieces, recentHead, recentLine } from "./boot-text.ts";
 import type { KernelSet } from "./kernel-set.ts";
+import type { Lane } from "./lane.ts";
 
 export interface BootFiles {
-  /** The kernel has these now. */
-  record(ops: readonly Op[]): void;
+  /** The kernel has these now. Of a bulk load that a new base is due for anyway nothing is noted. */
+  record(ops: readonly Op[], lane: Lane): void;
   /** Sets or rules are others than the base says. */
   due(): void;
   /** Unix milliseconds of the machine's clock; 0 = not in this run. */
@@ -161,9 +162,12 @@ export function createBootFiles(parts: BootFilesParts): BootFiles {
 
   function isSaveDue(): boolean {
     if (isFailing && clock.monotonicMs() - failedAtMs < RETRY_MS) return false;
-    const entries = sets().reduce((sum, set) => sum + set.entries.size, 0);
     const isOld = clock.monotonicMs() - savedAtMonotonicMs > HOUR_MS;
-    return isDue || isOld || lines > Math.max(LINES_MIN, entries / 2);
+    return isDue || isOld || hasManyLines();
+  }
+
+  function hasManyLines(): boolean {
+    return lines > LINES_MIN && lines > sets().reduce((sum, set) => sum + set.entries.size, 0) / 2;
   }
 
   async function removeAll(): Promise<void> {
@@ -179,10 +183,10 @@ export function createBootFiles(parts: BootFilesParts): BootFiles {
     get savedAtMs() {
       return savedAtMs;
     },
-    record(ops) {
+    record(ops, lane) {
       if (!parts.isEnforcing) return;
-      if (waitingBytes > WAITING_MAX_BYTES) {
-        isDue = true; // the disk does not keep up: the next base will have it
+      if (waitingBytes > WAITING_MAX_BYTES || (lane === "bulk" && hasManyLines())) {
+        isDue = true; // the next base will have it
         return;
       }
       const unixSeconds = Math.floor(clock.nowMs() / 1_000);

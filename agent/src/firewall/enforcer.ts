@@ -40,7 +40,7 @@ export interface EnforcerParts {
   readonly random: Random;
   readonly limits: () => PaceLimits;
   readonly ledgerNowMs: () => number;
-  readonly onApplied: (ops: readonly Op[]) => void;
+  readonly onApplied: (ops: readonly Op[], lane: Lane) => void;
   readonly onBatch: () => void;
   /** Wishes all that the set is to hold. */
   readonly refill: (set: KernelSet) => void;
@@ -82,7 +82,7 @@ export function createEnforcer(parts: EnforcerParts): Enforcer {
   function planOne(set: KernelSet, prefix: Prefix): PlannedOp | undefined {
     const op = opFor(set, prefix, wanted(set, prefix), nowSeconds());
     if (op === undefined) return undefined;
-    if (op.kind === "add" && !set.entries.has(prefix) && isProtected(set, prefix)) return undefined;
+    if (op.kind === "add" && isProtected(set, prefix)) return undefined;
     return { set, op, isFill: false };
   }
 
@@ -93,7 +93,7 @@ export function createEnforcer(parts: EnforcerParts): Enforcer {
 
   function isProtected(set: KernelSet, prefix: Prefix): boolean {
     const reason = parts.protectedReason(set, prefix);
-    if (reason === undefined) return false;
+    if (reason === undefined || set.entries.has(prefix)) return false;
     if (!set.refused.has(prefix)) log.warn("firewall.protected_refused", { set: set.name, prefix, reason });
     set.refused.set(prefix, "protected");
     return true;

@@ -116,7 +116,7 @@ export class EntryTable {
 
   #write(prefix: Prefix, endSeconds: number, mark: number): void {
     const words = wordsOf(prefix);
-    const slot = this.#table.find(words);
+    const slot = this.#kept > 0 ? this.#table.find(words) : -1;
     if (slot >= 0 && this.#table.rankAt(slot) === KEPT) this.#kept -= 1;
     if (mark === KEPT) this.#kept += 1;
     this.#table.put(words, mark, endSeconds, 0);

@@ -9,6 +9,7 @@ import type { Prefix } from "@fleetban/proto/model/prefix";
 import { partsOf, widen } from "@fleetban/proto/model/prefix";
 import type { UnixSeconds } from "@fleetban/proto/model/time";
 import { isExpired } from "@fleetban/proto/model/until";
+import type { MirroredList } from "../mirror/held.ts";
 import type { Mirror } from "../mirror/mirror.ts";
 import { isTooWideToExempt } from "./brake.ts";
 import { leaseOf } from "./leases.ts";
@@ -58,16 +59,22 @@ export function createListSets({ mirror, ledgerNow, fallbackLeaseSeconds }: List
 
   const exempting = () => [...byNumber.values()].filter(({ list }) => list.effect === "exempt");
 
+  /** Asked for every entry of a list, one after the other: the last answer is kept while the mirror stays the same. */
+  let last:
+    | { readonly lists: readonly MirroredList[]; readonly list: ListNo; readonly enforced: EnforcedList }
+    | undefined;
+
   function enforced(no: ListNo): EnforcedList | undefined {
     const mirrored = mirror.get(no);
     const state = byNumber.get(no);
     if (mirrored?.held === undefined || state?.judged !== mirrored.held.blocklist) return undefined;
-    const lists = mirror.lists().map(({ list }) => list);
-    return {
-      list: mirrored.list,
-      held: mirrored.held,
-      leaseSeconds: leaseOf(mirrored.list, lists, fallbackLeaseSeconds),
-    };
+    const lists = mirror.lists();
+    if (last?.lists !== lists || last.list !== no) {
+      const all = lists.map(({ list }) => list);
+      const leaseSeconds = leaseOf(mirrored.list, all, fallbackLeaseSeconds);
+      last = { lists, list: no, enforced: { list: mirrored.list, held: mirrored.held, leaseSeconds } };
+    }
+    return last.enforced;
   }
 
   function isInForce(state: ListState, prefix: Prefix): boolean {

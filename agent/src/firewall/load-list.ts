@@ -98,7 +98,7 @@ export async function loadList(parts: LoadParts, state: ListState, held: Held, f
 async function sweepList(parts: LoadParts, state: ListState, held: Held): Promise<void> {
   const lane = laneOfList(state.list);
   const order = state.list.list === LIST_FEEDS ? SWEEP_ORDER.feeds : SWEEP_ORDER.load;
-  const listed = held.blocklist.columns();
+  const listed = held.blocklist.unsortedColumns();
   for (const set of setsOf(state.pair)) {
     await makeRoom(parts, set, held);
     const unwanted = await unwantedIn(parts, set);

@@ -5,7 +5,7 @@
  * Each row is planned when its turn comes, from what is true then, so whatever changed meanwhile is already right.
  */
 import type { Prefix } from "@fleetban/proto/model/prefix";
-import { textOfWords } from "@fleetban/proto/model/prefix-text";
+import { scannedTextOf } from "@fleetban/proto/model/prefix-scan";
 import { blankWords } from "@fleetban/proto/model/prefix-words";
 import { type PrefixColumns, readPrefix } from "@fleetban/proto/model/sorted-columns";
 import type { KernelSet } from "./kernel-set.ts";
@@ -46,7 +46,7 @@ export function createSweep(spec: SweepSpec): Sweep {
       if (row >= spec.columns.count) return undefined;
       readPrefix(spec.columns, row, words);
       row += 1;
-      return textOfWords(words) as Prefix;
+      return scannedTextOf(words) as Prefix;
     },
   };
 }

@@ -36,13 +36,16 @@ export interface Replaced {
 export class Mirror {
   readonly #clock: Pick<Clock, "monotonicMs" | "sleep">;
   readonly #byNumber = new Map<ListNo, MirroredList>();
+  #lists: readonly MirroredList[] | undefined;
 
   constructor(clock: Pick<Clock, "monotonicMs" | "sleep">) {
     this.#clock = clock;
   }
 
+  /** The same array until something changes. */
   lists(): readonly MirroredList[] {
-    return [...this.#byNumber.values()];
+    this.#lists ??= [...this.#byNumber.values()];
+    return this.#lists;
   }
 
   get(list: ListNo): MirroredList | undefined {
@@ -52,6 +55,7 @@ export class Mirror {
   /** Adds lists and renews what is said of them; removes none. */
   setLists(lists: readonly List[]): void {
     for (const list of lists) this.#byNumber.set(list.list, { list, held: this.get(list.list)?.held });
+    this.#lists = undefined;
   }
 
   positions(): readonly Position[] {
@@ -87,6 +91,7 @@ export class Mirror {
   removeList(list: ListNo): MirroredList | undefined {
     const removed = this.get(list);
     this.#byNumber.delete(list);
+    this.#lists = undefined;
     return removed;
   }
 
@@ -97,7 +102,7 @@ export class Mirror {
     const turns = createTurns(this.#clock);
     const { blocklist } = held;
     const claimed = blocklist.digest; // of the same moment as the columns
-    const slices = sumInSlices(blocklist, blocklist.columns());
+    const slices = sumInSlices(blocklist, blocklist.unsortedColumns());
     let step = slices.next();
     for (; step.done !== true; step = slices.next()) if (turns.isOver()) await turns.next();
     if (step.value !== claimed) return false;
@@ -110,6 +115,7 @@ export class Mirror {
     const mirrored = this.get(list);
     if (mirrored === undefined) throw new Error(`internal error: list ${list} is held and was never named`);
     this.#byNumber.set(list, { ...mirrored, held });
+    this.#lists = undefined;
   }
 }
 

@@ -14,7 +14,7 @@ import { PrefixTable } from "./prefix-table.ts";
 import { textOfWords } from "./prefix-text.ts";
 import { blankWords, type Family } from "./prefix-words.ts";
 import { FAMILIES, type ListingColumns, listingsOf } from "./sorted-columns.ts";
-import { sortedColumnsOf } from "./table-order.ts";
+import { sortedColumnsOf, unsortedColumnsOf } from "./table-order.ts";
 import type { UnixSeconds } from "./time.ts";
 import { MAX_UNTIL } from "./until.ts";
 
@@ -101,6 +101,11 @@ export class Blocklist {
   /** As `listings`, in the order of the wire; as it was when called, whatever changes meanwhile. */
   sorted(): Iterable<Listing> {
     return listingsOf(this.columns());
+  }
+
+  /** A copy of the columns in no order: as long as copying takes, whatever the size. */
+  unsortedColumns(): ListingColumns[] {
+    return FAMILIES.map((family) => unsortedColumnsOf(this.#tables[family]));
   }
 
   /** A sorted copy of the columns. */

@@ -2,12 +2,16 @@
  * The scanner of prefixes: strict, and allocating nothing.
  *
  * For speed it writes its result into one shared record instead of making one: whoever scans reads `scanned` at once,
- * before anything else can scan. Why a text was refused is worked out by `prefix-refusal.ts`.
+ * before anything else can scan. A text that is scanned again and again, as one entry's is while it is planned, is read
+ * once. Why a text was refused is worked out by `prefix-refusal.ts`.
  */
+import { textOfWords } from "./prefix-text.ts";
 import { dropMapping, hasHostBits, maxLength, type PrefixWords } from "./prefix-words.ts";
 
 /** Result of the latest scan. */
 export const scanned: PrefixWords = { family: 4, length: 32, a: 0, b: 0, c: 0, d: 0 };
+/** The text that `scanned` is of; empty = of none. */
+let lastText = "";
 
 const MAX_TEXT_LENGTH = 49; // eight groups with an embedded IPv4 address (45) and "/128"
 const DOT = 46;
@@ -17,8 +21,10 @@ const COLON = 58;
 
 /** Fills `scanned` and says whether the text is a prefix without host bits; on false `scanned` means nothing. */
 export function scanPrefix(text: string): boolean {
+  if (text === lastText) return text !== "";
   const end = text.length;
   if (end > MAX_TEXT_LENGTH) return false;
+  lastText = "";
   let colon = 0;
   while (colon < 5 && colon < end && text.charCodeAt(colon) !== COLON) colon += 1;
   const isV6 = colon < 5 && colon < end;
@@ -28,7 +34,21 @@ export function scanPrefix(text: string): boolean {
   if (at === end) scanned.length = maxLength(scanned.family);
   else if (!scanLength(text, at)) return false;
   dropMapping(scanned);
-  return !hasHostBits(scanned);
+  if (hasHostBits(scanned)) return false;
+  lastText = text;
+  return true;
+}
+
+/** The text of words that are a prefix, as if it had just been scanned. */
+export function scannedTextOf(words: Readonly<PrefixWords>): string {
+  lastText = textOfWords(words);
+  scanned.family = words.family;
+  scanned.length = words.length;
+  scanned.a = words.a;
+  scanned.b = words.b;
+  scanned.c = words.c;
+  scanned.d = words.d;
+  return lastText;
 }
 
 /** Reads a dotted quad from `from` into `scanned.a`; gives the place after it, or -1. */

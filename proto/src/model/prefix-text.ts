@@ -1,7 +1,7 @@
 /** The canonical text of a prefix: RFC 5952 for IPv6, no length on a single address. */
 import { maxLength, type PrefixWords } from "./prefix-words.ts";
 
-export function textOfWords({ family, length, a, b, c, d }: PrefixWords): string {
+export function textOfWords({ family, length, a, b, c, d }: Readonly<PrefixWords>): string {
   const address = family === 4 ? textOfV4(a) : textOfV6(a, b, c, d);
   return length === maxLength(family) ? address : `${address}/${length}`;
 }

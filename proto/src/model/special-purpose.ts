@@ -5,7 +5,7 @@
  * reachable, the multicast registries, and all IPv6 outside of global unicast. Checked by the policy and by agents.
  */
 import { type Prefix, type PrefixParts, parsePrefix, partsOf } from "./prefix.ts";
-import { agree } from "./prefix-words.ts";
+import { agree, type Family } from "./prefix-words.ts";
 
 export interface SpecialPurpose {
   readonly range: Prefix;
@@ -61,6 +61,9 @@ const SPECIAL: readonly SpecialRange[] = [
   special("8000::/1", "outside of global unicast, RFC 4291"),
 ];
 
+const FIRST_BITS = { 4: 8, 6: 16 } as const;
+const NEAR: Readonly<Record<Family, Uint8Array>> = { 4: nearTable(4), 6: nearTable(6) };
+
 /** Globally reachable by a more specific registration inside 2001::/23. */
 const GLOBAL: readonly PrefixParts[] = [
   "2001:1::1", // port control protocol anycast, RFC 7723
@@ -83,9 +86,26 @@ const DOCUMENTATION: readonly PrefixParts[] = [
 /** The special-purpose range that the prefix overlaps, inside or around it. */
 export function specialPurposeOf(prefix: Prefix): SpecialPurpose | undefined {
   const parts = partsOf(prefix);
+  if (!isNearSpecial(parts)) return undefined;
   const found = SPECIAL.find((range) => agree(range.parts, parts, Math.min(range.parts.length, parts.length)));
   if (found === undefined || isInsideOne(GLOBAL, parts)) return undefined;
   return { range: found.range, name: found.name };
+}
+
+/** Most prefixes share their first bits with no special-purpose range, and every listing is asked for. */
+function isNearSpecial(parts: PrefixParts): boolean {
+  const bits = FIRST_BITS[parts.family];
+  return parts.length < bits || (NEAR[parts.family][parts.a >>> (32 - bits)] ?? 1) === 1;
+}
+
+function nearTable(family: Family): Uint8Array {
+  const bits = FIRST_BITS[family];
+  const table = new Uint8Array(2 ** bits);
+  for (const { parts } of SPECIAL.filter((range) => range.parts.family === family)) {
+    const first = parts.a >>> (32 - bits);
+    table.fill(1, first, first + 2 ** Math.max(0, bits - parts.length));
+  }
+  return table;
 }
 
 /** Wholly inside a documentation range: what a probe may put into a kernel. */

@@ -1,5 +1,5 @@
 /**
- * The order of a table's listings, as sorted columns.
+ * A table's listings as columns, sorted or as they stand.
  *
  * IPv4: address and length make one number below 2^38, and typed arrays sort numbers natively (0.1 s a million);
  * then each row is looked up. IPv6 does not fit a number: its slots are sorted by comparing words, which is slower.
@@ -11,6 +11,20 @@ import { emptyListingColumns, type ListingColumns, writePrefix, writeValues } fr
 
 const LENGTHS = 64; // more than the 33 lengths of IPv4, a power of two
 const SLICE_ROWS = 8_192; // some 3 ms; only the native sort can't be sliced
+
+/** As they stand in the table. */
+export function unsortedColumnsOf(table: PrefixTable): ListingColumns {
+  const columns = emptyListingColumns(table.family, table.size, table.hasBegun);
+  const words = blankWords();
+  for (let slot = 0, row = 0; slot < table.slots; slot += 1) {
+    if (!table.isUsed(slot)) continue;
+    table.readWords(slot, words);
+    writePrefix(columns, row, words);
+    writeValues(columns, row, table.rankAt(slot), table.untilAt(slot), table.begunAt(slot));
+    row += 1;
+  }
+  return columns;
+}
 
 /** The table must not change before the last slice. */
 export function* sortedColumnsOf(table: PrefixTable): Slices<ListingColumns> {

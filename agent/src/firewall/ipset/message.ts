@@ -1,5 +1,6 @@
 /** Requests to the kernel's ip_set as bytes. Pure but for the buffer of the writer that it is given. */
-import { familyOf, type Prefix, partsOf } from "@fleetban/proto/model/prefix";
+import type { Prefix } from "@fleetban/proto/model/prefix";
+import { scanned, scanPrefix } from "@fleetban/proto/model/prefix-scan";
 import type { Op, SetName, SetSpec } from "../backend.ts";
 import type { AttributeWriter } from "./attributes.ts";
 import {
@@ -101,12 +102,12 @@ function writeEntry(writer: AttributeWriter, op: Op, line: number): void {
 }
 
 function writePrefix(writer: AttributeWriter, prefix: Prefix): void {
-  const parts = partsOf(prefix);
+  scanPrefix(prefix);
   const address = writer.beginNest(RECORD.address);
-  if (parts.family === 4) writer.u32(ADDRESS.v4, parts.a);
-  else writer.u128(ADDRESS.v6, parts);
+  if (scanned.family === 4) writer.u32(ADDRESS.v4, scanned.a);
+  else writer.u128(ADDRESS.v6, scanned);
   writer.endNest(address);
-  if (parts.length !== SINGLE_LENGTH[familyOf(prefix)]) writer.u8(RECORD.length, parts.length);
+  if (scanned.length !== SINGLE_LENGTH[scanned.family]) writer.u8(RECORD.length, scanned.length);
 }
 
 function begin(writer: AttributeWriter, type: number, flags: number, name: SetName | undefined): void {
