@@ -16,6 +16,7 @@ export function policyOf(config: CoordinatorConfig): Policy {
     threshold: config["policy.threshold"],
     jailWeights: Object.fromEntries(jails.map(([jail, { weight }]) => [jail, weight])),
     retentionSeconds: config.retention / 1_000,
+    pruneAfterSeconds: (config["policy.prune_after"] ?? 0) / 1_000,
   };
 }
 

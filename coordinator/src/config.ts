@@ -110,6 +110,14 @@ export const CONFIG_TABLE = {
     isFraction: true,
     description: "Sum of the weights of sightings that lists; it halves within a day",
   },
+  "policy.prune_after": {
+    kind: "duration",
+    default: undefined,
+    min: "7d",
+    max: "400d",
+    description:
+      "An open-ended ban ends when no server has dropped a packet from there or sighted it for so long; default: never",
+  },
   "policy.jails": {
     kind: "named",
     description: "Weight of each jail's sightings, by the jail's name; others weigh 1",

@@ -5,7 +5,12 @@
  * chain at that place; what nobody can see by it is the removal of the newest ones.
  */
 import type { Sql } from "../store/sql.ts";
-import type { Caller } from "./caller.ts";
+
+/** An operator, or `policy`. */
+export interface Actor {
+  readonly name: string;
+  readonly role: string;
+}
 
 export interface ActRecord {
   /** A verb of the CLI: `ban`, `agents revoke`. */
@@ -27,11 +32,11 @@ export interface AuditEntry {
 
 const LOCK = 7741_0002; // one writer of the chain at a time, over all replicas
 
-export async function recordAct(sql: Sql, caller: Caller, record: ActRecord): Promise<number> {
+export async function recordAct(sql: Sql, actor: Actor, record: ActRecord): Promise<number> {
   await sql`select pg_advisory_xact_lock(${LOCK})`;
   const [row] = await sql<{ audit_no: number }[]>`
     insert into audit_log (actor, role, act, subject, reason, before, after, previous_sha256)
-    values (${caller.name}, ${caller.role}, ${record.act}, ${record.subject}, ${record.reason ?? null},
+    values (${actor.name}, ${actor.role}, ${record.act}, ${record.subject}, ${record.reason ?? null},
       ${jsonOf(sql, record.before)}, ${jsonOf(sql, record.after)},
       (select ${hashOf(sql)} from audit_log order by audit_no desc limit 1))
     returning audit_no`;

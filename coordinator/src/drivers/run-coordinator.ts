@@ -24,6 +24,7 @@ import { FETCH_LIMITS, type FeedsParts } from "../feeds/parts.ts";
 import { refreshFeeds } from "../feeds/refresh.ts";
 import { createFleet, type Fleet } from "../fleet/fleet.ts";
 import { followRevocations, writeReports } from "../fleet/write-reports.ts";
+import { hitsJobs } from "../hits/hits-jobs.ts";
 import { startBullJobs } from "../jobs/bullmq.ts";
 import type { Jobs } from "../jobs/jobs.ts";
 import { createTimerJobs } from "../jobs/timer.ts";
@@ -193,6 +194,7 @@ async function serve(
     signal: work.signal,
   });
   parts.jobs.schedule({ name: "feeds", everyMs: FEEDS_EVERY_MS, run: (inner) => refreshFeeds(parts.feeds, inner) });
+  for (const job of hitsJobs({ store, ledger, log, policy: policyOf(config) })) parts.jobs.schedule(job);
   readiness.isReady = true;
   log.info("coordinator.started", {
     version: VERSION,

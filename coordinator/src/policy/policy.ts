@@ -28,6 +28,8 @@ export interface Policy {
   readonly widelySightedAgents: number;
   /** Sightings older than this are refused, and dropped. */
   readonly retentionSeconds: number;
+  /** An open-ended listing that nobody tried for so long ends; 0 = never. */
+  readonly pruneAfterSeconds: number;
 }
 
 const MINUTE = 60;
@@ -51,6 +53,8 @@ export const DEFAULT_POLICY: Policy = {
   quota: { burst: 5_000, perMinute: 600 },
   widelySightedAgents: 3,
   retentionSeconds: 30 * DAY,
+  // Open-ended is an operator's word: nothing of ours ends it unasked.
+  pruneAfterSeconds: 0,
 };
 
 export function weightOf(jail: string, policy: Policy): number {
