@@ -31,6 +31,7 @@ import { createReports } from "./link/reports.ts";
 import { runSession } from "./link/session.ts";
 import type { LinkState } from "./link/state.ts";
 import type { Files } from "./mirror/files.ts";
+import { listedOn } from "./mirror/listed-on.ts";
 import { Mirror } from "./mirror/mirror.ts";
 import { createMirrorFile } from "./mirror/mirror-file.ts";
 import { CLAIMS_MAX, claimedAddresses, type MachineFacts, ownPrefixes } from "./own-addresses/own-prefixes.ts";
@@ -42,6 +43,7 @@ import { KnownBans, type LocalAct } from "./sources/dedupe.ts";
 import { createAskedUnbans } from "./sources/fail2ban/asked-unbans.ts";
 import { type AskFail2ban, createFail2banServer } from "./sources/fail2ban/server.ts";
 import type { SourceFiles } from "./sources/follow/files.ts";
+import type { LocalResult } from "./sources/seen.ts";
 import type { ListenUnix } from "./sources/socket/connection.ts";
 import { createSources } from "./sources/sources.ts";
 import type { SpoolFiles } from "./spool/files.ts";
@@ -129,6 +131,7 @@ export async function openAgent(parts: AgentParts, config: AgentConfig): Promise
       ...{ files: parts.sourceFiles, listen: parts.listen, server, asked, spool, clock, random, log },
       known: new KnownBans(spool.takeRecent(), spool.forgottenBeforeMs),
       local: actLocally,
+      desk: { refusalOf: firewall.localRefusal, listedOn: (address) => listedOn(mirror, address, ledgerSeconds()) },
       onSpooled: (failure) => warnables.set("spool-unwritable", failure !== undefined),
       onFacts(facts) {
         warnables.set("fail2ban-unreachable", facts === undefined);
@@ -156,15 +159,16 @@ export async function openAgent(parts: AgentParts, config: AgentConfig): Promise
     reports.due(list, 0);
   }
 
-  function actLocally(act: LocalAct): void {
+  function actLocally(act: LocalAct): LocalResult | undefined {
     if (act.kind === "ended") {
       firewall.removeLocal(act.address);
-      return;
+      return undefined;
     }
     const outcome = firewall.addLocal(act.address, act.secondsLeft);
-    if (outcome.kind === "enforced") return;
+    if (outcome.kind === "enforced") return outcome;
     log.info("agent.local_not_enforced", { address: act.address, jail: act.jail, reason: outcome.reason });
     void lift(); // a pardon may lift it in fail2ban as well; the lifter never rejects
+    return outcome;
   }
 
   async function lookAtMachine(): Promise<void> {

@@ -53,7 +53,7 @@ export async function startSources(settings: HarnessSettings): Promise<SourcesHa
   const known = new KnownBans(spool.takeRecent(), spool.forgottenBeforeMs);
   const local: LocalAct[] = [];
   const facts: (Fail2banFacts | undefined)[] = [];
-  const sink = createIntake({ ...base, spool, known, local: (act) => local.push(act) });
+  const sink = createIntake({ ...base, spool, known, local: (act) => void local.push(act) });
   const asked = createAskedUnbans(systemClock);
   const server = createFail2banServer(createAskFail2ban(settings.socketPath), asked);
   const parts = { ...base, files: sourceFiles, sink, isAsked: asked.has };

@@ -66,6 +66,12 @@ export class KnownBans {
     return this.#of({ address, jail }).some((ban) => !isOver(ban, nowMs));
   }
 
+  /** What bans the address now, as far as it was told. */
+  jailsOf(address: Prefix, nowMs: number): readonly string[] {
+    const active = (this.#bans.get(address) ?? []).filter((ban) => !isOver(ban, nowMs));
+    return [...new Set(active.map(({ jail }) => jail))];
+  }
+
   /** Of bans before this moment some may be unknown though they were told; 0 = none are. */
   get forgottenBeforeMs(): number {
     return this.#forgottenBeforeMs;

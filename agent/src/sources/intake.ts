@@ -11,7 +11,7 @@ import type { Source } from "@fleetban/proto/model/sighting";
 import type { SourcePosition } from "../spool/source-position.ts";
 import type { SpoolEntry } from "../spool/write-batch.ts";
 import type { Judgement, KnownBans, LocalAct } from "./dedupe.ts";
-import type { SightingSink, SourceItem } from "./seen.ts";
+import type { LocalResult, SightingSink, SourceItem } from "./seen.ts";
 
 export interface IntakeSpool {
   append(entries: readonly SpoolEntry[]): Promise<unknown>;
@@ -24,7 +24,7 @@ export interface IntakeParts {
   readonly clock: Clock;
   readonly log: Log;
   /** Called before the sighting is durable, and once more when a batch is given again. */
-  readonly local: (act: LocalAct) => void;
+  readonly local: (act: LocalAct) => LocalResult | undefined;
 }
 
 export interface SourceCounts {
@@ -90,12 +90,13 @@ async function takeBatch(
   const entries: SpoolEntry[] = [];
   const read = new Map<string, SourcePosition>();
   try {
-    for (const { seen, position } of items) {
+    for (const { seen, position, onJudged } of items) {
       if (position !== undefined) read.set(position.source, position);
       if (seen.kind === "nothing" || seen.kind === "junk") continue;
       const judgement = parts.known.judge(seen, parts.clock.nowMs());
       judgements.push(judgement);
-      if (judgement.local !== undefined) parts.local(judgement.local);
+      const local = judgement.local && parts.local(judgement.local);
+      onJudged?.(judgement.told !== undefined, local);
       if (judgement.told !== undefined) entries.push({ sighting: judgement.told, position });
     }
     if (entries.length > 0) await parts.spool.append(entries);

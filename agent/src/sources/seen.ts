@@ -56,7 +56,12 @@ export interface SourceItem {
   readonly seen: Seen;
   /** Up to which the source is accounted for with this item; absent for a source that can't be read again. */
   readonly position: SourcePosition | undefined;
+  /** Called when it is judged, before it is durable: whether it was news, and what it came to on this machine. */
+  readonly onJudged?: (told: boolean, local: LocalResult | undefined) => void;
 }
+
+/** `undefined` in place of it = it concerns no kernel: over already, or an end. */
+export type LocalResult = { readonly kind: "enforced" } | { readonly kind: "refused"; readonly reason: string };
 
 export interface SightingSink {
   /** Resolves when all of it is durable. Rejects with SpoolError; then none of it counts, and it can be given again. */

@@ -7,6 +7,7 @@
 import type { Clock } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
 import type { Random } from "@fleetban/kit/random";
+import type { Prefix } from "@fleetban/proto/model/prefix";
 import type { Spool } from "../spool/spool.ts";
 import type { KnownBans, LocalAct } from "./dedupe.ts";
 import type { AskedUnbans } from "./fail2ban/asked-unbans.ts";
@@ -17,7 +18,10 @@ import type { Fail2banServer } from "./fail2ban/server.ts";
 import type { SourceFiles } from "./follow/files.ts";
 import { createIntake, type Intake, type IntakeSpool } from "./intake.ts";
 import { followLog } from "./log/follow-log.ts";
+import type { LocalResult } from "./seen.ts";
 import type { ListenUnix } from "./socket/connection.ts";
+import type { SocketDesk } from "./socket/conversation.ts";
+import { liftByHand } from "./socket/lift-by-hand.ts";
 import { serveSocket } from "./socket/socket.ts";
 
 export interface SourceParts {
@@ -31,7 +35,9 @@ export interface SourceParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly local: (act: LocalAct) => void;
+  readonly local: (act: LocalAct) => LocalResult | undefined;
+  /** What the socket is told of an address beside its bans. */
+  readonly desk: Pick<SocketDesk, "refusalOf" | "listedOn">;
   /** After each append; `undefined` = it is durable. */
   readonly onSpooled: (failure: unknown) => void;
   /** `undefined` = fail2ban does not answer. */
@@ -78,7 +84,9 @@ export function createSources(parts: SourceParts, settings: SourceSettings): Sou
       followLog({ ...parts, sink: intake, isAsked, banSecondsOf, isHandedOver }, following, signal);
   }
   if (settings.socket !== "") {
-    tasks.socket = (signal) => serveSocket({ listen: parts.listen, sink: intake, clock, log }, settings.socket, signal);
+    const lift = (address: Prefix) => liftByHand({ sink: intake, known, server }, address, clock.nowMs());
+    const socketParts = { listen: parts.listen, sink: intake, desk: { ...parts.desk, lift }, clock, log };
+    tasks.socket = (signal) => serveSocket(socketParts, settings.socket, signal);
   }
   if (server !== undefined) {
     const onFacts = (facts: Fail2banFacts | undefined) => {

@@ -44,7 +44,7 @@ function createWorld({ bans = [], positions = SEEN_BEFORE, forgottenBeforeMs = 0
     },
     note: (position: SourcePosition) => void noted.set(position.source, position),
   };
-  const sink = createIntake({ spool, known, clock, log: silentLog, local: (act) => local.push(act) });
+  const sink = createIntake({ spool, known, clock, log: silentLog, local: (act) => void local.push(act) });
   const fake = fakeServer(bans);
   const stopper = new AbortController();
   const parts = {

@@ -6,16 +6,29 @@
  */
 import type { Clock } from "@fleetban/kit/clock";
 import { FleetbanError } from "@fleetban/kit/errors";
-import type { Seen, SightingSink } from "../seen.ts";
+import type { Prefix } from "@fleetban/proto/model/prefix";
+import type { SightingSink, SourceItem } from "../seen.ts";
+import { banAnswer, lineOf, refused, type SocketAnswer } from "./answer.ts";
 import type { SocketConnection } from "./connection.ts";
-import { readRequest } from "./request.ts";
+import type { Lifted } from "./lift-by-hand.ts";
+import { readRequest, type SocketRequest } from "./request.ts";
 
 export const LINE_MAX_BYTES = 4_096;
 const IDLE_MS = 60_000;
 const LINE_FEED = 0x0a;
 
+/** What the rest of the agent knows of an address, and does for it. */
+export interface SocketDesk {
+  /** Why it would not be enforced here, for people. */
+  refusalOf(address: Prefix): string | undefined;
+  lift(address: Prefix): Promise<Lifted>;
+  /** Names of the lists that it stands on. */
+  listedOn(address: Prefix): readonly string[];
+}
+
 export interface ConversationParts {
   readonly sink: SightingSink;
+  readonly desk: SocketDesk;
   readonly clock: Clock;
 }
 
@@ -29,17 +42,20 @@ export async function converse(
   try {
     for (;;) {
       const piece = await nextPiece(parts.clock, pieces, signal);
-      if (piece === "idle") return await connection.write(refused(`nothing for ${IDLE_MS / 1_000} s; connect again`));
+      if (piece === "idle")
+        return await connection.write(lineOf(refused(`nothing for ${IDLE_MS / 1_000} s; connect again`)));
       if (piece === undefined) break;
       const lines: Buffer[] = [];
       pending = cutLines(Buffer.concat([pending, piece]), lines);
       for (const answer of await answersTo(parts, lines)) await connection.write(answer);
       const isTooLong = pending.length > LINE_MAX_BYTES;
       if (isTooLong)
-        return await connection.write(refused(`a line of over ${LINE_MAX_BYTES} bytes; end each with a line feed`));
+        return await connection.write(
+          lineOf(refused(`a line of over ${LINE_MAX_BYTES} bytes; end each with a line feed`)),
+        );
     }
     if (pending.length > 0)
-      await connection.write(refused("the last line is not ended by a line feed; it was not taken"));
+      await connection.write(lineOf(refused("the last line is not ended by a line feed; it was not taken")));
   } finally {
     connection.end();
   }
@@ -73,37 +89,69 @@ function cutLines(bytes: Buffer, lines: Buffer[]): Buffer {
   return bytes.subarray(begin);
 }
 
-/** What came in one piece shares one sync. */
-async function answersTo({ sink, clock }: ConversationParts, lines: readonly Buffer[]): Promise<readonly string[]> {
-  const readings = lines.filter((line) => line.length > 0).map((line) => read(line, clock.nowMs()));
-  const seen = readings.filter((reading) => typeof reading !== "string");
-  const outcome = seen.length === 0 ? OK : await taken(sink, seen);
-  return readings.map((reading) => (typeof reading === "string" ? reading : outcome));
+/** In order. Sightings that came in one piece share one sync; what is asked is asked when they are durable. */
+async function answersTo(parts: ConversationParts, lines: readonly Buffer[]): Promise<readonly string[]> {
+  const readings = lines.filter((line) => line.length > 0).map((line) => read(line, parts));
+  const told = await tell(
+    parts,
+    readings.filter((reading) => reading.kind === "tell"),
+  );
+  const answers: string[] = [];
+  for (const reading of readings) {
+    if (reading.kind === "refused") answers.push(lineOf(reading.answer));
+    else if (reading.kind === "tell") answers.push(lineOf(told.get(reading) ?? OK));
+    else answers.push(lineOf(await answerOrRefuse(() => ask(parts, reading))));
+  }
+  return answers;
 }
 
-const OK = `${JSON.stringify({ ok: true })}\n`;
+type Reading = SocketRequest | { readonly kind: "refused"; readonly answer: SocketAnswer };
+type Telling = Extract<SocketRequest, { kind: "tell" }>;
 
-function read(line: Buffer, nowMs: number): Seen | string {
-  if (line.length > LINE_MAX_BYTES)
-    return refused(`a line of ${line.length} bytes; at most ${LINE_MAX_BYTES} are read`);
+const OK: SocketAnswer = { ok: true };
+
+function read(line: Buffer, { clock, desk }: ConversationParts): Reading {
+  if (line.length > LINE_MAX_BYTES) {
+    return { kind: "refused", answer: refused(`a line of ${line.length} bytes; at most ${LINE_MAX_BYTES} are read`) };
+  }
   try {
-    return readRequest(line.toString("utf8"), nowMs);
+    const request = readRequest(line.toString("utf8"), clock.nowMs());
+    const isBan = request.kind === "tell" && request.isStrict && request.seen.kind === "ban";
+    const refusal = isBan ? desk.refusalOf(request.address) : undefined;
+    if (refusal === undefined) return request;
+    return { kind: "refused", answer: refused(`${request.address} is not banned: ${refusal}`) };
   } catch (error) {
-    if (error instanceof FleetbanError) return refused(error.message);
+    if (error instanceof FleetbanError) return { kind: "refused", answer: refused(error.message) };
     throw error;
   }
 }
 
-async function taken(sink: SightingSink, seen: readonly Seen[]): Promise<string> {
-  try {
-    await sink.take(seen.map((one) => ({ seen: one, position: undefined })));
+async function tell({ sink }: ConversationParts, tellings: readonly Telling[]): Promise<Map<Telling, SocketAnswer>> {
+  const answers = new Map<Telling, SocketAnswer>();
+  const items = tellings.map((telling): SourceItem => {
+    const { seen, isStrict } = telling;
+    if (!isStrict) return { seen, position: undefined };
+    return { seen, position: undefined, onJudged: (told, local) => answers.set(telling, banAnswer(told, local)) };
+  });
+  if (items.length === 0) return answers;
+  const failure = await answerOrRefuse(async () => {
+    await sink.take(items);
     return OK;
+  });
+  return failure.ok ? answers : new Map(tellings.map((telling) => [telling, failure]));
+}
+
+async function ask({ desk }: ConversationParts, { kind, address }: Exclude<SocketRequest, Telling>) {
+  if (kind === "lift") return { ok: true as const, ...(await desk.lift(address)), listed: desk.listedOn(address) };
+  const refusal = desk.refusalOf(address);
+  return refusal === undefined ? OK : { ok: true as const, refused: refusal };
+}
+
+async function answerOrRefuse(answer: () => Promise<SocketAnswer>): Promise<SocketAnswer> {
+  try {
+    return await answer();
   } catch (error) {
     if (error instanceof FleetbanError) return refused(`${error.message}; it was not taken, try again`);
     throw error;
   }
-}
-
-export function refused(error: string): string {
-  return `${JSON.stringify({ ok: false, error })}\n`;
 }

@@ -1,36 +1,70 @@
-/** One line of the socket: a ban or unban that some tool on this machine tells. */
+/** One line of the socket: what some tool on this machine, or a person, tells or asks. */
 import { FleetbanError } from "@fleetban/kit/errors";
-import { isSingle, parsePrefix } from "@fleetban/proto/model/prefix";
+import { isSingle, type Prefix, parsePrefix } from "@fleetban/proto/model/prefix";
 import { JAIL_MAX, type Seen } from "../seen.ts";
 
 /** Code `bad-request`. */
 export class RequestError extends FleetbanError {}
 
-const KEYS = ["ip", "jail", "ban_seconds", "failures", "kind", "at"];
+export type SocketRequest =
+  /** `isStrict`: refused where it would not be enforced here, and answered with what became of it. */
+  | { readonly kind: "tell"; readonly address: Prefix; readonly seen: Seen; readonly isStrict: boolean }
+  /** Whether a strict one would be refused. */
+  | { readonly kind: "check"; readonly address: Prefix }
+  /** Somebody lets the address go: whatever bans it on this machine ends. */
+  | { readonly kind: "lift"; readonly address: Prefix };
+
+const KEYS = ["ip", "jail", "ban_seconds", "failures", "ban_count", "kind", "at", "reason", "strict"];
+const KINDS = ["ban", "unban", "import", "check", "lift"];
 const DEFAULT_JAIL = "socket";
 const BAN_SECONDS_MAX = 4_294_967_295;
 const COUNT_MAX = 4_294_967_295;
+const REASON_MAX = 1_000;
 /** A tool's clock is this machine's: what lies ahead is a mistake of units. */
 const AHEAD_MAX_MS = 60_000;
 const EXAMPLE = `write {"ip":"198.51.100.7","jail":"sshd","ban_seconds":600}`;
 
-export function readRequest(line: string, nowMs: number): Seen {
+export function readRequest(line: string, nowMs: number): SocketRequest {
   const fields = fieldsOf(line);
   const unknown = Object.keys(fields).find((key) => !KEYS.includes(key));
   if (unknown !== undefined) throw refusal(`unknown key ${JSON.stringify(unknown)}`, `known are ${KEYS.join(", ")}`);
-  const { ip, jail = DEFAULT_JAIL, ban_seconds: banSeconds = 0, failures = 0, kind = "ban", at } = fields;
+  const { ip, jail = DEFAULT_JAIL, kind = "ban", at, strict: isStrict = false } = fields;
   if (typeof ip !== "string") throw refusal("no ip", EXAMPLE);
   const address = parsePrefix(ip);
   if (!isSingle(address)) throw refusal(`ip ${ip} is a network`, "give each address by itself");
   const isName = typeof jail === "string" && jail !== "" && jail.length <= JAIL_MAX;
   if (!isName) throw refusal("jail is no text of 1 to 64 characters", "name what banned it, such as sshd");
-  const common = { source: "socket" as const, address, jail };
-  const seconds = readWhole("ban_seconds", banSeconds, -1, BAN_SECONDS_MAX);
+  if (typeof isStrict !== "boolean") throw refusal(`strict ${JSON.stringify(isStrict)}`, "write true or false");
   const atMs = at === undefined ? nowMs : readMoment(at, nowMs);
-  if (kind === "unban") return { ...common, kind: "end", bannedAtMs: undefined, banSeconds: 0, atMs, cause: "hand" };
-  if (kind !== "ban") throw refusal(`kind ${JSON.stringify(kind)}`, "write ban or unban");
-  const count = readWhole("failures", failures, 0, COUNT_MAX);
-  return { ...common, kind, bannedAtMs: atMs, banSeconds: seconds, failures: count, banCount: 0, atMs };
+  switch (kind) {
+    case "check":
+    case "lift":
+      return { kind, address };
+    case "unban": {
+      const end = { kind: "end", bannedAtMs: undefined, banSeconds: 0, cause: "hand" } as const;
+      return { kind: "tell", address, seen: { ...end, source: "socket", address, jail, atMs }, isStrict };
+    }
+    case "ban":
+    case "import": {
+      const source = kind === "import" ? "import" : "socket";
+      const seen = { kind: "ban", source, address, jail, bannedAtMs: atMs, atMs, ...banFacts(fields) } as const;
+      return { kind: "tell", address, seen, isStrict };
+    }
+    default:
+      throw refusal(`kind ${JSON.stringify(kind)}`, `write ${KINDS.join(", ")}`);
+  }
+}
+
+function banFacts(fields: Record<string, unknown>) {
+  const { ban_seconds: banSeconds = 0, failures = 0, ban_count: banCount = 0, reason } = fields;
+  const isText = reason === undefined || (typeof reason === "string" && reason.length <= REASON_MAX);
+  if (!isText) throw refusal("reason is no text of up to 1000 characters", "say shortly why");
+  return {
+    banSeconds: readWhole("ban_seconds", banSeconds, -1, BAN_SECONDS_MAX),
+    failures: readWhole("failures", failures, 0, COUNT_MAX),
+    banCount: readWhole("ban_count", banCount, 0, COUNT_MAX),
+    ...(reason === undefined || reason === "" ? {} : { evidence: reason }),
+  };
 }
 
 function fieldsOf(line: string): Record<string, unknown> {

@@ -11,9 +11,9 @@ import { silentLog } from "@fleetban/kit/log";
 import { createVirtualClock } from "@fleetban/kit/virtual-clock";
 import fc from "fast-check";
 import { listenUnix } from "../../drivers/unix-listener.ts";
-import type { Seen, SightingSink } from "../seen.ts";
+import type { Seen, SeenBan, SightingSink } from "../seen.ts";
 import type { SocketConnection } from "./connection.ts";
-import { converse } from "./conversation.ts";
+import { converse, type SocketDesk } from "./conversation.ts";
 import { readRequest } from "./request.ts";
 import { serveSocket } from "./socket.ts";
 
@@ -42,6 +42,17 @@ afterEach(async () => {
 
 const collecting: SightingSink = { take: async (items) => void taken.push(...items.map(({ seen }) => seen)) };
 
+const EXEMPT = "192.0.2.10";
+const lifted: string[] = [];
+const desk: SocketDesk = {
+  refusalOf: (address) => (address === EXEMPT ? "it is exempt (192.0.2.0/28)" : undefined),
+  async lift(address) {
+    lifted.push(address);
+    return { jails: ["sshd"], fail2ban: 1 };
+  },
+  listedOn: () => ["fleet"],
+};
+
 async function serve(sink = collecting): Promise<void> {
   const listening = Promise.withResolvers<void>();
   const listen: typeof listenUnix = (...args) => {
@@ -49,7 +60,7 @@ async function serve(sink = collecting): Promise<void> {
     done.then(listening.resolve, listening.reject);
     return done;
   };
-  served = serveSocket({ listen, sink, clock: systemClock, log: silentLog }, path, stopper.signal);
+  served = serveSocket({ listen, sink, desk, clock: systemClock, log: silentLog }, path, stopper.signal);
   served.catch(() => undefined);
   await listening.promise;
 }
@@ -94,6 +105,39 @@ test("a ban and an unban are taken, each answered", async () => {
     ...{ failures: 3, banCount: 0, atMs: NOW },
   });
   assert.deepEqual([unban?.kind, (unban as { address: string }).address], ["end", "2001:db8::1"]);
+});
+
+test("a strict ban says what became of it, and is refused where it would not be enforced", async () => {
+  const judging: SightingSink = {
+    async take(items) {
+      for (const { onJudged } of items) onJudged?.(true, { kind: "enforced" });
+    },
+  };
+  await serve(judging);
+  const client = await open();
+  client.write(line({ ...BAN, strict: true }) + line({ ip: EXEMPT, strict: true }) + line({ ip: EXEMPT }));
+  assert.deepEqual(await hear(client, 3), [
+    { ok: true, told: true, enforced: true },
+    { ok: false, error: "192.0.2.10 is not banned: it is exempt (192.0.2.0/28)" },
+    { ok: true },
+  ]);
+});
+
+test("an address can be asked about and let go, and an import keeps its counts", async () => {
+  await serve();
+  const client = await open();
+  const told = { ip: "203.0.113.9", kind: "import", jail: "old", ban_count: 4, reason: "as before" };
+  client.write([{ ip: EXEMPT, kind: "check" }, { ip: "203.0.113.9", kind: "check" }, told].map(line).join(""));
+  client.write(line({ ip: "203.0.113.9", kind: "lift" }));
+  assert.deepEqual(await hear(client, 4), [
+    { ok: true, refused: "it is exempt (192.0.2.0/28)" },
+    { ok: true },
+    { ok: true },
+    { ok: true, jails: ["sshd"], fail2ban: 1, listed: ["fleet"] },
+  ]);
+  assert.deepEqual(lifted, ["203.0.113.9"]);
+  const [{ source, banCount, evidence }] = taken as [SeenBan];
+  assert.deepEqual([source, banCount, evidence], ["import", 4, "as before"]);
 });
 
 test("only the owner may open it, and a file left by a kill -9 is replaced", async () => {
@@ -161,7 +205,7 @@ const BAD: readonly [string, RegExp][] = [
   ['{"ip":"203.0.113.9","ban_seconds":-2}', /ban_seconds -2; write a whole number/],
   ['{"ip":"203.0.113.9","ban_seconds":1.5}', /ban_seconds 1.5/],
   ['{"ip":"203.0.113.9","failures":"3"}', /failures "3"/],
-  ['{"ip":"203.0.113.9","kind":"nope"}', /write ban or unban/],
+  ['{"ip":"203.0.113.9","kind":"nope"}', /write ban, unban, import, check, lift/],
   ['{"ip":"203.0.113.9","at":1795000000000000}', /Unix seconds/],
   ['{"ip":"203.0.113.9","bantime":5}', /unknown key "bantime"; known are ip, jail/],
 ];
@@ -216,7 +260,7 @@ test("who says nothing for a minute is told so and hung up on", async () => {
       isEnded = true;
     },
   };
-  const conversation = converse({ sink: collecting, clock }, connection, stopper.signal);
+  const conversation = converse({ sink: collecting, desk, clock }, connection, stopper.signal);
   await clock.run(59_000);
   assert.equal(isEnded, false);
   await clock.run(61_000);
@@ -243,7 +287,7 @@ test("any line is a sighting or a FleetbanError, never anything else", () => {
       ),
       (text) => {
         try {
-          assert.ok(["ban", "end"].includes(readRequest(text, NOW).kind));
+          assert.equal(readRequest(text, NOW).kind, "tell");
         } catch (error) {
           assert.ok(error instanceof FleetbanError, String(error));
         }

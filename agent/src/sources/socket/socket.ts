@@ -1,7 +1,8 @@
 /** The third source: a unix socket that takes JSON lines from any tool on this machine that may open it (its owner). */
 import type { Log } from "@fleetban/kit/log";
+import { lineOf, refused } from "./answer.ts";
 import type { ListenUnix, SocketConnection } from "./connection.ts";
-import { type ConversationParts, converse, refused } from "./conversation.ts";
+import { type ConversationParts, converse } from "./conversation.ts";
 
 const CONNECTIONS_MAX = 64;
 
@@ -27,7 +28,7 @@ export async function serveSocket(parts: SocketParts, path: string, signal: Abor
 }
 
 async function refuse(connection: SocketConnection): Promise<void> {
-  await connection.write(refused(`over ${CONNECTIONS_MAX} connections; close some`)).catch(() => undefined); // it hung up
+  await connection.write(lineOf(refused(`over ${CONNECTIONS_MAX} connections; close some`))).catch(() => undefined); // it hung up
   connection.end();
 }
 
