@@ -6,10 +6,12 @@
  * other, each of them small: so what the last minute took away counts, too.
  */
 import type { ListNo } from "@fleetban/proto/model/listing";
-import { lengthOf, type Prefix } from "@fleetban/proto/model/prefix";
+import { familyOf, lengthOf, type Prefix } from "@fleetban/proto/model/prefix";
 
 const ALWAYS_ALLOWED = 100;
 const MEMORY_MS = 60_000;
+/** No deny list takes more at once, whoever says so: two such listings are not half of the internet. */
+const DENY_WIDEST_LENGTH = { 4: 8, 6: 19 } as const;
 /** On an exempt list anything wider needs an operator's approval. */
 const EXEMPT_WIDEST_LENGTH = { 4: 8, 6: 24 } as const;
 
@@ -46,6 +48,10 @@ export function isTooMuch(removed: number, inForce: number): boolean {
   return removed > ALWAYS_ALLOWED && removed > inForce / 2;
 }
 
+export function isTooWideToDeny(prefix: Prefix): boolean {
+  return lengthOf(prefix) < DENY_WIDEST_LENGTH[familyOf(prefix)];
+}
+
 export function isTooWideToExempt(prefix: Prefix): boolean {
-  return lengthOf(prefix) < EXEMPT_WIDEST_LENGTH[prefix.includes(":") ? 6 : 4];
+  return lengthOf(prefix) < EXEMPT_WIDEST_LENGTH[familyOf(prefix)];
 }

@@ -91,11 +91,18 @@ test("what no list may ban is refused by the agent itself, whoever listed it", a
   await agent.delta(
     FLEET,
     [],
-    [listing("10.0.0.0/8"), listing("0.0.0.0/1"), listing("81.0.0.1"), listing("fe80::/10")],
+    [
+      listing("10.0.0.0/8"),
+      listing("0.0.0.0/1"),
+      listing("64.0.0.0/7"),
+      listing("81.0.0.1"),
+      listing("fe80::/10"),
+      listing("2a00::/18"),
+    ],
   );
   await agent.pass(1_000);
   assert.deepEqual(await agent.kernel.entries("fleetban-fleet-v4"), ["81.0.0.1"]);
-  assert.equal(agent.firewall.applied(FLEET.list)?.refused, 3);
+  assert.equal(agent.firewall.applied(FLEET.list)?.refused, 5);
   await agent.delta(EXEMPT, [], [listing("10.0.0.0/8", 0, 0)]); // exempting it is fine
   await agent.pass(1_000);
   assert.deepEqual(await agent.kernel.entries("fleetban-exempt-v4"), ["10.0.0.0/8"]);

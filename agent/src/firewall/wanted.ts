@@ -10,7 +10,7 @@ import { isDocumentation, specialPurposeOf } from "@fleetban/proto/model/special
 import type { UnixSeconds } from "@fleetban/proto/model/time";
 import { isExpired } from "@fleetban/proto/model/until";
 import type { Held } from "../mirror/held.ts";
-import { isTooWideToExempt } from "./brake.ts";
+import { isTooWideToDeny, isTooWideToExempt } from "./brake.ts";
 import type { Cut } from "./cut.ts";
 import type { KernelSet } from "./kernel-set.ts";
 import { timeoutFor } from "./leases.ts";
@@ -66,7 +66,8 @@ export function createWanted(parts: WantedParts): AskWanted {
 /** The agent's own check before it touches the kernel (invariant 5): what no list may ban or exempt here. */
 export function protectedReason({ effect, documentationOnly }: List, prefix: Prefix): string | undefined {
   if (documentationOnly) return isDocumentation(prefix) ? undefined : "outside the documentation ranges";
-  return effect === "deny" ? specialPurposeOf(prefix)?.name : undefined;
+  if (effect !== "deny") return undefined;
+  return isTooWideToDeny(prefix) ? "wider than any list may ban" : specialPurposeOf(prefix)?.name;
 }
 
 function wantedOnList(parts: WantedParts, set: KernelSet, no: ListNo, prefix: Prefix): Wanted {
