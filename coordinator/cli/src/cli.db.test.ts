@@ -3,7 +3,8 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { until } from "../../../test/support/until.ts";
-import { startCoordinator } from "../../src/drivers/coordinator.fixture.ts";
+import { startCoordinator, unary } from "../../src/drivers/coordinator.fixture.ts";
+import { feedAt } from "../../src/feeds/feeds.fixture.ts";
 import { TestAgent } from "../../src/fleet/test-agent.fixture.ts";
 import { runScript } from "./cli-script.fixture.ts";
 
@@ -313,4 +314,98 @@ $ fleetban --json lists list
 `,
     adminSocket,
   );
+});
+
+test("what was dropped: by listing, by feed, and of one address", async (t) => {
+  const feed = feedAt("http://127.0.0.1:9");
+  const coordinator = await startCoordinator(t, { feeds: [feed], policy: { pruneAfterSeconds: 30 * 86_400 } });
+  const { adminSocket, store } = coordinator;
+  await runScript(
+    `
+$ fleetban hits
+PREFIX  LIST  PACKETS  BYTES  AGENTS  LAST  LISTED
+
+7 days, packets dropped: none
+! no agent has told of any packet; they do so every few minutes
+
+$ fleetban ban 8.8.8.8
+ban 1: 8.8.8.8 is listed on fleet until an operator ends it
+`,
+    adminSocket,
+  );
+  await store.sql`
+    insert into hits (day, list_no, prefix, packets, bytes, agents, agent_nos, last_at)
+    select (clock_timestamp() at time zone 'utc')::date - day, list, prefix::cidr, packets, packets * 60,
+      cardinality(agents), agents, clock_timestamp()
+    from (values (0, 2, '8.8.8.8', 1200, '{1,2}'::int[]), (1, 2, '8.8.8.8', 34, '{2,3}'), (0, 3, '9.9.9.9', 5, '{1}'),
+      (8, 2, '8.8.8.8', 999, '{9}')) as t (day, list, prefix, packets, agents)`;
+  await store.sql`
+    insert into hit_totals (day, list_no, rank, feed_no, packets, bytes, last_at)
+    select (clock_timestamp() at time zone 'utc')::date, list, rank, feed, packets, packets * 60, clock_timestamp()
+    from (values (2, 0, 0, 1300), (3, 3, 1, 40)) as t (list, rank, feed, packets)`;
+  await store.sql`
+    insert into feed_prefixes (feed_no, prefix, confidence, first_fetch_no, last_fetch_no)
+    select 1, ('9.9.9.' || n)::cidr, 100, 1, 1 from generate_series(1, 8) n`;
+  await runScript(
+    `
+$ fleetban hits
+PREFIX  LIST  PACKETS  BYTES  AGENTS  LAST  LISTED
+8.8.8.8  fleet  1 234  74 040  3  WHEN  yes
+9.9.9.9  feeds  5  300  1  WHEN  no
+
+7 days, packets dropped: 1 300 by fleet, 40 by feeds
+
+$ fleetban hits --list feeds --days 1
+PREFIX  LIST  PACKETS  BYTES  AGENTS  LAST  LISTED
+9.9.9.9  feeds  5  300  1  WHEN  no
+
+1 day, packets dropped: 40 by feeds
+
+$ fleetban hits --days 91
+! fleetban: error: 91 days: hits are kept for 90 days
+! fleetban: hint: ask for 90 or less
+= 1
+
+$ fleetban feeds
+FEED  MODE  ENTRIES  MADE  FETCHED  NEXT  CALLS TODAY  OUTCOME
+abuseipdb  enforce  0  (none)  (none)  (none)  0 of 5  never
+
+worth, by the packets dropped in 30 days:
+FEED  CONFIDENCE  ENTRIES  UNIQUE  PACKETS  PER 1 000 ENTRIES  LAST HIT
+abuseipdb  (none)  8  8  40  5 000  WHEN
+
+$ fleetban explain 8.8.8.8
+8.8.8.8 is listed on fleet until an operator ends it (ban)
+
+listings:
+  LIST  PREFIX  UNTIL  RANK  LISTED  REASONS
+  fleet  8.8.8.8  open-ended  0  WHEN  ban
+
+hits:
+  2 233 packets dropped in the last 30 days, the last WHEN
+
+bans:
+  NUMBER  PREFIX  BEGUN  UNTIL  AUTHOR  REASON
+  1  8.8.8.8  WHEN  open-ended  tester  (none)
+
+prune:
+  the policy ends it at TIME UTC if nobody tries it until then
+
+what would take it off:
+  fleetban bans remove 1
+  fleetban unban 8.8.8.8
+  fleetban allow 8.8.8.8
+  by itself at TIME UTC, if nobody tries it until then
+`,
+    adminSocket,
+  );
+  await store.sql`update hits set last_at = last_at - interval '40 days'`;
+  await store.sql`update listings set listed_at = listed_at - interval '40 days'`;
+  await store.sql`update bans set banned_at = banned_at - interval '40 days'`;
+  const { admin } = coordinator;
+  const explained = async () => (await unary(admin, admin.explain, { prefix: "8.8.8.8" })).prune;
+  assert.equal(await explained(), "the policy does not end it: no agent has counted packets for long enough");
+  await store.sql`update bans set pruned = true, ended_at = '2026-01-02 03:04:05Z'`;
+  await store.sql`update listings set until = clock_timestamp() + interval '1 hour'`;
+  assert.match(await explained(), /^its open-ended ban was ended 2026-01-02 03:04:05 UTC by the policy/);
 });

@@ -15,6 +15,7 @@ import { addCertificates } from "./commands/certificates.ts";
 import { addEnrollments } from "./commands/enrollments.ts";
 import { addExplain } from "./commands/explain.ts";
 import { addFeeds } from "./commands/feeds.ts";
+import { addHits } from "./commands/hits.ts";
 import { addHolds } from "./commands/holds.ts";
 import { addKeptActs } from "./commands/kept-acts.ts";
 import { addListings } from "./commands/listings.ts";
@@ -53,7 +54,8 @@ function createProgram(parts: CliParts): Command {
   addStatus(program, run);
   addActs(program, run);
   addExplain(program, run);
-  for (const add of [addAgents, addEnrollments, addListings, addKeptActs, addFeeds, addHolds]) add(program, run);
+  for (const add of [addAgents, addEnrollments, addListings, addKeptActs, addHits, addFeeds, addHolds])
+    add(program, run);
   for (const add of [addAudit, addCertificates, addVersion]) add(program, run);
   configure(program, "fleetban", parts);
   return program;

@@ -1,5 +1,5 @@
 /** Feeds as rows of a table. */
-import { type Cell, type Column, humanCount, humanMoment } from "@fleetban/kit/cli-output";
+import { type Cell, type Column, humanCount, humanMoment, renderTable } from "@fleetban/kit/cli-output";
 import type { FeedStatus } from "@fleetban/proto/wire/admin";
 
 export const FEED_COLUMNS: readonly Column[] = [
@@ -25,4 +25,38 @@ export function feedRow(feed: FeedStatus, nowMs: number): readonly Cell[] {
     `${feed.quotaUsed} of ${feed.quotaLimit}`,
     `${feed.outcome}${hold}`,
   ];
+}
+
+const VALUE_COLUMNS: readonly Column[] = [
+  { title: "feed" },
+  { title: "confidence" },
+  { title: "entries", align: "right" },
+  { title: "unique", align: "right" },
+  { title: "packets", align: "right" },
+  { title: "per 1 000 entries", align: "right" },
+  { title: "last hit" },
+];
+
+/** What each stopped; by band of confidence as well where there are several. */
+export function valueTable(feeds: readonly FeedStatus[], nowMs: number): string {
+  const days = feeds[0]?.value?.days ?? 0;
+  const rows = feeds.flatMap((feed) => valueRows(feed, nowMs));
+  return `worth, by the packets dropped in ${days} days:\n${renderTable(VALUE_COLUMNS, rows)}`;
+}
+
+function valueRows({ name, value }: FeedStatus, nowMs: number): (readonly Cell[])[] {
+  if (value === undefined) return [];
+  const { entries, uniqueEntries, packets, lastHitAtMs, bands } = value;
+  const last = humanMoment(lastHitAtMs, nowMs);
+  const whole = [name, "", humanCount(entries), humanCount(uniqueEntries), humanCount(packets)];
+  const byBand = bands.map((band) => {
+    const { confidenceFrom: from, confidenceTo: to } = band;
+    const confidence = from === to ? `${from}` : `${from} to ${to}`;
+    return ["", confidence, humanCount(band.entries), "", humanCount(band.packets), perThousand(band), ""];
+  });
+  return [[...whole, perThousand(value), last], ...(bands.length > 1 ? byBand : [])];
+}
+
+function perThousand({ packets, entries }: { packets: number; entries: number }): string {
+  return entries === 0 ? "" : humanCount(Math.round((packets * 1_000) / entries));
 }

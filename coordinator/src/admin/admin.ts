@@ -5,6 +5,8 @@ import type {
   ListActsResponse,
   ListAuditRequest,
   ListAuditResponse,
+  ListFeedsRequest,
+  ListHitsRequest,
   ListingsPage,
   ListListingsRequest,
   ProbeAgentsRequest,
@@ -19,7 +21,8 @@ import type { Caller } from "./caller.ts";
 import { createAdminCertificate, listAdminCertificates, revokeAdminCertificate } from "./certificates.ts";
 import { createEnrollment, listEnrollments, revokeEnrollment } from "./enrollments.ts";
 import { explain } from "./explain.ts";
-import { feedMessages, fetchFeed } from "./feeds.ts";
+import { fetchFeed } from "./feeds.ts";
+import { feedsWithValue, listHits } from "./hits.ts";
 import { holds, resolveHold } from "./holds.ts";
 import { listListings, listStatuses } from "./listings.ts";
 import type { AdminParts } from "./parts.ts";
@@ -67,7 +70,8 @@ export function createAdmin(parts: AdminParts) {
     listLists: async () => ({ lists: listStatuses(parts) }),
     listListings: (request: ListListingsRequest): AsyncIterable<ListingsPage> => listListings(parts, request),
     explain: (request: Parameters<typeof explain>[1]) => explain(parts, request),
-    listFeeds: async () => ({ feeds: await feedMessages(parts) }),
+    listHits: (request: ListHitsRequest) => listHits(parts, request),
+    listFeeds: async (request: ListFeedsRequest) => ({ feeds: await feedsWithValue(parts, request) }),
     fetchFeed: bind(fetchFeed),
     listHolds: async ({ resolved }: { resolved: boolean }) => ({ holds: await holds(sql, resolved) }),
     resolveHold: bind(resolveHold),

@@ -8,6 +8,7 @@ import { specialPurposeOf } from "@fleetban/proto/model/special-purpose";
 import { secondsFromMs } from "@fleetban/proto/model/time";
 import { isExpired } from "@fleetban/proto/model/until";
 import type { ExplainRequest, ExplainResponse, Listing } from "@fleetban/proto/wire/admin";
+import { hitsOf } from "../hits/value-queries.ts";
 import { untilText } from "./act-effects.ts";
 import { actMessage } from "./act-message.ts";
 import { activeActs, type StoredAct } from "./act-queries.ts";
@@ -15,6 +16,7 @@ import { feedsNaming, newestSightings, sightingTotals, strikes } from "./explain
 import { feedNamesByNo, type ListingRow, listingOf, relatedListings } from "./listings.ts";
 import type { AdminParts } from "./parts.ts";
 import { protectedAddresses } from "./protected-addresses.ts";
+import { explainPrune } from "./prune-text.ts";
 
 interface Known {
   readonly prefix: Prefix;
@@ -28,11 +30,14 @@ interface Known {
   readonly protection: string | undefined;
   readonly sightings: number;
   readonly agents: number;
+  /** The date on which the policy ends it, in words. */
+  readonly prunedAt: string | undefined;
 }
 
 type Judgement = Pick<ExplainResponse, "state" | "verdict" | "waysOff">;
 
 const MAX_INSIDE = 100;
+const HIT_DAYS = 30;
 const V6_OFFENDER_LENGTH = 64;
 
 export async function explain(parts: AdminParts, request: ExplainRequest): Promise<ExplainResponse> {
@@ -46,6 +51,8 @@ export async function explain(parts: AdminParts, request: ExplainRequest): Promi
   const names = await feedNamesByNo(sql);
   const rows = (await relatedListings(sql, prefix, around, MAX_INSIDE)).filter(isInForce);
   const totals = await sightingTotals(sql, offenders);
+  const prune = await explainPrune(parts, prefix, now);
+  const hits = await hitsOf(sql, around, HIT_DAYS);
   const known: Known = {
     prefix,
     denied: rows.filter((row) => isDenied(row) && around.includes(row.prefix)).map(named),
@@ -56,6 +63,7 @@ export async function explain(parts: AdminParts, request: ExplainRequest): Promi
     protection: await protectionOf(parts, prefix),
     sightings: totals.sightings,
     agents: totals.agents,
+    prunedAt: prune.wayOff,
   };
   return {
     prefix,
@@ -69,6 +77,9 @@ export async function explain(parts: AdminParts, request: ExplainRequest): Promi
     feeds: [...known.feeds],
     sightingsTotal: totals.sightings,
     agents: totals.agents,
+    packets: hits.packets,
+    lastHitAtMs: hits.lastAtMs,
+    prune: prune.text,
   };
 
   function isInForce(row: ListingRow): boolean {
@@ -129,13 +140,14 @@ function notListedText({ prefix, sightings, agents, feeds }: Known): string {
   return `${prefix} is not listed: ${seen}${feeds.length === 0 ? "" : ", and what feeds say is not enforced"}`;
 }
 
-function waysOff({ prefix, denied, bans }: Known): string[] {
+function waysOff({ prefix, denied, bans, prunedAt }: Known): string[] {
   const ends = denied.map(({ untilMs }) => untilMs);
   const last = ends.includes(0) ? 0 : Math.max(...ends);
   return [
     ...bans.filter((ban) => covers(ban, prefix)).map((ban) => `fleetban bans remove ${ban.actNo}`),
     `fleetban unban ${prefix}`,
     `fleetban allow ${prefix}`,
+    ...(prunedAt === undefined ? [] : [prunedAt]),
     ...(last === 0 ? [] : [`by itself ${momentText(last).replace("until", "at")}, if nothing prolongs it`]),
   ];
 }

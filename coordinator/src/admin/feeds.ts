@@ -24,6 +24,7 @@ export async function feedMessages({ store, ledger }: AdminParts): Promise<FeedS
     quotaUsed: feed.quotaUsed,
     refusedEntries: feed.refusedEntries,
     holdNo: feed.holdNo ?? 0,
+    value: undefined,
   }));
 }
 

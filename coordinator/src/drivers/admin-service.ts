@@ -78,6 +78,7 @@ export function createAdminService(admin: Admin, identify: Identify, log: Log): 
     removeAllowed: act(admin.removeAllowed),
     listLists: read(admin.listLists),
     listListings: stream(admin.listListings),
+    listHits: read(admin.listHits),
     explain: read(admin.explain),
     listFeeds: read(admin.listFeeds),
     fetchFeed: act(admin.fetchFeed),

@@ -22,7 +22,7 @@ import { FETCH_LIMITS } from "../feeds/parts.ts";
 import { createFleet } from "../fleet/fleet.ts";
 import { followRevocations, writeReports } from "../fleet/write-reports.ts";
 import { openLedger } from "../ledger/open-ledger.ts";
-import { DEFAULT_POLICY } from "../policy/policy.ts";
+import { DEFAULT_POLICY, type Policy } from "../policy/policy.ts";
 import { beforeClose, createTestDatabase } from "../store/test-database.ts";
 import { createHealth } from "../web/health.ts";
 import { createCoordinatorMetrics } from "../web/metrics.ts";
@@ -43,7 +43,11 @@ const LOOPBACK = "127.0.0.1";
 
 export async function startCoordinator(
   t: TestContext,
-  { log = silentLog, feeds: definitions = [] }: { log?: Log; feeds?: readonly FeedDefinition[] } = {},
+  {
+    log = silentLog,
+    feeds: definitions = [],
+    policy = {},
+  }: { log?: Log; feeds?: readonly FeedDefinition[]; policy?: Partial<Policy> } = {},
 ) {
   const database = await createTestDatabase(t);
   const { store } = database;
@@ -52,7 +56,7 @@ export async function startCoordinator(
   const [clock, random] = [systemClock, systemRandom];
   const metrics = createCoordinatorMetrics("test");
   const authority = await openAuthorityFiles(join(folder, "ca"), { clock, random, log });
-  const ledger = await openLedger({ store, clock, random, log, policy: DEFAULT_POLICY });
+  const ledger = await openLedger({ store, clock, random, log, policy: { ...DEFAULT_POLICY, ...policy } });
   const fleet = createFleet({ ledger, clock, random, log, replica: "test", observe: metrics });
   const jobs = { warnables: () => [] };
   const health = createHealth({ store, ledger, jobs, clock });
@@ -70,6 +74,7 @@ export async function startCoordinator(
   const program = { version: "test", replica: "test", startedAtMs: clock.nowMs(), jobs: "timer" as const };
   const admin = createAdmin({
     ...{ store, ledger, fleet, feeds, health, metrics, authority, clock, random, log, program, addresses },
+    policy: { ...DEFAULT_POLICY, ...policy },
   });
   const certificates = await openServerCertificates(authority, { clock, random, log });
   const adminSocket = join(folder, "admin.sock");

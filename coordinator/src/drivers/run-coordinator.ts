@@ -35,6 +35,7 @@ import type { Store } from "../store/store.ts";
 import { webRoutes } from "../web/endpoints.ts";
 import { showFleetCounters } from "../web/fleet-counters.ts";
 import { createHealth, type Health } from "../web/health.ts";
+import { showHitCounters } from "../web/hit-counters.ts";
 import { type CoordinatorMetrics, createCoordinatorMetrics } from "../web/metrics.ts";
 import { advertisedHosts, protectedOwnAddresses, withPort } from "./advertised.ts";
 import { openAuthorityFiles } from "./authority-files.ts";
@@ -132,6 +133,7 @@ async function openParts(base: Base, closers: Closers): Promise<Parts> {
   const fleet = createFleet({ ledger, clock, random, log, replica, observe: metrics });
   closers.push(() => fleet.close());
   showFleetCounters(metrics.registry, fleet.counters);
+  showHitCounters(metrics.registry, fleet.hits, ledger);
   const observe = metrics.jobRan;
   const jobs =
     config.redis_url === undefined
@@ -233,7 +235,7 @@ async function listen(
   };
   const { version, replica, startedAtMs } = { version: VERSION, ...parts };
   const program = { version, replica, startedAtMs, jobs: parts.jobs.kind };
-  const admin = createAdmin({ ...parts, program, addresses });
+  const admin = createAdmin({ ...parts, policy: policyOf(config), program, addresses });
   await mkdir(dirname(config.admin_socket), { recursive: true });
   return openListeners(
     { ...parts, admin, enrollment, certificates, sql: store.sql, isReady: () => readiness.isReady },

@@ -1,6 +1,6 @@
 /** `fleetban explain`: why a prefix is listed or not, and what would take it off. */
 
-import { humanMoment, renderTable } from "@fleetban/kit/cli-output";
+import { humanCount, humanMoment, renderTable } from "@fleetban/kit/cli-output";
 import type { ExplainResponse } from "@fleetban/proto/wire/admin";
 import type { Command } from "commander";
 import { example, type Run } from "../run.ts";
@@ -25,15 +25,22 @@ function explainText(answer: ExplainResponse, nowMs: number): string {
   const sections: (readonly [string, string])[] = [
     ["listings", answer.listings.length === 0 ? "" : listingsTable(answer.listings, nowMs)],
     [sightingsTitle(answer), answer.sightings.length === 0 ? "" : sightingsTable(answer, nowMs)],
+    ["hits", hitsText(answer, nowMs)],
     ["strikes", answer.strikes.length === 0 ? "" : strikesTable(answer, nowMs)],
     ["bans", answer.bans.length === 0 ? "" : actsTable(answer.bans, nowMs)],
     ["pardons", answer.pardons.length === 0 ? "" : actsTable(answer.pardons, nowMs)],
     ["allowlist", answer.allowed.length === 0 ? "" : actsTable(answer.allowed, nowMs)],
     ["feeds", answer.feeds.join("\n")],
+    ["prune", answer.prune],
     [answer.state === "listed" ? "what would take it off" : "what would change that", answer.waysOff.join("\n")],
   ];
   const shown = sections.filter(([, text]) => text !== "").map(([title, text]) => `\n${title}:\n${indented(text)}`);
   return [answer.verdict, ...shown].join("\n");
+}
+
+function hitsText({ packets, lastHitAtMs }: ExplainResponse, nowMs: number): string {
+  if (packets === 0) return "";
+  return `${humanCount(packets)} packets dropped in the last 30 days, the last ${humanMoment(lastHitAtMs, nowMs)}`;
 }
 
 function sightingsTitle({ sightings, sightingsTotal, agents }: ExplainResponse): string {

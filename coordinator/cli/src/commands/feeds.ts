@@ -2,9 +2,11 @@
 
 import { renderTable } from "@fleetban/kit/cli-output";
 import type { Command } from "commander";
+import { wholeNumber } from "../arguments.ts";
 import { example, type Run } from "../run.ts";
-import { FEED_COLUMNS, feedRow } from "../show-feeds.ts";
+import { FEED_COLUMNS, feedRow, valueTable } from "../show-feeds.ts";
 
+const VALUE_DAYS = 30;
 const FETCH_WITHIN_MS = 180_000; // a list of 500,000 is listed in slices
 
 export function addFeeds(program: Command, run: Run): void {
@@ -12,15 +14,22 @@ export function addFeeds(program: Command, run: Run): void {
 
   feeds
     .command("list")
-    .description("how current they are, and their quotas")
+    .description("how current they are, their quotas, and what each is worth")
+    .option("--days <count>", `worth by the hits of so many days (default: ${VALUE_DAYS})`, wholeNumber)
     .action(
-      run(async (cli) => {
-        const answer = await cli.calls.call((admin) => admin.listFeeds, {});
-        const rows = () => answer.feeds.map((feed) => feedRow(feed, cli.nowMs));
-        cli.show(answer.feeds, () => renderTable(FEED_COLUMNS, rows()));
+      run(async (cli, { days = VALUE_DAYS }: { days?: number }) => {
+        const answer = await cli.calls.call((admin) => admin.listFeeds, { valueDays: days });
+        const table = () =>
+          renderTable(
+            FEED_COLUMNS,
+            answer.feeds.map((feed) => feedRow(feed, cli.nowMs)),
+          );
+        const value = () => (answer.feeds.length === 0 ? "" : `\n\n${valueTable(answer.feeds, cli.nowMs)}`);
+        cli.show(answer.feeds, () => `${table()}${value()}`);
         if (answer.feeds.length === 0) cli.note("none is configured; see feeds.abuseipdb in coordinator.yaml");
       }),
-    );
+    )
+    .addHelpText("after", example("feeds list", "feeds list --days 90", "feeds list --json"));
 
   feeds
     .command("fetch")

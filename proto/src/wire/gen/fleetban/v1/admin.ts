@@ -359,6 +359,41 @@ export interface Listing {
   reasons: string[];
 }
 
+export interface ListHitsRequest {
+  /** Days back, today (UTC) included, at most 90; 0 = 7. */
+  days: number;
+  /** Name of a list; empty = all. */
+  list: string;
+  /** Prefixes, at most 10,000; 0 = 20. */
+  limit: number;
+}
+
+export interface ListHitsResponse {
+  days: number;
+  /** By packets, the most first; of the ones that agents name, which are the most hit of each. */
+  prefixes: PrefixHits[];
+  /** All packets, by list. */
+  lists: DroppedPackets[];
+}
+
+export interface PrefixHits {
+  list: string;
+  prefix: string;
+  packets: number;
+  bytes: number;
+  /** Agents that told of it. */
+  agents: number;
+  lastAtMs: number;
+  /** Still on that list. */
+  listed: boolean;
+}
+
+export interface DroppedPackets {
+  list: string;
+  packets: number;
+  bytes: number;
+}
+
 export interface ExplainRequest {
   prefix: string;
 }
@@ -380,6 +415,15 @@ export interface ExplainResponse {
   waysOff: string[];
   sightingsTotal: number;
   agents: number;
+  /** Dropped within the last 30 days by listings equal to the prefix or around it, as far as agents name them. */
+  packets: number;
+  /** Unix milliseconds; 0 = none within these days. */
+  lastHitAtMs: number;
+  /**
+   * One sentence: when the policy ends an open-ended listing that nobody tries, or why not, or when it did; empty = it is
+   * not asked to.
+   */
+  prune: string;
 }
 
 export interface ExplainedSighting {
@@ -404,6 +448,8 @@ export interface ExplainedStrike {
 }
 
 export interface ListFeedsRequest {
+  /** Also what each is worth, by the hits of so many days, at most 400; 0 = no. */
+  valueDays: number;
 }
 
 export interface ListFeedsResponse {
@@ -426,6 +472,30 @@ export interface FeedStatus {
   refusedEntries: number;
   /** Open hold, 0 = none. */
   holdNo: number;
+  value: FeedValue | undefined;
+}
+
+/** What a feed stopped. Packets of a listing that several feeds name are theirs in equal parts. */
+export interface FeedValue {
+  days: number;
+  /** Prefixes that it names, and of them those that no other feed names. */
+  entries: number;
+  uniqueEntries: number;
+  packets: number;
+  bytes: number;
+  /** 0 = none within these days. */
+  lastHitAtMs: number;
+  bands: FeedBand[];
+}
+
+export interface FeedBand {
+  rank: number;
+  /** Confidence, from and to. */
+  confidenceFrom: number;
+  confidenceTo: number;
+  entries: number;
+  packets: number;
+  bytes: number;
 }
 
 export interface FetchFeedRequest {
@@ -4188,6 +4258,370 @@ export const Listing: MessageFns<Listing> = {
   },
 };
 
+function createBaseListHitsRequest(): ListHitsRequest {
+  return { days: 0, list: "", limit: 0 };
+}
+
+export const ListHitsRequest: MessageFns<ListHitsRequest> = {
+  encode(message: ListHitsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.days !== 0) {
+      writer.uint32(8).uint32(message.days);
+    }
+    if (message.list !== "") {
+      writer.uint32(18).string(message.list);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(24).uint32(message.limit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListHitsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListHitsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.days = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.list = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.limit = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListHitsRequest>, I>>(base?: I): ListHitsRequest {
+    return ListHitsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListHitsRequest>, I>>(object: I): ListHitsRequest {
+    const message = createBaseListHitsRequest();
+    message.days = object.days ?? 0;
+    message.list = object.list ?? "";
+    message.limit = object.limit ?? 0;
+    return message;
+  },
+};
+
+function createBaseListHitsResponse(): ListHitsResponse {
+  return { days: 0, prefixes: [], lists: [] };
+}
+
+export const ListHitsResponse: MessageFns<ListHitsResponse> = {
+  encode(message: ListHitsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.days !== 0) {
+      writer.uint32(8).uint32(message.days);
+    }
+    for (const v of message.prefixes) {
+      PrefixHits.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.lists) {
+      DroppedPackets.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListHitsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListHitsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.days = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.prefixes.push(PrefixHits.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.lists.push(DroppedPackets.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListHitsResponse>, I>>(base?: I): ListHitsResponse {
+    return ListHitsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListHitsResponse>, I>>(object: I): ListHitsResponse {
+    const message = createBaseListHitsResponse();
+    message.days = object.days ?? 0;
+    message.prefixes = object.prefixes?.map((e) => PrefixHits.fromPartial(e)) || [];
+    message.lists = object.lists?.map((e) => DroppedPackets.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBasePrefixHits(): PrefixHits {
+  return { list: "", prefix: "", packets: 0, bytes: 0, agents: 0, lastAtMs: 0, listed: false };
+}
+
+export const PrefixHits: MessageFns<PrefixHits> = {
+  encode(message: PrefixHits, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.list !== "") {
+      writer.uint32(10).string(message.list);
+    }
+    if (message.prefix !== "") {
+      writer.uint32(18).string(message.prefix);
+    }
+    if (message.packets !== 0) {
+      writer.uint32(24).uint64(message.packets);
+    }
+    if (message.bytes !== 0) {
+      writer.uint32(32).uint64(message.bytes);
+    }
+    if (message.agents !== 0) {
+      writer.uint32(40).uint32(message.agents);
+    }
+    if (message.lastAtMs !== 0) {
+      writer.uint32(48).int64(message.lastAtMs);
+    }
+    if (message.listed !== false) {
+      writer.uint32(56).bool(message.listed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PrefixHits {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePrefixHits();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.list = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.prefix = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.packets = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.bytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.agents = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.lastAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.listed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PrefixHits>, I>>(base?: I): PrefixHits {
+    return PrefixHits.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PrefixHits>, I>>(object: I): PrefixHits {
+    const message = createBasePrefixHits();
+    message.list = object.list ?? "";
+    message.prefix = object.prefix ?? "";
+    message.packets = object.packets ?? 0;
+    message.bytes = object.bytes ?? 0;
+    message.agents = object.agents ?? 0;
+    message.lastAtMs = object.lastAtMs ?? 0;
+    message.listed = object.listed ?? false;
+    return message;
+  },
+};
+
+function createBaseDroppedPackets(): DroppedPackets {
+  return { list: "", packets: 0, bytes: 0 };
+}
+
+export const DroppedPackets: MessageFns<DroppedPackets> = {
+  encode(message: DroppedPackets, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.list !== "") {
+      writer.uint32(10).string(message.list);
+    }
+    if (message.packets !== 0) {
+      writer.uint32(16).uint64(message.packets);
+    }
+    if (message.bytes !== 0) {
+      writer.uint32(24).uint64(message.bytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DroppedPackets {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDroppedPackets();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.list = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.packets = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.bytes = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<DroppedPackets>, I>>(base?: I): DroppedPackets {
+    return DroppedPackets.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DroppedPackets>, I>>(object: I): DroppedPackets {
+    const message = createBaseDroppedPackets();
+    message.list = object.list ?? "";
+    message.packets = object.packets ?? 0;
+    message.bytes = object.bytes ?? 0;
+    return message;
+  },
+};
+
 function createBaseExplainRequest(): ExplainRequest {
   return { prefix: "" };
 }
@@ -4258,6 +4692,9 @@ function createBaseExplainResponse(): ExplainResponse {
     waysOff: [],
     sightingsTotal: 0,
     agents: 0,
+    packets: 0,
+    lastHitAtMs: 0,
+    prune: "",
   };
 }
 
@@ -4301,6 +4738,15 @@ export const ExplainResponse: MessageFns<ExplainResponse> = {
     }
     if (message.agents !== 0) {
       writer.uint32(104).uint32(message.agents);
+    }
+    if (message.packets !== 0) {
+      writer.uint32(112).uint64(message.packets);
+    }
+    if (message.lastHitAtMs !== 0) {
+      writer.uint32(120).int64(message.lastHitAtMs);
+    }
+    if (message.prune !== "") {
+      writer.uint32(130).string(message.prune);
     }
     return writer;
   },
@@ -4422,6 +4868,30 @@ export const ExplainResponse: MessageFns<ExplainResponse> = {
             message.agents = reader.uint32();
             continue;
           }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.packets = longToNumber(reader.uint64());
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.lastHitAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.prune = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4452,6 +4922,9 @@ export const ExplainResponse: MessageFns<ExplainResponse> = {
     message.waysOff = object.waysOff?.map((e) => e) || [];
     message.sightingsTotal = object.sightingsTotal ?? 0;
     message.agents = object.agents ?? 0;
+    message.packets = object.packets ?? 0;
+    message.lastHitAtMs = object.lastHitAtMs ?? 0;
+    message.prune = object.prune ?? "";
     return message;
   },
 };
@@ -4711,11 +5184,14 @@ export const ExplainedStrike: MessageFns<ExplainedStrike> = {
 };
 
 function createBaseListFeedsRequest(): ListFeedsRequest {
-  return {};
+  return { valueDays: 0 };
 }
 
 export const ListFeedsRequest: MessageFns<ListFeedsRequest> = {
-  encode(_: ListFeedsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: ListFeedsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.valueDays !== 0) {
+      writer.uint32(8).uint32(message.valueDays);
+    }
     return writer;
   },
 
@@ -4732,6 +5208,14 @@ export const ListFeedsRequest: MessageFns<ListFeedsRequest> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.valueDays = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4747,8 +5231,9 @@ export const ListFeedsRequest: MessageFns<ListFeedsRequest> = {
   create<I extends Exact<DeepPartial<ListFeedsRequest>, I>>(base?: I): ListFeedsRequest {
     return ListFeedsRequest.fromPartial(base ?? ({} as any));
   },
-  fromPartial<I extends Exact<DeepPartial<ListFeedsRequest>, I>>(_: I): ListFeedsRequest {
+  fromPartial<I extends Exact<DeepPartial<ListFeedsRequest>, I>>(object: I): ListFeedsRequest {
     const message = createBaseListFeedsRequest();
+    message.valueDays = object.valueDays ?? 0;
     return message;
   },
 };
@@ -4823,6 +5308,7 @@ function createBaseFeedStatus(): FeedStatus {
     quotaUsed: 0,
     refusedEntries: 0,
     holdNo: 0,
+    value: undefined,
   };
 }
 
@@ -4866,6 +5352,9 @@ export const FeedStatus: MessageFns<FeedStatus> = {
     }
     if (message.holdNo !== 0) {
       writer.uint32(104).uint32(message.holdNo);
+    }
+    if (message.value !== undefined) {
+      FeedValue.encode(message.value, writer.uint32(114).fork()).join();
     }
     return writer;
   },
@@ -4987,6 +5476,14 @@ export const FeedStatus: MessageFns<FeedStatus> = {
             message.holdNo = reader.uint32();
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.value = FeedValue.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5017,6 +5514,251 @@ export const FeedStatus: MessageFns<FeedStatus> = {
     message.quotaUsed = object.quotaUsed ?? 0;
     message.refusedEntries = object.refusedEntries ?? 0;
     message.holdNo = object.holdNo ?? 0;
+    message.value = (object.value !== undefined && object.value !== null)
+      ? FeedValue.fromPartial(object.value)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseFeedValue(): FeedValue {
+  return { days: 0, entries: 0, uniqueEntries: 0, packets: 0, bytes: 0, lastHitAtMs: 0, bands: [] };
+}
+
+export const FeedValue: MessageFns<FeedValue> = {
+  encode(message: FeedValue, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.days !== 0) {
+      writer.uint32(8).uint32(message.days);
+    }
+    if (message.entries !== 0) {
+      writer.uint32(16).uint32(message.entries);
+    }
+    if (message.uniqueEntries !== 0) {
+      writer.uint32(24).uint32(message.uniqueEntries);
+    }
+    if (message.packets !== 0) {
+      writer.uint32(32).uint64(message.packets);
+    }
+    if (message.bytes !== 0) {
+      writer.uint32(40).uint64(message.bytes);
+    }
+    if (message.lastHitAtMs !== 0) {
+      writer.uint32(48).int64(message.lastHitAtMs);
+    }
+    for (const v of message.bands) {
+      FeedBand.encode(v!, writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FeedValue {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFeedValue();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.days = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.entries = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.uniqueEntries = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.packets = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.bytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.lastHitAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.bands.push(FeedBand.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<FeedValue>, I>>(base?: I): FeedValue {
+    return FeedValue.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<FeedValue>, I>>(object: I): FeedValue {
+    const message = createBaseFeedValue();
+    message.days = object.days ?? 0;
+    message.entries = object.entries ?? 0;
+    message.uniqueEntries = object.uniqueEntries ?? 0;
+    message.packets = object.packets ?? 0;
+    message.bytes = object.bytes ?? 0;
+    message.lastHitAtMs = object.lastHitAtMs ?? 0;
+    message.bands = object.bands?.map((e) => FeedBand.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseFeedBand(): FeedBand {
+  return { rank: 0, confidenceFrom: 0, confidenceTo: 0, entries: 0, packets: 0, bytes: 0 };
+}
+
+export const FeedBand: MessageFns<FeedBand> = {
+  encode(message: FeedBand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.rank !== 0) {
+      writer.uint32(8).uint32(message.rank);
+    }
+    if (message.confidenceFrom !== 0) {
+      writer.uint32(16).uint32(message.confidenceFrom);
+    }
+    if (message.confidenceTo !== 0) {
+      writer.uint32(24).uint32(message.confidenceTo);
+    }
+    if (message.entries !== 0) {
+      writer.uint32(32).uint32(message.entries);
+    }
+    if (message.packets !== 0) {
+      writer.uint32(40).uint64(message.packets);
+    }
+    if (message.bytes !== 0) {
+      writer.uint32(48).uint64(message.bytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FeedBand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFeedBand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.rank = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.confidenceFrom = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.confidenceTo = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.entries = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.packets = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.bytes = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<FeedBand>, I>>(base?: I): FeedBand {
+    return FeedBand.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<FeedBand>, I>>(object: I): FeedBand {
+    const message = createBaseFeedBand();
+    message.rank = object.rank ?? 0;
+    message.confidenceFrom = object.confidenceFrom ?? 0;
+    message.confidenceTo = object.confidenceTo ?? 0;
+    message.entries = object.entries ?? 0;
+    message.packets = object.packets ?? 0;
+    message.bytes = object.bytes ?? 0;
     return message;
   },
 };
@@ -5959,6 +6701,16 @@ export const AdminService = {
     responseSerialize: (value: ListingsPage): Buffer => Buffer.from(ListingsPage.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListingsPage => ListingsPage.decode(value),
   },
+  /** What the fleet's kernels dropped. */
+  listHits: {
+    path: "/fleetban.v1.Admin/ListHits" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListHitsRequest): Buffer => Buffer.from(ListHitsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListHitsRequest => ListHitsRequest.decode(value),
+    responseSerialize: (value: ListHitsResponse): Buffer => Buffer.from(ListHitsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListHitsResponse => ListHitsResponse.decode(value),
+  },
   explain: {
     path: "/fleetban.v1.Admin/Explain" as const,
     requestStream: false as const,
@@ -6039,6 +6791,8 @@ export interface AdminServer extends UntypedServiceImplementation {
   removeAllowed: handleUnaryCall<RemoveActRequest, ChangeResponse>;
   listLists: handleUnaryCall<ListListsRequest, ListListsResponse>;
   listListings: handleServerStreamingCall<ListListingsRequest, ListingsPage>;
+  /** What the fleet's kernels dropped. */
+  listHits: handleUnaryCall<ListHitsRequest, ListHitsResponse>;
   explain: handleUnaryCall<ExplainRequest, ExplainResponse>;
   listFeeds: handleUnaryCall<ListFeedsRequest, ListFeedsResponse>;
   /** Fetches a feed now, within its quota. */
@@ -6344,6 +7098,22 @@ export interface AdminClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<ListingsPage>;
+  /** What the fleet's kernels dropped. */
+  listHits(
+    request: ListHitsRequest,
+    callback: (error: ServiceError | null, response: ListHitsResponse) => void,
+  ): ClientUnaryCall;
+  listHits(
+    request: ListHitsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListHitsResponse) => void,
+  ): ClientUnaryCall;
+  listHits(
+    request: ListHitsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListHitsResponse) => void,
+  ): ClientUnaryCall;
   explain(
     request: ExplainRequest,
     callback: (error: ServiceError | null, response: ExplainResponse) => void,
