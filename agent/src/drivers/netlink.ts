@@ -1,5 +1,5 @@
 /**
- * Netfilter netlink sockets, made of libc's own calls by koffi: no code in C and no process.
+ * Netlink sockets for netfilter and for routes, made of libc's own calls by koffi: no code in C and no process.
  *
  * koffi is loaded when the first socket is wanted (2.3 MB of machine code, 9 MB of memory): an agent in dry-run never pays for it, and where
  * it can't be loaded the caller gets the reason and may take another way. Numbers are little-endian, as on every machine
@@ -9,7 +9,10 @@ import { NetlinkError, type NetlinkSocket, type OpenNetlink } from "../firewall/
 
 const AF_NETLINK = 16;
 const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
+const NETLINK_ROUTE = 0;
 const NETLINK_NETFILTER = 12;
+const SOL_NETLINK = 270;
+const NETLINK_GET_STRICT_CHK = 12;
 const SOL_SOCKET = 1;
 const SO_RCVTIMEO = 20;
 const MSG_DONTWAIT = 0x40;
@@ -21,6 +24,8 @@ const RECEIVE_BYTES = 128 * 1024;
 
 /** The kernel answers before `send` returns; this only bounds what must not happen. */
 const RECEIVE_TIMEOUT_SECONDS = 1;
+
+const ON = new Uint8Array([1, 0, 0, 0]);
 
 interface Libc {
   socket(family: number, type: number, protocol: number): number;
@@ -35,7 +40,13 @@ interface Libc {
 /** Rejects where koffi can't be loaded. */
 export async function loadNetlink(): Promise<OpenNetlink> {
   const libc = await loadLibc();
-  return (group) => openSocket(libc, group);
+  return (group) => openSocket(libc, NETLINK_NETFILTER, group);
+}
+
+/** For routes and rules. A dump is filtered by the kernel, where it can (since Linux 4.20). */
+export async function loadRouteNetlink(): Promise<OpenNetlink> {
+  const libc = await loadLibc();
+  return (group) => openSocket(libc, NETLINK_ROUTE, group);
 }
 
 async function loadLibc(): Promise<Libc> {
@@ -52,12 +63,12 @@ async function loadLibc(): Promise<Libc> {
   };
 }
 
-function openSocket(libc: Libc, group: number): NetlinkSocket {
+function openSocket(libc: Libc, protocol: number, group: number): NetlinkSocket {
   const checked = (call: string, result: number) => {
     if (result < 0) throw new NetlinkError(call, libc.errno());
     return result;
   };
-  let socket = checked("socket", libc.socket(AF_NETLINK, SOCK_RAW_CLOEXEC, NETLINK_NETFILTER));
+  let socket = checked("socket", libc.socket(AF_NETLINK, SOCK_RAW_CLOEXEC, protocol));
   const close = () => {
     if (socket >= 0) libc.close(socket);
     socket = -1; // the number may soon be somebody else's
@@ -67,6 +78,7 @@ function openSocket(libc: Libc, group: number): NetlinkSocket {
     const timeout = timevalOf(RECEIVE_TIMEOUT_SECONDS);
     checked("bind", libc.bind(socket, address, address.length));
     checked("setsockopt", libc.setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, timeout, timeout.length));
+    if (protocol === NETLINK_ROUTE) libc.setsockopt(socket, SOL_NETLINK, NETLINK_GET_STRICT_CHK, ON, ON.length);
   } catch (error) {
     close();
     throw error;
