@@ -3,11 +3,14 @@ import { hostname } from "node:os";
 import { VERSION } from "@fleetban/kit/drivers/version";
 import { FleetbanError } from "@fleetban/kit/errors";
 import { Command, CommanderError } from "commander";
+import { addOwnBanCommands } from "./commands/own-ban-commands.ts";
 import type { AgentConfig } from "./config.ts";
 import { DEFAULT_CONFIG_FILE, readConfigFile } from "./drivers/config-file.ts";
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
+/** Of what was typed or configured. */
+const USAGE_CODES = ["bad-config", "bad-prefix", "bad-duration", "is-network"];
 
 const program = new Command("fleetban-agent")
   .description("shares this server's bans with its fleet and enforces the fleet's in the kernel")
@@ -22,6 +25,8 @@ Examples:
   fleetban-agent run                        what the systemd unit starts
   fleetban-agent status                     what is enforced, from where, and what is wrong
   fleetban-agent check                      one line and an exit code for Nagios
+  fleetban-agent ban 45.83.64.9 --for 1h    from a script: banned here, told to the fleet
+  fleetban-agent import /etc/old-bans       what an older script has gathered
 `,
   )
   .showSuggestionAfterError()
@@ -82,6 +87,8 @@ withConfig(program.command("check"))
     process.exitCode = result.exitCode;
   });
 
+addOwnBanCommands(program, withConfig);
+
 program
   .command("install")
   .description("put unit, boot load, fail2ban action and configuration in place, and say what was done")
@@ -117,7 +124,7 @@ function tell(error: unknown): number {
   }
   for (const line of error.message.split("\n")) console.error(`fleetban-agent: error: ${line}`);
   if (error.hint !== undefined) console.error(`fleetban-agent: hint: ${error.hint}`);
-  return error.code === "bad-config" ? EXIT_USAGE : EXIT_FAILED;
+  return USAGE_CODES.includes(error.code) ? EXIT_USAGE : EXIT_FAILED;
 }
 
 function print(lines: readonly string[]): void {
