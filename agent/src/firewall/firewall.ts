@@ -134,8 +134,8 @@ export function createFirewall(parts: FirewallParts, settings: FirewallSettings)
   const rules = createRuleKeeper({
     ...{ backend, clock, log, drift },
     exclusive: exclusiveRules,
-    wanted: () => (lists.isExemptReady() && machine.isOwnIn() ? keeper.rules() : undefined),
-    waitsFor: () => (lists.isExemptReady() ? "the machine's own addresses" : "the exempt list"),
+    wanted: () => (waitsFor() === undefined ? keeper.rules() : undefined),
+    waitsFor: () => waitsFor() ?? "the next look",
     onEnsured: () => boot.due(),
   });
   const boot = createBootFiles({
@@ -166,6 +166,13 @@ export function createFirewall(parts: FirewallParts, settings: FirewallSettings)
     ...{ nowSeconds, lanes: enforcer.lanes, planAdd: enforcer.planAdd },
     leaseSeconds: ({ owner }) => (owner.kind === "list" ? (lists.enforced(owner.list)?.leaseSeconds ?? 0) : 0),
   });
+
+  /** Until then whatever a former run or the boot load left stays as it is. */
+  function waitsFor(): string | undefined {
+    if (!lists.isExemptReady()) return "the exempt list";
+    if (!machine.isOwnIn()) return "the machine's own addresses";
+    return keeper.areAllOpen() ? undefined : "the lists that the kernel holds";
+  }
 
   function protectedIn({ owner }: KernelSet, prefix: Prefix): string | undefined {
     const list = owner.kind === "list" ? lists.get(owner.list)?.list : undefined;

@@ -60,12 +60,18 @@ export interface ListKeeper {
   /** What is said of the lists changed. */
   redefined(): Promise<void>;
   removed(removed: MirroredList, approved: boolean): Promise<void>;
+  /** Every list that is to be enforced has its sets, filled or not, or could not be given them. */
+  areOpen(): boolean;
+  /** As they are named in rules. */
+  ruled(): readonly List[];
   /** Wishes all that the list's set is to hold. */
   refill(set: KernelSet): void;
   /** Notes revisions that are wholly in the kernel. */
   advance(): void;
   /** Looked at once a minute: there may be room again. */
   growLine(): void;
+  /** Every deny list that has a mirror, or sets of a former run, is open: rules without one of them would let it in. */
+  areAllOpen(): boolean;
   /** As they are to be; exempt lists and own addresses in the kernel provided. */
   rules(): readonly DenyRule[];
 }
@@ -77,10 +83,16 @@ export function createListKeeper(parts: ListKeeperParts): ListKeeper {
   const { lanes, growth, exclusive, readBack, planAdd } = enforcer;
   const nowSeconds = () => clock.monotonicMs() / 1_000;
   const steps = new Map<ListNo, Exclusive>();
+  const notOpened = new Set<ListNo>();
   /** How the blocklists that are not loaded yet came to be. */
   const unloaded = new Map<ListNo, LoadFacts>();
   /** What the brake kept in a former run, by set that is not open yet. */
   const keptBefore = new Map<SetName, readonly Prefix[]>();
+
+  /** What the kernel held before this run. */
+  const setsBefore = new Set<SetName>();
+  /** Lists that could not be opened at the last attempt: nothing waits for them. */
+  const closed = new Set<ListNo>();
 
   const withdrawals = createWithdrawals({
     ...{ backend, sets, lanes, exclusive, log, nowSeconds },
@@ -131,9 +143,16 @@ export function createListKeeper(parts: ListKeeperParts): ListKeeper {
         if (!isLoaded()) await load(no, unloaded.get(no) ?? SAME_LEDGER);
         if (isLoaded()) unloaded.delete(no);
       });
+      closed.delete(no);
     } catch (error) {
+      closed.add(no);
       log.error("firewall.list_not_loaded", { list: name, error });
     }
+  }
+
+  function isOpen({ list, held }: MirroredList): boolean {
+    if (list.effect !== "deny" || !isSupported(list) || lists.get(list.list) !== undefined) return true;
+    return closed.has(list.list) || (held === undefined && !setsBefore.has(listSets(list)[4]));
   }
 
   /** Opens the list's sets if need be. Undefined = its time has not come, or it is not understood. */
@@ -231,6 +250,7 @@ export function createListKeeper(parts: ListKeeperParts): ListKeeper {
       cut.restore(memory.line);
       for (const prefix of memory.approvedWide) lists.approvedWide.add(prefix);
       const present = new Set((await backend.headers()).map(({ name }) => name));
+      for (const name of present) setsBefore.add(name);
       for (const list of memory.withdrawn) {
         const names = listSets(list);
         if (mirror.get(list.list) !== undefined || !present.has(names[4]) || !present.has(names[6])) continue;
@@ -263,6 +283,7 @@ export function createListKeeper(parts: ListKeeperParts): ListKeeper {
         cut.removed(list.list);
         await withdrawals.withdraw(state, approved);
       }),
+    areAllOpen: () => mirror.lists().every(isOpen),
     rules: () => denyRules([...lists.all(), ...withdrawals.all()], parts.verdict),
   };
 }

@@ -18,7 +18,7 @@ test("dropping takes one chain, in the table of the hook", () => {
 test("rejecting makes what catches marked packets before what marks them", () => {
   const behind = ["security INPUT,FORWARD", "filter INPUT,FORWARD"];
   assert.deepEqual(tables([ruleFixture, REJECTING], "conntrack"), [...behind, "mangle PREROUTING"]);
-  assert.deepEqual(tables([REJECTING], "raw"), [...behind, "mangle PREROUTING", "raw PREROUTING"]);
+  assert.deepEqual(tables([REJECTING], "raw"), [...behind, "raw PREROUTING", "mangle PREROUTING"]);
 });
 
 test("a marked packet is answered in filter, and dropped behind it should it come that far", () => {

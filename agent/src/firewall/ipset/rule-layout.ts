@@ -49,8 +49,8 @@ export function layoutOf(rules: readonly DenyRule[], family: Family, hook: Entry
       ],
     },
   ];
-  // Marked in raw, it has still to pass the rules of others in mangle.
+  // Marked in raw, it has still to pass the rules of others in mangle. Last: there may be the entry of another hook yet.
   const between: readonly ChainPart[] =
     hook === "raw" ? [{ table: "mangle", hooks: ["PREROUTING"], lines: [`${IS_MARKED} -j ACCEPT`] }] : [];
-  return [...behind, ...between, entry];
+  return [...behind, entry, ...between];
 }
