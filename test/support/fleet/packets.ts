@@ -51,6 +51,12 @@ export function startSender(host: Host, targets: readonly string[], everyMs: num
   return { stop: () => host.stop(child) };
 }
 
+/** Sends so many datagrams; resolves when they are on their way. */
+export async function sendBurst(host: Host, target: string, packets: number): Promise<void> {
+  const program = join(import.meta.dirname, "packet-burst.main.ts");
+  await host.run(process.execPath, [program, String(PORT), String(packets), target]);
+}
+
 /** Packets of `source` arrive now: at least `packets` more of them. */
 export async function arrives(receiver: Receiver, source: string, packets = 5): Promise<void> {
   const before = receiver.count(source);
