@@ -34,7 +34,9 @@ import type { Files } from "./mirror/files.ts";
 import { listedOn } from "./mirror/listed-on.ts";
 import { Mirror } from "./mirror/mirror.ts";
 import { createMirrorFile } from "./mirror/mirror-file.ts";
-import { CLAIMS_MAX, claimedAddresses, type MachineFacts, ownPrefixes } from "./own-addresses/own-prefixes.ts";
+import { createOwnAddresses } from "./own-addresses/own-addresses.ts";
+import { CLAIMS_MAX, claimedAddresses, type MachineFacts } from "./own-addresses/own-prefixes.ts";
+import type { ProtectedSessions } from "./own-addresses/protected-sessions.ts";
 import { fail2banBans } from "./pardons/fail2ban-bans.ts";
 import { createPardonLifter } from "./pardons/lift-pardoned.ts";
 import { answerProbe } from "./probe.ts";
@@ -66,6 +68,9 @@ export interface AgentParts {
   readonly certificateLife: () => CertificateLife | undefined;
   readonly renewCertificate: (address: string) => Promise<void>;
   readonly readMachine: (coordinators: readonly string[]) => Promise<MachineFacts>;
+  readonly sessions: ProtectedSessions;
+  /** Calls back when somebody logs in, or the resolvers change. */
+  readonly watchMachine: (onChange: () => void) => { close(): void };
   readonly bootId: Uint8Array;
   readonly version: string;
   readonly name: string;
@@ -79,7 +84,6 @@ export interface Agent {
 
 const START_ID_BYTES = 16;
 const NOT_ENROLLED_LOOK_MS = 2_000;
-const OWN_LOOK_MS = 15_000;
 /** Until the coordinator says another. */
 const LOCAL_SECONDS = 86_400;
 
@@ -92,7 +96,6 @@ export async function openAgent(parts: AgentParts, config: AgentConfig): Promise
   const ledgerSeconds = () => secondsFromMs(ledgerClock.nowMs());
   const warnables = createWarnables(clock, () => reports.healthDue());
   let link: LinkState = { kind: "stopped" };
-  let machine: MachineFacts = { interfaces: [], routes4: "", routes6: "", resolvers: "", coordinators: [] };
 
   const mirror = new Mirror(clock);
   const file = createMirrorFile({ files: parts.dataFiles, folder: "mirror", mirror, clock, log });
@@ -110,7 +113,11 @@ export async function openAgent(parts: AgentParts, config: AgentConfig): Promise
     },
   );
   await firewall.start();
-  await lookAtMachine();
+  const own = createOwnAddresses({
+    ...{ clock, log, coordinators, watch: parts.watchMachine, readMachine: parts.readMachine, setOwn: firewall.setOwn },
+    sessions: config.protect_sessions ? parts.sessions : undefined,
+  });
+  await own.look();
 
   const spool = await openSpool({ files: parts.spoolFiles, clock, random, log }, { maxBytes: config.spool_max });
   const asked = createAskedUnbans(clock);
@@ -171,20 +178,16 @@ export async function openAgent(parts: AgentParts, config: AgentConfig): Promise
     return outcome;
   }
 
-  async function lookAtMachine(): Promise<void> {
-    machine = await parts.readMachine(coordinators());
-    firewall.setOwn(ownPrefixes(machine));
-  }
-
   function coordinators(): readonly string[] {
     return config.coordinators.length > 0 ? config.coordinators : (parts.identity()?.coordinators ?? []);
   }
 
-  function onSettings({ localSeconds, pace, spoolMaxBytes, hitsTop }: Settings): void {
+  function onSettings({ localSeconds, pace, spoolMaxBytes, hitsTop, sessionProtection }: Settings): void {
     if (localSeconds > 0) firewall.setLocalSeconds(localSeconds);
     if (pace !== undefined) firewall.setPace({ targetMs: ms(pace.targetMs), cpuShare: pace.cpuPermille / 1_000 });
     if (spoolMaxBytes > 0) spool.limit(spoolMaxBytes);
     hits.setTop(hitsTop);
+    own.setSessionProtection(sessionProtection);
   }
 
   function status(): AgentStatus {
@@ -193,6 +196,7 @@ export async function openAgent(parts: AgentParts, config: AgentConfig): Promise
       { firewall, mirror, spool, intake: sources.intake, hits },
       {
         ...{ version, name, startedAtMs, link },
+        protectedSessions: own.sessions,
         nowMs: clock.nowMs(),
         agentId: parts.identity()?.agentId,
         clockSkewMs: ledgerClock.skewMs(),
@@ -212,14 +216,14 @@ export async function openAgent(parts: AgentParts, config: AgentConfig): Promise
           ...{ version: parts.version, bootId: parts.bootId, startId, backend: backend.name },
           capacityEntries: config.max_entries,
           sentAtMs: clock.nowMs(),
-          claims: claimedAddresses(machine, CLAIMS_MAX),
+          claims: claimedAddresses(own.machine, CLAIMS_MAX),
         },
         mirror,
         enforcement,
         spool,
       ),
     probe: answerProbe(firewall, backend.name),
-    onOnline: () => void lookAtMachine().catch((error: unknown) => log.warn("agent.machine_unread", { error })),
+    onOnline: () => void own.look().catch((error: unknown) => log.warn("agent.machine_unread", { error })),
   };
 
   const tasks: Record<string, Task> = {
@@ -241,12 +245,7 @@ export async function openAgent(parts: AgentParts, config: AgentConfig): Promise
         signal,
       );
     },
-    async machine(signal) {
-      for (;;) {
-        await clock.sleep(OWN_LOOK_MS, signal);
-        await lookAtMachine();
-      }
-    },
+    machine: own.run,
     states: (signal) =>
       watchStates(
         {

@@ -67,6 +67,19 @@ export const AGENT_CONFIG = {
     description:
       "Longest kernel timeout of an entry, written anew while its listing lasts; an agent that died leaves a kernel that empties itself.",
   },
+  protect_sessions: {
+    kind: "flag",
+    default: true,
+    description:
+      "Never ban the address of somebody who is logged in by SSH, or was within the hour; the coordinator's settings can switch it off, too.",
+  },
+  sshd_log: {
+    kind: "text",
+    default: "",
+    description:
+      "Where sshd's logins are read beside logind's sessions; empty = /var/log/auth.log, else /var/log/secure, else /var/log/messages.",
+    check: absoluteOrEmpty,
+  },
   "pace.target_ms": {
     kind: "number",
     default: 50,

@@ -28,6 +28,7 @@ export interface DescribedFacts {
   readonly link: LinkState;
   readonly clockSkewMs: number | undefined;
   readonly certificateEndsAtMs: number | undefined;
+  readonly protectedSessions: number;
   readonly warnables: readonly RaisedWarnable[];
 }
 

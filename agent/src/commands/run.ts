@@ -20,15 +20,21 @@ import { lockDataDir } from "../drivers/lock-data-dir.ts";
 import { readMachineFacts } from "../drivers/machine-facts.ts";
 import { openBackend } from "../drivers/open-backend.ts";
 import { renewCertificate } from "../drivers/renew-certificate.ts";
+import { createSessionFacts, SESSIONS_FOLDER } from "../drivers/session-facts.ts";
 import { sourceFiles } from "../drivers/source-files.ts";
 import { createSpoolFiles } from "../drivers/spool-files.ts";
 import { createSystemdNotify } from "../drivers/systemd-notify.ts";
 import { listenUnix } from "../drivers/unix-listener.ts";
+import { watchPaths } from "../drivers/watch-paths.ts";
 import { healthRoutes } from "../health/endpoints.ts";
 import { createAgentMetrics } from "../health/metrics.ts";
 import { notReadyBecause } from "../health/status.ts";
+import { followLoginLog } from "../own-addresses/login-log.ts";
+import { protectSessions } from "../own-addresses/protected-sessions.ts";
 
 const READY_LOOK_MS = 200;
+const SSHD_LOGS = ["/var/log/auth.log", "/var/log/secure", "/var/log/messages"] as const;
+const RESOLVERS = "/etc/resolv.conf";
 
 export async function run(config: AgentConfig): Promise<void> {
   const log = createLog((line) => process.stdout.write(`${line}\n`), systemClock, config.log_level);
@@ -61,6 +67,7 @@ async function runLocked(config: AgentConfig, log: Log, signal: AbortSignal): Pr
 async function open(config: AgentConfig, log: Log): Promise<Agent> {
   const identity = createIdentityHolder(config.data_dir);
   const fail2banSocket = config["fail2ban.socket"];
+  const loginLog = followLoginLog(sourceFiles, config.sshd_log === "" ? SSHD_LOGS : [config.sshd_log]);
   return await openAgent(
     {
       ...{ clock: systemClock, random: systemRandom, log, version: VERSION },
@@ -76,6 +83,8 @@ async function open(config: AgentConfig, log: Log): Promise<Agent> {
       certificateLife: identity.life,
       renewCertificate: async (address) => identity.put(await renewCertificate(identity.must(), address)),
       readMachine: readMachineFacts,
+      sessions: protectSessions(systemClock, createSessionFacts(), loginLog),
+      watchMachine: (onChange) => watchPaths([`${SESSIONS_FOLDER}/`, loginLog.path, RESOLVERS], onChange),
       bootId: readBootId(),
     },
     config,

@@ -20,7 +20,7 @@ function renderHead(status: AgentStatus): string {
       status.certificateEndsAtMs === undefined ? undefined : `ends ${humanMoment(status.certificateEndsAtMs, nowMs)}`,
     ],
     ["firewall", `${firewall.backend} by ${firewall.via}, rules ${firewall.rules}`],
-    ["own", `${humanCount(firewall.ownEntries)} addresses and networks are never banned here`],
+    ["own", ownText(status)],
     ["local", `${humanCount(firewall.localEntries)} of this server's own bans enforced`],
     [
       "batches",
@@ -32,6 +32,11 @@ function renderHead(status: AgentStatus): string {
     ["sightings", sightingsText(status.sightingsBySource)],
     ["lost", spool.lost === 0 ? "0" : `${humanCount(spool.lost)} dropped while the spool was full`],
   ]);
+}
+
+function ownText({ firewall, protectedSessions }: AgentStatus): string {
+  const text = `${humanCount(firewall.ownEntries)} addresses and networks are never banned here`;
+  return protectedSessions === 0 ? text : `${text}, ${protectedSessions} of them because of an SSH login`;
 }
 
 function linkText(link: LinkState, nowMs: number): string {

@@ -24,6 +24,10 @@ export function createAgentMetrics(): AgentMetrics {
   const entries = gauge("kernel_entries", "Entries in the kernel's sets.", ["list"]);
   const leftOut = gauge("left_out_listings", "Listings below the line.", ["list"]);
   const kept = gauge("kept_entries", "Entries left to their leases by the agent's brake.", ["list"]);
+  const sessions = gauge(
+    "protected_sessions",
+    "Addresses that are never banned here because somebody logged in from there.",
+  );
   const batch = gauge("batch_entries", "Size that the bulk batches have settled on.");
   const apply = gauge("apply_p99_seconds", "99th percentile of applying a batch to the kernel.");
   const drift = counter("drift_entries_total", "Entries found different in the kernel and repaired.");
@@ -51,6 +55,7 @@ export function createAgentMetrics(): AgentMetrics {
     }
     entries.set({ list: "own" }, status.firewall.ownEntries);
     entries.set({ list: "local" }, status.firewall.localEntries);
+    sessions.set(status.protectedSessions);
     batch.set(status.firewall.batchEntries);
     apply.set(status.firewall.applyP99Us / 1e6);
     spooled.set(status.spool.sightings);

@@ -10,6 +10,7 @@ export const WELL: AgentStatus = {
   link: { kind: "online", address: "fleet.example:7741", sinceMs: 1_795_000_001_000, agentId: "0f0e" },
   clockSkewMs: 12,
   certificateEndsAtMs: 1_795_003_600_000 + 90 * 86_400_000,
+  protectedSessions: 1,
   lists: [
     {
       name: "fleet",

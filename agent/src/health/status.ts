@@ -65,6 +65,8 @@ export interface AgentStatus {
   /** This machine's clock minus the ledger's. */
   readonly clockSkewMs: number | undefined;
   readonly certificateEndsAtMs: number | undefined;
+  /** Addresses among the own ones from which somebody is logged in by SSH, or was within the hour. */
+  readonly protectedSessions: number;
   readonly lists: readonly ListStatus[];
   readonly firewall: FirewallStatus;
   readonly spool: SpoolStatus;
