@@ -82,6 +82,25 @@ test("a restart of the agent changes nothing in the kernel when nothing changed"
   await again.stop();
 });
 
+test("a list whose mirror is lost stays in force over a restart, and goes on when it is told anew", async () => {
+  const machine = machineFixture();
+  const agent = await enforcingFixture({ fleet: [listing("81.0.0.1")], feeds: [listing("82.0.0.1")] }, {}, machine);
+  await agent.stop();
+  agent.mirror.removeList(FLEET.list); // as if its file were unreadable
+  const again = await agentFixture(machine, {}, agent.mirror);
+  again.firewall.setOwn([parsePrefix("93.184.216.1")]);
+  await again.pass(30_000);
+  assert.deepEqual(await machine.kernel.entries("fleetban-fleet-v4"), ["81.0.0.1"]);
+  const rulesOf = async (name: string) => (await machine.kernel.headers()).find((set) => set.name === name)?.references;
+  assert.equal(await rulesOf("fleetban-fleet-v4"), 1);
+  await again.snapshot(FLEET, [listing("81.0.0.1"), listing("81.0.0.2")]);
+  await again.pass(30_000);
+  assert.deepEqual(await machine.kernel.entries("fleetban-fleet-v4"), ["81.0.0.1", "81.0.0.2"]);
+  assert.equal(again.firewall.applied(FLEET.list)?.revision, 1);
+  assert.equal(await rulesOf("fleetban-fleet-v4"), 1);
+  await again.stop();
+});
+
 test("a fresh ban overtakes a feed of 100,000 on a slow machine", async () => {
   const agent = await enforcingFixture();
   agent.kernel.msPerEntry = 0.05;

@@ -193,6 +193,7 @@ export function createFirewall(parts: FirewallParts, settings: FirewallSettings)
       approvedWide: [...lists.approvedWide],
       keptBySet: Object.fromEntries([...keeper.keptBefore, ...keeping.map((set) => [set.name, keptOf(set)] as const)]),
       withdrawn: keeper.withdrawals.all().map(({ list }) => list),
+      opened: keeper.opened(),
     };
   }
 

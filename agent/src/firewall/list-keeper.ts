@@ -60,10 +60,8 @@ export interface ListKeeper {
   /** What is said of the lists changed. */
   redefined(): Promise<void>;
   removed(removed: MirroredList, approved: boolean): Promise<void>;
-  /** Every list that is to be enforced has its sets, filled or not, or could not be given them. */
-  areOpen(): boolean;
-  /** As they are named in rules. */
-  ruled(): readonly List[];
+  /** Those that have sets. */
+  opened(): readonly List[];
   /** Wishes all that the list's set is to hold. */
   refill(set: KernelSet): void;
   /** Notes revisions that are wholly in the kernel. */
@@ -83,7 +81,6 @@ export function createListKeeper(parts: ListKeeperParts): ListKeeper {
   const { lanes, growth, exclusive, readBack, planAdd } = enforcer;
   const nowSeconds = () => clock.monotonicMs() / 1_000;
   const steps = new Map<ListNo, Exclusive>();
-  const notOpened = new Set<ListNo>();
   /** How the blocklists that are not loaded yet came to be. */
   const unloaded = new Map<ListNo, LoadFacts>();
   /** What the brake kept in a former run, by set that is not open yet. */
@@ -170,6 +167,7 @@ export function createListKeeper(parts: ListKeeperParts): ListKeeper {
     }
     const state = newState(list, pair);
     lists.add(state);
+    parts.onMemory();
     return state;
   }
 
@@ -251,9 +249,11 @@ export function createListKeeper(parts: ListKeeperParts): ListKeeper {
       for (const prefix of memory.approvedWide) lists.approvedWide.add(prefix);
       const present = new Set((await backend.headers()).map(({ name }) => name));
       for (const name of present) setsBefore.add(name);
-      for (const list of memory.withdrawn) {
+      // What was enforced and has no readable mirror now is left as it is, too, until it is told anew (PROTOCOL rule 5).
+      for (const list of [...memory.withdrawn, ...memory.opened]) {
         const names = listSets(list);
-        if (mirror.get(list.list) !== undefined || !present.has(names[4]) || !present.has(names[6])) continue;
+        if (mirror.get(list.list) !== undefined || sets.ofList(list.list) !== undefined) continue;
+        if (!present.has(names[4]) || !present.has(names[6])) continue;
         const effect = list.effect === "exempt" ? "exempt" : "deny";
         const pair = sets.addList(names, { kind: "withdrawn", list: list.list, effect });
         for (const set of setsOf(pair)) await openSet(loadParts, set, 0);
@@ -283,6 +283,7 @@ export function createListKeeper(parts: ListKeeperParts): ListKeeper {
         cut.removed(list.list);
         await withdrawals.withdraw(state, approved);
       }),
+    opened: () => lists.all().map(({ list }) => list),
     areAllOpen: () => mirror.lists().every(isOpen),
     rules: () => denyRules([...lists.all(), ...withdrawals.all()], parts.verdict),
   };

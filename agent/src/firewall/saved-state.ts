@@ -1,6 +1,6 @@
 /**
  * What the firewall must remember over a restart and can't read from the kernel: the line, what the brake keeps, lists
- * that were withdrawn and still run out, wide exemptions that an operator approved.
+ * that are enforced, or withdrawn and still running out, wide exemptions that an operator approved.
  *
  * Lost, it is empty: then the line is drawn anew, and kept entries are judged by the brake again.
  */
@@ -15,6 +15,8 @@ export interface FirewallMemory {
   readonly approvedWide: readonly Prefix[];
   readonly keptBySet: Readonly<Record<string, readonly Prefix[]>>;
   readonly withdrawn: readonly List[];
+  /** Lists that were enforced: should their mirror be lost, their sets are not. */
+  readonly opened: readonly List[];
 }
 
 export interface SavedState {
@@ -25,7 +27,7 @@ export interface SavedState {
 }
 
 const PATH = "firewall.json";
-const EMPTY: FirewallMemory = { approvedWide: [], keptBySet: {}, withdrawn: [] };
+const EMPTY: FirewallMemory = { approvedWide: [], keptBySet: {}, withdrawn: [], opened: [] };
 
 export function createSavedState(files: Files, log: Log): SavedState {
   let last = Promise.resolve();

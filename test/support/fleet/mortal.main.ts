@@ -9,6 +9,8 @@ import { choosePoint } from "./mortal/point.ts";
 const STAND_INS: Readonly<Record<string, string>> = {
   "/agent/src/drivers/spool-files.ts": "spool-files.ts",
   "/agent/src/drivers/source-files.ts": "source-files.ts",
+  "/agent/src/drivers/netlink.ts": "netlink.ts",
+  "/agent/src/drivers/data-files.ts": "data-files.ts",
   "/agent/src/drivers/grpc-dial.ts": "grpc-dial.ts",
   "/coordinator/src/ledger/open-ledger.ts": "open-ledger.ts",
 };

@@ -1,4 +1,4 @@
-/** Where a program can be made to die, in the order in which a sighting passes. */
+/** Where a program can be made to die, in the order in which a sighting, then a listing passes. */
 
 export const AGENT_POINTS = [
   "hand-off-read", // the bytes are read, nothing is spooled
@@ -16,7 +16,18 @@ export const COORDINATOR_POINTS = [
   "committed", // before the acknowledgement
 ] as const;
 
-export type Point = (typeof AGENT_POINTS)[number] | (typeof COORDINATOR_POINTS)[number];
+export const KERNEL_POINTS = [
+  "batch-half", // some messages of a load are with the kernel, more were to follow
+  "swap-unsent", // the larger set is filled
+  "swapped", // the smaller one is still there
+  "mirror-torn", // half of a delta is in the mirror's log
+  "base-unwritten", // of the mirror or the boot files
+] as const;
+
+export type Point =
+  | (typeof AGENT_POINTS)[number]
+  | (typeof COORDINATOR_POINTS)[number]
+  | (typeof KERNEL_POINTS)[number];
 
 let chosen: string | undefined;
 
