@@ -8,7 +8,7 @@ import { ms } from "@fleetban/kit/clock";
 import { systemClock } from "@fleetban/kit/drivers/system-clock";
 import { createTurns } from "@fleetban/kit/turns";
 import { decodeSnapshotBody, encodeSnapshotBody } from "@fleetban/proto/wire/snapshot";
-import { FEEDS, heldFixture, KEY } from "../agent/src/mirror/mirror.fixture.ts";
+import { FEEDS, FLEET, heldFixture, KEY } from "../agent/src/mirror/mirror.fixture.ts";
 import { enterFreshNetns } from "../test/support/netns.ts";
 import type { AppliedList } from "./applied-list.ts";
 import { openKernelFirewall } from "./firewall-on-kernel.ts";
@@ -18,6 +18,7 @@ import { watchGap } from "./watch-gap.ts";
 const NO_PACING = { minEntries: 2_048, maxEntries: 2_048, stepEntries: 1, targetMs: ms(60_000), cpuShare: 1 };
 /** Part of the second snapshot that is new. */
 const RENEWED = 0.1;
+const WARM_UP = 50_000;
 const US_A_MS = 1_000;
 
 const [countText, folder = ""] = process.argv.slice(2);
@@ -31,6 +32,8 @@ const first = await snapshotOf(all.slice(0, count));
 const second = await snapshotOf(all.slice(-count));
 const { firewall, enforce } = await openKernelFirewall(NO_PACING, folder);
 
+// An agent that has run for a while: code that runs for the first time is several times slower.
+await enforce(FLEET, heldFixture(FLEET.list, madeUpPrefixes(WARM_UP, 2).map(listingOf)).blocklist);
 const loaded = await timed(async () => await enforce(FEEDS, await decoded(first)));
 const gap = await watchGap("fleetban-feeds-v4", all[count - 1] ?? "");
 const refreshed = await timed(async () => await enforce(FEEDS, await decoded(second)));
