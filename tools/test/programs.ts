@@ -37,6 +37,9 @@ export const FLEET_PROGRAMS: readonly Program[] = [
   { program: "systemd-analyze", package: "systemd" },
   { program: "ping", package: "iputils-ping" },
   { program: "nc", package: "netcat-openbsd" },
+  { program: "ufw", package: "ufw", unit: "ufw.service" },
+  { program: "firewalld", package: "firewalld", unit: "firewalld.service" },
+  { program: "dbus-daemon", package: "dbus" },
 ];
 
 const POLICY = "/usr/sbin/policy-rc.d";
