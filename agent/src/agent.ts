@@ -43,6 +43,7 @@ import { answerProbe } from "./probe.ts";
 import { type CertificateLife, renewWhenDue } from "./renewal.ts";
 import { KnownBans, type LocalAct } from "./sources/dedupe.ts";
 import { createAskedUnbans } from "./sources/fail2ban/asked-unbans.ts";
+import { HEARING_FAULTS } from "./sources/fail2ban/hearing.ts";
 import { type AskFail2ban, createFail2banServer } from "./sources/fail2ban/server.ts";
 import type { SourceFiles } from "./sources/follow/files.ts";
 import type { LocalResult } from "./sources/seen.ts";
@@ -140,13 +141,16 @@ export async function openAgent(parts: AgentParts, config: AgentConfig): Promise
       local: actLocally,
       desk: { refusalOf: firewall.localRefusal, listedOn: (address) => listedOn(mirror, address, ledgerSeconds()) },
       onSpooled: (failure) => warnables.set("spool-unwritable", failure !== undefined),
-      onFacts(facts) {
-        warnables.set("fail2ban-unreachable", facts === undefined);
-        const left = facts?.jailsLeftOut ?? [];
-        warnables.set("jail-left-out", left.length > 0, left.join(", "));
+      onAsked: (isAnswered) => warnables.set("fail2ban-unreachable", !isAnswered),
+      onFaults(faults) {
+        for (const code of HEARING_FAULTS) warnables.set(code, faults.has(code), faults.get(code));
       },
     },
-    { handoff: config["fail2ban.handoff"], log: config["fail2ban.log"], socket: config.socket },
+    {
+      ...{ handoff: config["fail2ban.handoff"], log: config["fail2ban.log"], socket: config.socket },
+      compareEveryMs: config["fail2ban.compare_every"],
+      quietAfterMs: config["fail2ban.quiet_after"],
+    },
   );
   const differed: number[] = [];
   const enforcement = createEnforcement({

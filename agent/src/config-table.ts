@@ -140,6 +140,20 @@ export const AGENT_CONFIG = {
     description: "fail2ban's own socket, for lifting pardoned bans and finding missed ones; empty = off.",
     check: absoluteOrEmpty,
   },
+  "fail2ban.compare_every": {
+    kind: "duration",
+    default: "3m",
+    min: "2s",
+    max: "1d",
+    description: "How often fail2ban is asked what it bans, to find what was not handed over.",
+  },
+  "fail2ban.quiet_after": {
+    kind: "duration",
+    default: "1d",
+    min: "1m",
+    max: "400d",
+    description: "How long a jail's log may stand still, while another jail's grows, before it is warned of.",
+  },
   "fail2ban.log": {
     kind: "text",
     default: "",

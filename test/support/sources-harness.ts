@@ -73,7 +73,9 @@ export async function startSources(settings: HarnessSettings): Promise<SourcesHa
   }
   if (settings.isReconciled) {
     const onFacts = (fact: Fail2banFacts | undefined) => void facts.push(fact);
-    tasks.push(reconcileFail2ban({ ...base, server, sink, known, onFacts }, { positions }, stopper.signal));
+    tasks.push(
+      reconcileFail2ban({ ...base, server, sink, known, onFacts }, { positions, everyMs: 180_000 }, stopper.signal),
+    );
   }
   const settled = Promise.allSettled(tasks);
 

@@ -30,6 +30,7 @@ export const sourceFiles: SourceFiles = {
     return descriptor === undefined ? undefined : sourceFile(descriptor);
   },
   inodeOf: (path) => lstatSync(path, { throwIfNoEntry: false })?.ino,
+  changedAtMs: (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs,
   rotatedOf(path) {
     const name = basename(path);
     const names = unlessAbsent(() => readdirSync(dirname(path))) ?? [];

@@ -123,8 +123,36 @@ export const WARNABLES = {
     severity: "warn",
     blocksReady: false,
     dependsOn: [],
-    visibleAfterMs: 60_000,
-    text: "a jail does not run the fleetban action; its bans are not shared; add `fleetban` to that jail's `action`",
+    visibleAfterMs: 10_000, // fail2ban sets its jails up one by one
+    text: "a jail does not run the fleetban action; its bans are found minutes late, by asking; add `fleetban` to that jail's `action`",
+  },
+  "jail-unheard": {
+    severity: "warn",
+    blocksReady: false,
+    dependsOn: [],
+    visibleAfterMs: AT_ONCE,
+    text: "a jail's ban did not come by the hand-off file though it runs the action; its bans are found minutes late; see fail2ban.log for why the action fails, and whether its `handoff` is fail2ban.handoff of agent.yaml",
+  },
+  "jail-deaf": {
+    severity: "warn",
+    blocksReady: false,
+    dependsOn: [],
+    visibleAfterMs: AT_ONCE,
+    text: "the log that a jail reads is gone or stands still while other jails' logs grow; it bans nobody; correct that jail's `logpath`, or see why its service logs nothing",
+  },
+  "log-unreadable": {
+    severity: "warn",
+    blocksReady: false,
+    dependsOn: [],
+    visibleAfterMs: 10_000, // while it is rotated there is none
+    text: "fail2ban.log can't be read; bans are found minutes late, by asking; correct fail2ban.log in agent.yaml, or see who removed the file",
+  },
+  "log-silent": {
+    severity: "warn",
+    blocksReady: false,
+    dependsOn: ["log-unreadable"],
+    visibleAfterMs: AT_ONCE,
+    text: "fail2ban's newest ban is not in the log that is followed; bans are found minutes late; set fail2ban's loglevel to NOTICE or INFO, and fail2ban.log in agent.yaml to its logtarget",
   },
   "clock-skewed": {
     severity: "warn",

@@ -12,6 +12,7 @@ import type { Spool } from "../spool/spool.ts";
 import type { KnownBans, LocalAct } from "./dedupe.ts";
 import type { AskedUnbans } from "./fail2ban/asked-unbans.ts";
 import { followHandoff } from "./fail2ban/handoff.ts";
+import { createHearing, type HearingFaults } from "./fail2ban/hearing.ts";
 import type { Fail2banFacts } from "./fail2ban/jail-facts.ts";
 import { reconcileFail2ban } from "./fail2ban/reconcile.ts";
 import type { Fail2banServer } from "./fail2ban/server.ts";
@@ -40,8 +41,9 @@ export interface SourceParts {
   readonly desk: Pick<SocketDesk, "refusalOf" | "listedOn">;
   /** After each append; `undefined` = it is durable. */
   readonly onSpooled: (failure: unknown) => void;
-  /** `undefined` = fail2ban does not answer. */
-  readonly onFacts: (facts: Fail2banFacts | undefined) => void;
+  /** After fail2ban was asked. */
+  readonly onAsked: (isAnswered: boolean) => void;
+  readonly onFaults: (faults: HearingFaults) => void;
 }
 
 /** Paths; empty = off. */
@@ -49,6 +51,10 @@ export interface SourceSettings {
   readonly handoff: string;
   readonly log: string;
   readonly socket: string;
+  /** How often fail2ban is asked what it bans. */
+  readonly compareEveryMs: number;
+  /** How long a jail's log may stand still. */
+  readonly quietAfterMs: number;
 }
 
 type Loop = (signal: AbortSignal) => Promise<never>;
@@ -63,6 +69,7 @@ export function createSources(parts: SourceParts, settings: SourceSettings): Sou
   const intake = createIntake({ spool: watched(spool, parts.onSpooled), known, clock, log, local: parts.local });
   const positions = spool.positions();
   const isAsked = parts.asked.has;
+  const hearing = createHearing(parts, settings);
   const caughtUp = Promise.withResolvers<void>();
   let banSeconds: ReadonlyMap<string, number> = new Map();
   let leftOut: readonly string[] | undefined;
@@ -72,14 +79,14 @@ export function createSources(parts: SourceParts, settings: SourceSettings): Sou
   else {
     tasks.handoff = (signal) => {
       const handoff = { path: settings.handoff, positions, onCaughtUp: caughtUp.resolve };
-      return followHandoff({ ...parts, sink: intake, isAsked }, handoff, signal);
+      return followHandoff({ ...parts, sink: intake, isAsked, onHeard: hearing.heard }, handoff, signal);
     };
   }
   if (settings.log !== "") {
     const banSecondsOf = (jail: string) => banSeconds.get(jail) ?? 0;
     // Before fail2ban was asked nobody knows: the log then tells at once.
     const isHandedOver = (jail: string) => settings.handoff !== "" && leftOut?.includes(jail) === false;
-    const following = { path: settings.log, begin: "end", positions } as const;
+    const following = { path: settings.log, begin: "end", positions, onLooked: hearing.logIs } as const;
     tasks.log = (signal) =>
       followLog({ ...parts, sink: intake, isAsked, banSecondsOf, isHandedOver }, following, signal);
   }
@@ -92,11 +99,13 @@ export function createSources(parts: SourceParts, settings: SourceSettings): Sou
     const onFacts = (facts: Fail2banFacts | undefined) => {
       banSeconds = facts?.banSeconds ?? banSeconds;
       leftOut = facts?.jailsLeftOut ?? leftOut;
-      parts.onFacts(facts);
+      if (facts !== undefined) hearing.looked(facts);
+      parts.onAsked(facts !== undefined);
     };
+    const asking = { server, sink: intake, known, clock, log, onFacts, onMissed: hearing.missed };
     tasks.fail2ban = async (signal) => {
       await Promise.race([caughtUp.promise, rejectedBy(signal)]);
-      return await reconcileFail2ban({ server, sink: intake, known, clock, log, onFacts }, { positions }, signal);
+      return await reconcileFail2ban(asking, { positions, everyMs: settings.compareEveryMs }, signal);
     };
   }
   return { intake, tasks };

@@ -23,11 +23,13 @@ export interface HandoffSettings {
 export interface HandoffParts extends FollowParts {
   readonly sink: SightingSink;
   readonly isAsked: IsAsked;
+  /** The action of that jail has written a record, of whatever kind. */
+  readonly onHeard?: (jail: string) => void;
 }
 
 /** Runs until `signal` aborts, then rejects with its reason. */
 export function followHandoff(parts: HandoffParts, settings: HandoffSettings, signal: AbortSignal): Promise<never> {
-  const { sink, isAsked } = parts;
+  const { sink, isAsked, onHeard } = parts;
   const rotation = { bytes: ROTATE_BYTES, path: `${settings.path}.old` };
   return followFile(
     parts,
@@ -37,6 +39,7 @@ export function followHandoff(parts: HandoffParts, settings: HandoffSettings, si
       take: (records) =>
         sink.take(
           records.map(({ record, position, writtenByMs }) => {
+            onHeard?.(record[2] ?? "");
             return { seen: seenInHandoff(record, writtenByMs, isAsked), position };
           }),
         ),

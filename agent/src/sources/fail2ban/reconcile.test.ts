@@ -55,7 +55,7 @@ function createWorld({ bans = [], positions = SEEN_BEFORE, forgottenBeforeMs = 0
     log: silentLog,
     onFacts: (one: Fail2banFacts | undefined) => void facts.push(one),
   };
-  const ended = reconcileFail2ban(parts, { positions }, stopper.signal);
+  const ended = reconcileFail2ban(parts, { positions, everyMs: 180_000 }, stopper.signal);
   ended.catch(() => undefined); // looked at by `stop`
   return {
     ...{ clock, known, told, local, facts, noted, fake },
@@ -134,6 +134,10 @@ test("fail2ban that does not answer is asked again soon, and said to be away", a
       ["sshd", 600],
       ["bare", 600],
     ]),
+    logs: new Map([
+      ["sshd", ["/var/log/sshd.log"]],
+      ["bare", ["/var/log/bare.log"]],
+    ]),
   });
   await world.stop();
 });
@@ -153,7 +157,11 @@ function fakeServer(bans: readonly Ban[]) {
     },
     jails: async () => ["sshd", "bare"],
     unban: async () => 0,
-    get: async (jail, key) => (key === "bantime" ? 600 : jail === "bare" ? ["iptables"] : ["iptables", "fleetban"]),
+    async get(jail, key) {
+      if (key === "bantime") return 600;
+      if (key === "logpath") return [`/var/log/${jail}.log`];
+      return jail === "bare" ? ["iptables"] : ["iptables", "fleetban"];
+    },
     bannedWithTime: async (jail) => fake.bans.filter((ban) => ban.jail === jail).map(lineOf),
     loglevel: async () => "ERROR",
     logtarget: async () => "/var/log/fail2ban.log",

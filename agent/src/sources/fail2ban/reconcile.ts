@@ -1,5 +1,5 @@
 /**
- * Compares what fail2ban says it bans with what it has told: at the start, and every few minutes.
+ * Compares what fail2ban says it bans with what it has told: at the start, and again and again.
  *
  * Finds what a full disk, a missing folder or a jail without the action kept from the hand-off file, and what was
  * banned before this agent came. What is missing in two looks some seconds apart is told; what fail2ban has let go in
@@ -17,7 +17,6 @@ import { Fail2banError } from "./fail2ban-error.ts";
 import { type Fail2banFacts, readFacts } from "./jail-facts.ts";
 import type { Fail2banServer } from "./server.ts";
 
-const EVERY_MS = 180_000;
 const UNREACHABLE_EVERY_MS = 10_000;
 /** A ban that has just begun is on its way by the action. */
 const ON_ITS_WAY_MS = 5_000;
@@ -31,17 +30,20 @@ export interface ReconcileParts {
   readonly log: Log;
   /** After each look; `undefined` = fail2ban does not answer. */
   readonly onFacts: (facts: Fail2banFacts | undefined) => void;
+  /** A ban of that jail, begun while this agent looked, did not arrive by itself. */
+  readonly onMissed?: (jail: string) => void;
 }
 
 export interface ReconcileSettings {
   /** `spool.positions()`. */
   readonly positions: ReadonlyMap<string, SourcePosition>;
+  readonly everyMs: number;
 }
 
 /** Runs until `signal` aborts, then rejects with its reason. Begin when the hand-off file is caught up. */
 export async function reconcileFail2ban(
   parts: ReconcileParts,
-  { positions }: ReconcileSettings,
+  { positions, everyMs }: ReconcileSettings,
   signal: AbortSignal,
 ): Promise<never> {
   const { clock, log } = parts;
@@ -60,7 +62,7 @@ export async function reconcileFail2ban(
         log.warn("sources.reconcile_failed", { error }); // the spool: its own warnable says so
       else parts.onFacts(undefined);
     }
-    await clock.sleep(isReachable ? EVERY_MS : UNREACHABLE_EVERY_MS, signal);
+    await clock.sleep(isReachable ? everyMs : UNREACHABLE_EVERY_MS, signal);
   }
 }
 
@@ -82,6 +84,7 @@ async function reconcileOnce(parts: ReconcileParts, look: Look, signal: AbortSig
   }
   const position = { source: SOURCE, file: "", value: String(look.sinceMs ?? nowMs) };
   if (missing.length > 0) log.warn("sources.missing_bans_found", { bans: missing.length, source: missing[0]?.source });
+  for (const { kind, source, jail } of missing) if (kind === "ban" && source !== "import") parts.onMissed?.(jail);
   await sink.take(missing.map((seen) => ({ seen, position })));
   look.sinceMs ??= nowMs;
   const banned = await parts.server.banned();

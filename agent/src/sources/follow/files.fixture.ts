@@ -50,6 +50,7 @@ export function memoryFolder(nowMs: () => number): MemoryFolder {
     files: {
       open: (path) => openInode(inodes.get(path)),
       inodeOf: (path) => (path.endsWith("/") ? 1 : inodes.get(path)?.number),
+      changedAtMs: (path) => inodes.get(path)?.changedAtMs,
       rotatedOf: (path) =>
         [...inodes.keys()]
           .filter((name) => name.startsWith(`${path}.`))

@@ -5,6 +5,8 @@ export interface SourceFiles {
   open(path: string): SourceFile | undefined;
   /** Inode of the file there now; `undefined` when it is absent. */
   inodeOf(path: string): number | undefined;
+  /** When it was written last; `undefined` when it is absent. */
+  changedAtMs(path: string): number | undefined;
   /** Rotated files beside `path`, uncompressed, oldest first. */
   rotatedOf(path: string): readonly string[];
   rename(from: string, to: string): void;

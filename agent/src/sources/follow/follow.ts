@@ -50,6 +50,8 @@ export interface FollowSettings<Record> {
   readonly rotation?: { readonly bytes: number; readonly path: string };
   /** Called once, when everything that was there at the start is taken, or can't be read. */
   readonly onCaughtUp?: () => void;
+  /** After each look; `undefined` = the file is there and can be read. */
+  readonly onLooked?: (problem: string | undefined) => void;
 }
 
 /** Runs until `signal` aborts, then rejects with its reason. A file that can't be read is tried again at each look. */
@@ -92,10 +94,13 @@ async function lookUnlessRefused<Record>(follower: Follower<Record>, signal: Abo
     if (!follower.isStarted) await start(follower);
     await look(follower, signal);
     refusals.delete("read");
+    const isThere = follower.tails.some(({ replacedAtMs }) => replacedAtMs === undefined);
+    settings.onLooked?.(isThere ? undefined : `${settings.path} is not there`);
   } catch (error) {
     signal.throwIfAborted();
     if (!refusals.has("read")) parts.log.error("sources.read_failed", { path: settings.path, error });
     refusals.add("read");
+    settings.onLooked?.((error as Error).message);
   }
 }
 

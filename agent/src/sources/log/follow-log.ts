@@ -27,6 +27,7 @@ export interface LogSettings {
   /** `spool.positions()`. */
   readonly positions: ReadonlyMap<string, SourcePosition>;
   readonly onCaughtUp?: () => void;
+  readonly onLooked?: (problem: string | undefined) => void;
 }
 
 /** Runs until `signal` aborts, then rejects with its reason. */
