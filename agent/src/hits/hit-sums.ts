@@ -35,7 +35,7 @@ export interface TakenHits {
 
 export interface HitSums {
   add(hit: Hit): void;
-  /** `most` prefixes a list, and of the open-ended ones as many as there is room for in `openEndedMost`. */
+  /** A list's `most` hit prefixes, and at most `openEndedMost` further ones of its open-ended. */
   take(most: number, openEndedMost: number): TakenHits | undefined;
 }
 
@@ -63,13 +63,11 @@ export function createHitSums(): HitSums {
     take(most, openEndedMost) {
       const top = new Map<ListNo, readonly NamedHit[]>();
       const left = new Map<ListNo, Map<Prefix, PrefixSum>>();
-      let room = openEndedMost;
       for (const [list, sums] of byList) {
         const sorted = [...sums.values()].sort((a, b) => b.counts.packets - a.counts.packets);
         const openEnded = sorted.slice(most).filter((sum) => sum.isOpenEnded);
-        const named = openEnded.slice(0, room);
-        const later = openEnded.slice(room);
-        room -= named.length;
+        const named = openEnded.slice(0, openEndedMost);
+        const later = openEnded.slice(openEndedMost);
         if (sorted.length > 0) top.set(list, [...sorted.slice(0, most), ...named]);
         if (later.length > 0) left.set(list, new Map(later.map((sum) => [sum.prefix, sum])));
       }

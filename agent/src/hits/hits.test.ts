@@ -45,6 +45,18 @@ test("a report tells totals by list and rank, and the most hit prefixes", async 
   assert.deepEqual(hits.takeReports(), []);
 });
 
+test("between two looks there is no further report, whoever reads the sets", async () => {
+  const { hits, receive, look } = await machine({ fleet: [listing(ONE, UNTIL)] });
+  receive(ONE, 1);
+  await look();
+  assert.equal(hits.takeReports().length, 1);
+  receive(ONE, 2);
+  for await (const _piece of hits.backend.readSet(listSets(FLEET)[4]));
+  assert.deepEqual(hits.takeReports(), []);
+  await look();
+  assert.deepEqual(hits.takeReports().flatMap(named), [[ONE, 2]]);
+});
+
 test("without a hit there is no report", async () => {
   const { hits, look } = await machine({ fleet: [listing(ONE, UNTIL)] });
   await look();
