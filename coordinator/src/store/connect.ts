@@ -49,13 +49,19 @@ export function connect(address: Address, log: Log, options: ConnectOptions): po
 
 async function openWanted(place: ServerPlace, { isWanted = () => true, onClosed }: ConnectOptions) {
   try {
-    if (!isWanted())
-      throw Object.assign(new Error("the connection is no longer wanted"), { code: "CONNECTION_CLOSED" });
-    return await openSocket(place);
+    if (!isWanted()) throw unwanted();
+    const socket = await openSocket(place);
+    if (isWanted()) return socket;
+    socket.destroy(); // closed meanwhile: nobody would ever end it
+    throw unwanted();
   } catch (error) {
     onClosed?.(); // the driver itself tells nobody, and would keep what is asked next waiting for ever
     throw error;
   }
+}
+
+function unwanted(): Error {
+  return Object.assign(new Error("the connection is no longer wanted"), { code: "CONNECTION_CLOSED" });
 }
 
 function placeOf(address: Address) {

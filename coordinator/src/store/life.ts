@@ -26,18 +26,20 @@ const CLOSE_TIMEOUT_SECONDS = 2;
 
 export function createLives(connectWith: ConnectWith, options: Omit<ConnectOptions, "max" | "onClosed">): Lives {
   let life: Life | undefined;
+  let isClosed = false;
   function begin(): Life {
-    const own = { max: 1, onClosed: () => end(begun), isWanted: () => !begun.isOver };
+    const own = { max: 1, onClosed: () => end(begun), isWanted: () => !begun.isOver && !isClosed };
     const begun: Life = { client: connectWith({ ...options, ...own }), isOver: false };
     return begun;
   }
   return {
     present() {
-      if (life === undefined || life.isOver) life = begin();
-      return life;
+      if (life === undefined || (life.isOver && !isClosed)) life = begin();
+      return life; // of closed ones the last: it refuses what it is asked
     },
     async close() {
       await life?.client.end({ timeout: CLOSE_TIMEOUT_SECONDS });
+      isClosed = true;
     },
   };
 }
