@@ -15,7 +15,7 @@ export type SocketRequest =
   | { readonly kind: "lift"; readonly address: Prefix };
 
 const KEYS = ["ip", "jail", "ban_seconds", "failures", "ban_count", "kind", "at", "reason", "strict"];
-const KINDS = ["ban", "unban", "import", "check", "lift"];
+const KINDS = ["ban", "unban", "over", "import", "check", "lift"];
 const DEFAULT_JAIL = "socket";
 const BAN_SECONDS_MAX = 4_294_967_295;
 const COUNT_MAX = 4_294_967_295;
@@ -40,8 +40,11 @@ export function readRequest(line: string, nowMs: number): SocketRequest {
     case "check":
     case "lift":
       return { kind, address };
+    case "over":
     case "unban": {
-      const end = { kind: "end", bannedAtMs: undefined, banSeconds: 0, cause: "hand" } as const;
+      // What a tool's clock has ended is nobody's act.
+      const cause = kind === "over" ? "gone" : "hand";
+      const end = { kind: "end", bannedAtMs: undefined, banSeconds: 0, cause } as const;
       return { kind: "tell", address, seen: { ...end, source: "socket", address, jail, atMs }, isStrict };
     }
     case "ban":

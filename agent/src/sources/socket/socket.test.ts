@@ -11,7 +11,7 @@ import { silentLog } from "@fleetban/kit/log";
 import { createVirtualClock } from "@fleetban/kit/virtual-clock";
 import fc from "fast-check";
 import { listenUnix } from "../../drivers/unix-listener.ts";
-import type { Seen, SeenBan, SightingSink } from "../seen.ts";
+import type { Seen, SeenBan, SeenEnd, SightingSink } from "../seen.ts";
 import type { SocketConnection } from "./connection.ts";
 import { converse, type SocketDesk } from "./conversation.ts";
 import { readRequest } from "./request.ts";
@@ -140,6 +140,11 @@ test("an address can be asked about and let go, and an import keeps its counts",
   assert.deepEqual([source, banCount, evidence], ["import", 4, "as before"]);
 });
 
+test("a ban that is over by its time is no person's act", () => {
+  const { seen } = readRequest('{"ip":"203.0.113.9","jail":"sshguard","kind":"over"}', NOW) as { seen: SeenEnd };
+  assert.deepEqual([seen.kind, seen.cause], ["end", "gone"]);
+});
+
 test("only the owner may open it, and a file left by a kill -9 is replaced", async () => {
   await writeFile(path, "");
   await rm(path);
@@ -205,7 +210,7 @@ const BAD: readonly [string, RegExp][] = [
   ['{"ip":"203.0.113.9","ban_seconds":-2}', /ban_seconds -2; write a whole number/],
   ['{"ip":"203.0.113.9","ban_seconds":1.5}', /ban_seconds 1.5/],
   ['{"ip":"203.0.113.9","failures":"3"}', /failures "3"/],
-  ['{"ip":"203.0.113.9","kind":"nope"}', /write ban, unban, import, check, lift/],
+  ['{"ip":"203.0.113.9","kind":"nope"}', /write ban, unban, over, import, check, lift/],
   ['{"ip":"203.0.113.9","at":1795000000000000}', /Unix seconds/],
   ['{"ip":"203.0.113.9","bantime":5}', /unknown key "bantime"; known are ip, jail/],
 ];
