@@ -1,24 +1,13 @@
-/** What the rule does to real packets, behind conntrack: dropped, let in, cut, or left alone. */
-import assert from "node:assert/strict";
+/** What ipset's rules do to real packets. */
 import { after, before, beforeEach, test } from "node:test";
 import { systemClock } from "@fleetban/kit/drivers/system-clock";
 import { silentLog } from "@fleetban/kit/log";
-import { arrives, isDropped } from "../../../../test/support/fleet/packets.ts";
 import { loadNetlink } from "../../drivers/netlink.ts";
 import { spawn } from "../../drivers/spawn.ts";
-import type { Backend, DenyRule } from "../backend.ts";
-import { add, createPairs, remove, ruleFixture } from "../conformance.fixture.ts";
-import {
-  carries,
-  collect,
-  openConnection,
-  openPacketStage,
-  type PacketStage,
-  PEER,
-  SERVER,
-  sh,
-  WITNESS,
-} from "../packet-stage.fixture.ts";
+import type { Backend } from "../backend.ts";
+import { createPairs, ruleFixture } from "../conformance.fixture.ts";
+import { PACKET_CASES } from "../packet-cases.fixture.ts";
+import { openPacketStage, type PacketStage } from "../packet-stage.fixture.ts";
 import { openIpsetBackend } from "./ipset-backend.ts";
 
 const skip = process.geteuid?.() === 0 ? false : "needs root";
@@ -45,101 +34,4 @@ after(async () => {
   await stage[Symbol.asyncDispose]();
 });
 
-test("a listed source's packets are dropped, IPv4 and IPv6, and let in again when it is removed", {
-  skip,
-}, async () => {
-  await arrives(stage.receiver, PEER.v4);
-  await arrives(stage.receiver, PEER.v6);
-  await list(PEER.v4);
-  await list(PEER.v6);
-  assert.ok(await isDropped(stage.receiver, PEER.v4, WITNESS.v4));
-  assert.ok(await isDropped(stage.receiver, PEER.v6, WITNESS.v6));
-  await backend.apply([remove(ruleFixture.deny[4], PEER.v4), remove(ruleFixture.deny[6], PEER.v6)]);
-  await arrives(stage.receiver, PEER.v4);
-  await arrives(stage.receiver, PEER.v6);
-});
-
-test("a hole in a listed network lets one address in and nobody else", { skip }, async () => {
-  await backend.apply([add(ruleFixture.except[0]![4], WITNESS.v4)]);
-  await list("45.33.9.0/24");
-  assert.ok(await isDropped(stage.receiver, PEER.v4, WITNESS.v4));
-});
-
-test("a listed source reaches no published port behind the server either", { skip }, async () => {
-  await arrives(stage.innerReceiver, PEER.v4);
-  await list(PEER.v4);
-  assert.ok(await isDropped(stage.innerReceiver, PEER.v4, WITNESS.v4));
-});
-
-test("a listed source's packets are dropped where connections are not tracked", { skip }, async () => {
-  sh(`iptables-nft -t raw -A PREROUTING -d ${SERVER.v4} -p udp -j CT --notrack`);
-  try {
-    await arrives(stage.receiver, PEER.v4);
-    await list(PEER.v4);
-    assert.ok(await isDropped(stage.receiver, PEER.v4, WITNESS.v4));
-  } finally {
-    sh("iptables-nft -t raw -F");
-  }
-});
-
-test("each packet of a listed source is counted on its entry", { skip }, async () => {
-  await list(PEER.v4);
-  const read = async () => (await Array.fromAsync(backend.readSet(ruleFixture.deny[4]))).flat()[0];
-  const before = await read();
-  assert.ok(await isDropped(stage.receiver, PEER.v4, WITNESS.v4));
-  await list(PEER.v4); // a renewal
-  const after = await read();
-  assert.ok(after!.packets > before!.packets && after!.bytes > before!.bytes, JSON.stringify([before, after]));
-});
-
-test("replacing the rule never lets a packet in", { skip }, async () => {
-  await list(PEER.v4);
-  assert.ok(await isDropped(stage.receiver, PEER.v4, WITNESS.v4, 1));
-  const seen = stage.receiver.count(PEER.v4);
-  for (const rule of [[ruleFixture, reaching(1)], [ruleFixture], [reaching(2), ruleFixture], [ruleFixture]]) {
-    await backend.ensureRules(rule);
-  }
-  assert.ok(await isDropped(stage.receiver, PEER.v4, WITNESS.v4, 1));
-  assert.equal(stage.receiver.count(PEER.v4), seen);
-});
-
-test("a connection that the server opens to a listed address works", { skip }, async () => {
-  for (const address of [PEER.v4, PEER.v6]) {
-    await list(address);
-    sh("ip neigh flush all");
-    const { near, far, close } = await openConnection(stage.server, stage.peer, address);
-    assert.equal(await carries(near, far), true);
-    assert.equal(await carries(far, near), true);
-    close();
-  }
-});
-
-test("an established connection of a newly listed source is cut", { skip }, async () => {
-  const cut = await openConnection(stage.peer, stage.server, SERVER.v4);
-  const stays = await openConnection(stage.witness, stage.server, SERVER.v4);
-  assert.equal(await carries(cut.near, cut.far), true);
-  await list(PEER.v4);
-  const received = collect(cut.far);
-  cut.near.write("nobody reads this");
-  for (let times = 0; times < 20; times += 1) assert.equal(await carries(stays.near, stays.far), true);
-  assert.equal(received(), "");
-  cut.close();
-  stays.close();
-});
-
-test("the server reaches its own listed addresses over loopback", { skip }, async () => {
-  await list(SERVER.v4);
-  const { near, far, close } = await openConnection(stage.server, stage.server, SERVER.v4);
-  assert.equal(await carries(near, far), true);
-  close();
-});
-
-async function list(prefix: string): Promise<void> {
-  const set = ruleFixture.deny[prefix.includes(":") ? 6 : 4];
-  assert.deepEqual(await backend.apply([add(set, prefix)]), []);
-  await stage.settle();
-}
-
-function reaching(port: number): DenyRule {
-  return { ...ruleFixture, reach: { kind: "ports", protocol: "udp", ranges: [{ first: port, last: port }] } };
-}
+for (const { name, run } of PACKET_CASES) test(name, { skip }, () => run(backend, stage));

@@ -1,8 +1,9 @@
 /** Which requests make, change and remove bundles and the rules over them. Pure: a view in, a transaction out. */
 import type { Family } from "@fleetban/proto/model/prefix";
 import type { DenyRule, SetSpec } from "../backend.ts";
+import type { EntryHook } from "../ipset/rule-text.ts";
 import type { Request } from "./conversation.ts";
-import { type BundleSets, bundleRules, HOOK_PRIORITY, type NftHook, ruleChains } from "./layout.ts";
+import { type BundleSets, bundleRules, HOOK_PRIORITY, ruleChains } from "./layout.ts";
 import { BASE_CHAIN, freeStem, kernelSetName, listedChain } from "./names.ts";
 import type { Rule } from "./statement.ts";
 import { ADDRESS_BITS } from "./statement.ts";
@@ -69,7 +70,7 @@ export function chainDifferences(
   rules: readonly DenyRule[],
   view: TableView,
   family: Family,
-  hook: NftHook,
+  hook: EntryHook,
   linesOf: (rule: Rule) => readonly string[],
 ): readonly ChainDifference[] {
   const { chains } = view.families[family];
@@ -90,7 +91,7 @@ export function chainsRequests(
   differences: readonly ChainDifference[],
   { chains }: FamilyView,
   family: Family,
-  hook: NftHook,
+  hook: EntryHook,
 ): Request[] {
   const isMoved = (chain: string) => chain === BASE_CHAIN && chains.get(chain)?.priority !== HOOK_PRIORITY[hook];
   const made = differences.flatMap(({ chain }) => {
@@ -126,7 +127,7 @@ function differenceOf(
   chain: string,
   wanted: readonly Rule[],
   there: FamilyView["chains"] extends ReadonlyMap<string, infer Chain> ? Chain | undefined : never,
-  hook: NftHook,
+  hook: EntryHook,
   linesOf: (rule: Rule) => readonly string[],
 ): string | undefined {
   if (there === undefined) return `chain ${chain}`;

@@ -110,8 +110,12 @@ const WRITE: Writers = {
   verdict: (writer, { verdict: name }) => verdict(writer, name),
   jump: (writer, { chain }) => verdict(writer, "jump", chain),
   goto: (writer, { chain }) => verdict(writer, "goto", chain),
-  reset: (writer) => reject(writer, REJECT_AS.reset, 0),
-  unreachable: (writer, { family }) => reject(writer, REJECT_AS.unreachable, PORT_UNREACHABLE[family]),
+  reset: (writer) => expression(writer, "reject", () => writer.u32(REJECT.type, REJECT_AS.reset)),
+  unreachable: (writer, { family }) =>
+    expression(writer, "reject", () => {
+      writer.u32(REJECT.type, REJECT_AS.unreachable);
+      writer.bytes(REJECT.code, Uint8Array.of(PORT_UNREACHABLE[family]));
+    }),
 };
 
 function writeStatement<K extends Kind>(writer: MessageWriter, statement: Extract<Statement, { kind: K }>): void {
@@ -176,13 +180,6 @@ function verdict(writer: MessageWriter, name: keyof typeof VERDICT_CODE, chain?:
         if (chain !== undefined) writer.text(VERDICT_PART.chain, chain);
       }),
     );
-  });
-}
-
-function reject(writer: MessageWriter, type: number, code: number): void {
-  expression(writer, "reject", () => {
-    writer.u32(REJECT.type, type);
-    writer.bytes(REJECT.code, Uint8Array.of(code));
   });
 }
 

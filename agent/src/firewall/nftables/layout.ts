@@ -8,14 +8,12 @@
 import type { PortRange } from "@fleetban/proto/model/listing";
 import type { Family } from "@fleetban/proto/model/prefix";
 import type { DenyRule, SetName } from "../backend.ts";
-import { isEnforceable } from "../ipset/rule-text.ts";
+import { type EntryHook, isEnforceable } from "../ipset/rule-text.ts";
 import { BASE_CHAIN, kernelSetName, listedChain } from "./names.ts";
 import { ADDRESS_BITS, type Rule, type Statement } from "./statement.ts";
 
-/** conntrack = behind it (-150), raw = before it (-300). */
-export type NftHook = "conntrack" | "raw";
-
-export const HOOK_PRIORITY: Readonly<Record<NftHook, number>> = { conntrack: -150, raw: -300 };
+/** In the places of iptables' mangle and raw: behind conntrack (-200), or before it. */
+export const HOOK_PRIORITY: Readonly<Record<EntryHook, number>> = { conntrack: -150, raw: -300 };
 
 /** Which kernel sets a bundle consists of now. */
 export interface BundleSets {
@@ -33,7 +31,7 @@ const NEIGHBOR_SOLICITATION = 135;
 const NEIGHBOR_ADVERTISEMENT = 136;
 
 /** Loopback, answers and neighbor discovery are never looked at; the reasons are those of ipset's rules. */
-const ALWAYS: Readonly<Record<NftHook, readonly Rule[]>> = {
+const ALWAYS: Readonly<Record<EntryHook, readonly Rule[]>> = {
   conntrack: [
     [{ kind: "loopback" }, RETURN],
     [{ kind: "reply" }, RETURN],
@@ -49,7 +47,7 @@ const OF_FAMILY: Readonly<Record<Family, readonly Rule[]>> = {
 };
 
 /** The base chain and the `listed` chain of each bundle that a rule names. */
-export function ruleChains(rules: readonly DenyRule[], family: Family, hook: NftHook): Map<string, readonly Rule[]> {
+export function ruleChains(rules: readonly DenyRule[], family: Family, hook: EntryHook): Map<string, readonly Rule[]> {
   const enforced = rules.filter(({ reach }) => isEnforceable(reach));
   checkAlike(enforced, family);
   const jumps = enforced.flatMap(({ deny, reach }) => {

@@ -4,10 +4,10 @@ import type { Log } from "@fleetban/kit/log";
 import type { Backend } from "../backend.ts";
 import { BackendError, remedyFor } from "../backend-error.ts";
 import type { OpenNetlink } from "../ipset/netlink-socket.ts";
+import type { EntryHook } from "../ipset/rule-text.ts";
 import { createChangeWatch } from "./change-watch.ts";
 import { type Conversation, createConversation } from "./conversation.ts";
 import { type KernelFeatures, tryFeatures } from "./kernel-features.ts";
-import type { NftHook } from "./layout.ts";
 import { MessageWriter } from "./message-writer.ts";
 import { TABLE_NAME } from "./names.ts";
 import { createRules } from "./rules.ts";
@@ -23,7 +23,7 @@ export interface NftablesBackendParts {
   readonly clock: Pick<Clock, "timer" | "sleep">;
   readonly log: Log;
   /** Default: conntrack. */
-  readonly hook?: NftHook;
+  readonly hook?: EntryHook;
   /** Default: what this kernel turns out to have. */
   readonly features?: KernelFeatures;
 }

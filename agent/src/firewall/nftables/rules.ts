@@ -6,10 +6,10 @@ import type { Log } from "@fleetban/kit/log";
 import type { Family } from "@fleetban/proto/model/prefix";
 import type { DenyRule, RuleState } from "../backend.ts";
 import { BackendError, remedyFor } from "../backend-error.ts";
+import type { EntryHook } from "../ipset/rule-text.ts";
 import { chainDifferences, chainsRequests, missingSets } from "./bundle-requests.ts";
 import { type Conversation, WHOLE } from "./conversation.ts";
 import { describeExpressions, writeRule } from "./expressions.ts";
-import type { NftHook } from "./layout.ts";
 import { MessageWriter } from "./message-writer.ts";
 import { ERRNO } from "./protocol.ts";
 import type { Rule } from "./statement.ts";
@@ -24,7 +24,7 @@ export interface NftRules {
 export interface NftRulesParts {
   readonly kernel: Conversation;
   readonly log: Log;
-  readonly hook: NftHook;
+  readonly hook: EntryHook;
   readonly onChanged: () => void;
 }
 

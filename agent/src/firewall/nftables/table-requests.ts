@@ -1,8 +1,9 @@
 /** Requests about tables, chains, rules and sets: what a transaction is made of. */
 import type { Family } from "@fleetban/proto/model/prefix";
+import type { EntryHook } from "../ipset/rule-text.ts";
 import type { Request } from "./conversation.ts";
 import { writeRule } from "./expressions.ts";
-import { HOOK_PRIORITY, type NftHook } from "./layout.ts";
+import { HOOK_PRIORITY } from "./layout.ts";
 import type { MessageWriter } from "./message-writer.ts";
 import { BASE_CHAIN, TABLE_NAME } from "./names.ts";
 import {
@@ -41,7 +42,7 @@ export function deleteTable(family: Family, table: string = TABLE_NAME): Request
   return request(MESSAGE.deleteTable, 0, family, (writer) => writer.text(TABLE.name, table));
 }
 
-export function newBaseChain(family: Family, hook: NftHook): Request {
+export function newBaseChain(family: Family, hook: EntryHook): Request {
   return request(MESSAGE.newChain, FLAG.create, family, (writer) => {
     chainNames(writer, BASE_CHAIN);
     writer.nest(CHAIN.hook, () => {

@@ -9,8 +9,8 @@ import type { SetName } from "../backend.ts";
 import { ATTRIBUTES_AT, type Attribute, attributesIn, type Message, textOf } from "../ipset/attributes.ts";
 import type { Conversation } from "./conversation.ts";
 import { describeExpressions, namesIn } from "./expressions.ts";
-import { bundleOfStem, isBundleChain, partsOfKernelSet } from "./names.ts";
-import { CHAIN, ERRNO, HOOK, MESSAGE, RULE, SET, SET_DESCRIPTION, SET_HAS_TIMEOUTS } from "./protocol.ts";
+import { bundleOfStem, isBundleChain, partsOfKernelSet, TABLE_NAME } from "./names.ts";
+import { CHAIN, ERRNO, HOOK, MESSAGE, RULE, SET, SET_DESCRIPTION, SET_HAS_TIMEOUTS, TABLE } from "./protocol.ts";
 import { ADDRESS_BITS } from "./statement.ts";
 import { tableError } from "./table-error.ts";
 import { dumpOf } from "./table-requests.ts";
@@ -84,8 +84,13 @@ function readFamily(kernel: Conversation, family: Family): FamilyView {
   return { sets, chains };
 }
 
+/** Of our table: the kernel tells of chains whatever their table is. */
 function each(kernel: Conversation, type: number, family: Family, take: (message: Message) => void): void {
-  const errno = kernel.dump(dumpOf(type, family), take);
+  const errno = kernel.dump(dumpOf(type, family), (message) => {
+    const { view } = message;
+    const table = byType(view, { from: ATTRIBUTES_AT, to: view.byteLength }).get(TABLE.name);
+    if (textAt(view, table) === TABLE_NAME) take(message);
+  });
   if (errno !== 0 && errno !== ERRNO.absent) throw tableError("list the tables", errno);
 }
 
