@@ -103,6 +103,9 @@ withConfig(program.command("uninstall"))
   .action(async (options: { config?: string }) => {
     const { uninstall } = await import("./commands/uninstall.ts");
     print(await uninstall(readConfigFile(options.config)));
+    const { warnOfSavedRules } = await import("./drivers/saved-rules.ts");
+    const warning = await warnOfSavedRules();
+    if (warning !== undefined) console.error(`fleetban-agent: warning: ${warning}`);
   });
 
 void main(); // owned by the process
