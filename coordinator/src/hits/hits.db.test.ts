@@ -26,7 +26,7 @@ test("packets add up by day: a total a list and rank, and a sum a prefix with th
   ]);
   hear(2, LIST_FLEET, RANK.fleet, 3, [[ONE, 3]]);
   await write();
-  hear(2, LIST_FLEET, RANK.fleet, 1, [[ONE, 1]]);
+  hear(3, LIST_FLEET, RANK.fleet, 1, [[ONE, 1]]);
   await write();
   assert.deepEqual(await totals(store), [{ list_no: 2, rank: 2, feed_no: 0, packets: 16, bytes: 960 }]);
   const rows = await store.sql`select prefix::text, packets, agents from hits order by packets`;
@@ -34,7 +34,7 @@ test("packets add up by day: a total a list and rank, and a sum a prefix with th
     [...rows],
     [
       { prefix: "2a01:4f8::/64", packets: 5, agents: 1 },
-      { prefix: "45.83.64.1/32", packets: 11, agents: 2 },
+      { prefix: "45.83.64.1/32", packets: 11, agents: 3 },
     ],
   );
 });

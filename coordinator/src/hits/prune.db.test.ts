@@ -84,6 +84,7 @@ test("bans with an end, listings of sightings and other lists are left alone", a
   await sql`update listings set listed_at = listed_at - interval '100 days'`;
   assert.equal(await prune(), 0);
   assert.deepEqual([listed(ONE!), listed(OTHER!)], [true, true]);
+  assert.deepEqual([...(await sql`select act from audit_log`)], []);
 });
 
 test("a strike in force outlives the ban that is pruned", async (t) => {
