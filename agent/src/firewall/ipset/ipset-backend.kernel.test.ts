@@ -142,6 +142,31 @@ test("rules go where rules are already: to the legacy store if only that has any
   });
 });
 
+test("where the kernel can't answer, what is to be rejected is dropped, and that is logged once", {
+  skip,
+}, async () => {
+  const lacking: Spawn = (program, args, stdout) => {
+    if (!args.includes("security")) return spawn(program, args, stdout);
+    return spawn(
+      "sh",
+      ["-c", "echo \"can't initialize iptables table 'security': Table does not exist\" >&2; exit 3"],
+      stdout,
+    );
+  };
+  const logged: string[] = [];
+  const log = { ...silentLog, warn: (event: string) => void logged.push(event) };
+  const backend = await openIpsetBackend({ loadNetlink, spawn: lacking, clock: systemClock, log });
+  const rules = [{ ...ruleFixture, verdict: "reject" as const }];
+  await createPairs(backend);
+  await backend.ensureRules(rules);
+  await backend.ensureRules(rules);
+  assert.deepEqual(await backend.ruleState(rules), { kind: "present" });
+  assert.match(sh("iptables-nft -t mangle -S"), /--match-set fleetban-a-v4 .* -j DROP/);
+  assert.doesNotMatch(sh("iptables-nft-save"), /MARK|REJECT/);
+  assert.deepEqual(logged, ["firewall.reject_not_possible"]);
+  await backend.close();
+});
+
 test("missing programs, modules and permissions are told apart, each with a remedy", { skip }, async () => {
   const without = (pattern: RegExp): Spawn => {
     return (program, args, stdout) => spawn(pattern.test(program) ? "/nonexistent" : program, args, stdout);
