@@ -2,7 +2,7 @@
 import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createAgent, type FleetAgent } from "../test/support/fleet/agent.ts";
+import { type AgentOptions, createAgent, type FleetAgent } from "../test/support/fleet/agent.ts";
 import { type CoordinatorOptions, type FleetCoordinator, startCoordinator } from "../test/support/fleet/coordinator.ts";
 import type { Host } from "../test/support/fleet/host.ts";
 import { createNetwork, type Network } from "../test/support/fleet/network.ts";
@@ -11,7 +11,7 @@ export interface Stage {
   readonly network: Network;
   readonly coordinator: FleetCoordinator;
   /** A host with an agent, enrolled and not started, that follows the hand-off file. */
-  server(name: string, address: string): Promise<Server>;
+  server(name: string, address: string, config?: AgentOptions["config"]): Promise<Server>;
 }
 
 export interface Server {
@@ -32,12 +32,14 @@ export async function openStage(undo: AsyncDisposableStack, options: Coordinator
   return {
     network,
     coordinator,
-    async server(name, address) {
+    async server(name, address, config = {}) {
       const home = join(dir, name);
       const handoff = join(home, "handed/handoff");
       await mkdir(join(home, "handed"), { recursive: true });
       const server = await network.host(name, [address]);
-      const agent = await createAgent(server, home, coordinator, { config: { "fail2ban.handoff": handoff } });
+      const agent = await createAgent(server, home, coordinator, {
+        config: { "fail2ban.handoff": handoff, ...config },
+      });
       return { host: server, agent, handoff };
     },
   };
