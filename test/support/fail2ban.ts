@@ -113,7 +113,8 @@ async function writeConfig(config: Fail2banConfig, handoffPath: string, failures
   await writeFile(at("fail2ban.conf"), `${main.join("\n")}\n`);
   const defaults = [
     ...["[DEFAULT]", "enabled = true", "backend = polling", "usedns = no", "ignoreself = false", "ignoreip ="],
-    ...["findtime = 600", "maxretry = 3", "bantime = 600", `action = fleetban[handoff="${handoffPath}"]`],
+    ...["findtime = 600", "maxretry = 3", "bantime = 600", "port = 0:65535", "protocol = tcp", "evidence ="],
+    `action = fleetban[handoff="${handoffPath}", port="%(port)s", protocol="%(protocol)s", evidence="%(evidence)s"]`,
     ...(config.defaults ?? []),
   ];
   const jails = config.jails.flatMap(({ name, options = [] }) => [

@@ -21,6 +21,12 @@ export function isSameFile(file: SourceFile, identity: string): boolean {
   return Number(inode) === file.inode && head === headOf(file, Number(bytes));
 }
 
+/** Its bytes are those of another file up to there: the copy that was made before that one was cut to nothing. */
+export function isCopy(file: SourceFile, identity: string, offset: number): boolean {
+  const [, bytes, head] = identity.split(":");
+  return Number(bytes) === HEAD_BYTES && head === headOf(file, HEAD_BYTES) && file.stat().size >= offset;
+}
+
 function headOf(file: SourceFile, bytes: number): string {
   if (bytes === 0) return NO_HEAD;
   const head = file.read(0, bytes);

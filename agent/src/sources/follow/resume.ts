@@ -4,7 +4,7 @@
  */
 import type { Log } from "@fleetban/kit/log";
 import type { SourcePosition } from "../../spool/source-position.ts";
-import { isSameFile } from "./file-identity.ts";
+import { isCopy, isSameFile } from "./file-identity.ts";
 import type { SourceFiles } from "./files.ts";
 import type { StartFraming } from "./framing.ts";
 import { startTail, type Tail } from "./tail.ts";
@@ -29,7 +29,11 @@ export function resumeTails<Record>(
     const file = files.open(name);
     return file === undefined ? [] : [{ name, file }];
   });
-  const known = opened.map(({ file }) => positions.findLast((position) => isSameFile(file, position.file)));
+  const same = opened.map(({ file }) => positions.findLast((position) => isSameFile(file, position.file)));
+  const newest = positions.at(-1);
+  const isFound = newest === undefined || same.includes(newest);
+  const copy = isFound ? -1 : opened.findIndex(({ file }) => isCopy(file, newest.file, Number(newest.value)));
+  const known = same.map((position, at) => (at === copy ? newest : position));
   const first = known.findIndex((position) => position !== undefined);
   if (first < 0 && positions.length > 0) log.warn("sources.position_lost", { path, positions });
   const isFresh = positions.length === 0 && begin === "end";

@@ -13,6 +13,8 @@ export class HeldEnds {
   /** Stops seen lately: of a jail, or of the server (the empty name). */
   readonly #stoppedAtMs = new Map<string, number>();
 
+  readonly #startedAtMs = new Map<string, number>();
+
   get isEmpty(): boolean {
     return this.#held.length === 0;
   }
@@ -23,6 +25,10 @@ export class HeldEnds {
 
   stopped(jail: string | undefined, atMs: number): void {
     this.#stoppedAtMs.set(jail ?? "", atMs);
+  }
+
+  started(jail: string | undefined, atMs: number): void {
+    this.#startedAtMs.set(jail ?? "", atMs);
   }
 
   /** Those that have waited long enough at that moment. */
@@ -42,8 +48,12 @@ export class HeldEnds {
   }
 
   #isOfStop({ jail, atMs }: SeenEnd): boolean {
-    const moments = [this.#stoppedAtMs.get(jail), this.#stoppedAtMs.get("")];
-    return moments.some((momentMs) => momentMs !== undefined && Math.abs(momentMs - atMs) <= STOP_MS);
+    return [jail, ""].some((name) => {
+      const stoppedAtMs = this.#stoppedAtMs.get(name);
+      if (stoppedAtMs === undefined || Math.abs(stoppedAtMs - atMs) > STOP_MS) return false;
+      const startedAtMs = Math.max(this.#startedAtMs.get(jail) ?? 0, this.#startedAtMs.get("") ?? 0);
+      return startedAtMs < stoppedAtMs || atMs < startedAtMs;
+    });
   }
 }
 

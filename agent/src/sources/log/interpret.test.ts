@@ -45,6 +45,19 @@ test("unbans of a stop pardon nobody, whether the log says so before them or aft
   assert.deepEqual([before, after, shutdown].map(causes), [["end stopped"], ["end stopped"], ["end stopped"]]);
 });
 
+test("what is unbanned after the start that follows a stop may be a person's again", () => {
+  for (const start of ["Jail 'a' started", "Starting Fail2ban v1.0.2"]) {
+    const seen = read([
+      ["10:00:00,000", "Shutdown in progress..."],
+      ["10:00:01,000", "[a] Unban 192.0.2.1"],
+      ["10:00:02,000", start],
+      ["10:00:05,000", "[a] Unban 192.0.2.2"],
+      ["10:00:06,000", "Jail 'b' stopped"],
+    ]);
+    assert.deepEqual(causes(seen), ["end stopped", "end time-or-hand"], start);
+  }
+});
+
 test("the stop of another jail is none of this one", () => {
   const seen = read([
     ["10:00:00,000", "[a] Unban 192.0.2.1"],

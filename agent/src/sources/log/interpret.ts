@@ -33,6 +33,10 @@ export function createLogInterpreter(knowledge: LogKnowledge): LogInterpreter {
         held.stopped(line.jail && jailName(line.jail), line.atMs);
         return [...held.release(line.atMs), NOTHING];
       }
+      if (line.kind === "start") {
+        held.started(line.jail && jailName(line.jail), line.atMs);
+        return [NOTHING];
+      }
       const seen = seenInLine(line, knowledge);
       if (seen.kind === "end") held.hold(seen);
       const begun = seen.kind === "ban" || seen.kind === "restored" ? held.releaseOf(seen) : [];
@@ -45,7 +49,10 @@ export function createLogInterpreter(knowledge: LogKnowledge): LogInterpreter {
   };
 }
 
-function seenInLine(line: Exclude<LogLine, { kind: "stop" }>, knowledge: LogKnowledge): SeenBan | SeenEnd | Seen {
+function seenInLine(
+  line: Exclude<LogLine, { kind: "stop" | "start" }>,
+  knowledge: LogKnowledge,
+): SeenBan | SeenEnd | Seen {
   const address = tryParsePrefix(line.id);
   if (address === undefined) return { kind: "junk", source: "log" };
   const jail = jailName(line.jail);

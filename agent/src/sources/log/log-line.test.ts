@@ -39,7 +39,7 @@ const IGNORED = [
   "[sshd] Found 192.0.2.1 - 2026-11-21 10:00:00",
   "[sshd] 192.0.2.1 already banned",
   "[sshd] Found 192.0.2.1, bad - 2026-11-21 10:00:00, 1 # -> 2.0, Ban",
-  "Jail 'sshd' started",
+  "Jail 'sshd' reloaded",
   "stderr: 'sh: [x] Ban 192.0.2.9'",
   "",
 ];
