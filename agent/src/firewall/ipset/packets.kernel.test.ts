@@ -6,7 +6,7 @@ import { loadNetlink } from "../../drivers/netlink.ts";
 import { spawn } from "../../drivers/spawn.ts";
 import type { Backend } from "../backend.ts";
 import { createPairs, ruleFixture } from "../conformance.fixture.ts";
-import { PACKET_CASES } from "../packet-cases.fixture.ts";
+import { EXACT_COUNT, PACKET_CASES } from "../packet-cases.fixture.ts";
 import { openPacketStage, type PacketStage } from "../packet-stage.fixture.ts";
 import { openIpsetBackend } from "./ipset-backend.ts";
 
@@ -34,4 +34,4 @@ after(async () => {
   await stage[Symbol.asyncDispose]();
 });
 
-for (const { name, run } of PACKET_CASES) test(name, { skip }, () => run(backend, stage));
+for (const { name, run } of [...PACKET_CASES, EXACT_COUNT]) test(name, { skip }, () => run(backend, stage));

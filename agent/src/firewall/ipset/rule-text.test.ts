@@ -9,7 +9,7 @@ test("loopback and answers return, then one line a rule drops", () => {
   assert.deepEqual(entryLines([ruleFixture], 4, "conntrack"), [
     "-i lo -j RETURN",
     "-m conntrack --ctdir REPLY -j RETURN",
-    "-m set --match-set fleetban-a-v4 src -m set ! --match-set fleetban-b-v4 src -j DROP",
+    "-m set --match-set fleetban-a-v4 src ! --update-counters -m set ! --match-set fleetban-b-v4 src -m set --match-set fleetban-a-v4 src -j DROP",
   ]);
 });
 
@@ -17,7 +17,7 @@ test("IPv6 has its own sets, and neighbor discovery returns", () => {
   assert.deepEqual(entryLines([ruleFixture], 6, "conntrack").slice(2), [
     "-p ipv6-icmp -m icmp6 --icmpv6-type 135 -j RETURN",
     "-p ipv6-icmp -m icmp6 --icmpv6-type 136 -j RETURN",
-    "-m set --match-set fleetban-a-v6 src -m set ! --match-set fleetban-b-v6 src -j DROP",
+    "-m set --match-set fleetban-a-v6 src ! --update-counters -m set ! --match-set fleetban-b-v6 src -m set --match-set fleetban-a-v6 src -j DROP",
   ]);
 });
 
@@ -28,8 +28,8 @@ test("before conntrack nothing is known of connections", () => {
 test("what is to be rejected gets a mark and leaves the chain", () => {
   assert.deepEqual(entryLines([{ ...ruleFixture, verdict: "reject" }, ruleFixture], 4, "raw"), [
     "-i lo -j RETURN",
-    "-m set --match-set fleetban-a-v4 src -m set ! --match-set fleetban-b-v4 src -j MARK --set-xmark 0x66620b05/0xffffffff",
-    "-m set --match-set fleetban-a-v4 src -m set ! --match-set fleetban-b-v4 src -j DROP",
+    "-m set --match-set fleetban-a-v4 src ! --update-counters -m set ! --match-set fleetban-b-v4 src -m set --match-set fleetban-a-v4 src -j MARK --set-xmark 0x66620b05/0xffffffff",
+    "-m set --match-set fleetban-a-v4 src ! --update-counters -m set ! --match-set fleetban-b-v4 src -m set --match-set fleetban-a-v4 src -j DROP",
     "-m mark --mark 0x66620b05/0xffff0fff -j ACCEPT",
   ]);
 });

@@ -57,9 +57,11 @@ export function isEnforceable(reach: Reach): boolean {
 }
 
 function ruleLines({ deny, except, reach, verdict }: DenyRule, family: Family): string[] {
+  // Looked up twice by a listed source only: the second counts, once it is known that nothing exempts it.
   const sources = [
-    `-m set --match-set ${deny[family]} src`,
+    `-m set --match-set ${deny[family]} src ! --update-counters`,
     ...except.map((set) => `-m set ! --match-set ${set[family]} src`),
+    `-m set --match-set ${deny[family]} src`,
   ];
   return reachMatches(reach).map((reached) => [...reached, ...sources, TARGET[verdict]].join(" "));
 }

@@ -43,7 +43,7 @@ test("it loads after our boot load, and not without; what uninstalling leaves in
   assert.match(sh("iptables -S"), /dport 22/);
   assert.deepEqual(await backend.ruleState([]), {
     kind: "missing",
-    what: "fleetban-in in mangle without a rule too many: -m set --match-set fleetban-a-v4 src -m set ! --match-set fleetban-b-v4 src -j DROP (IPv4)",
+    what: "fleetban-in in mangle without a rule too many: -m set --match-set fleetban-a-v4 src ! --update-counters -m set ! --match-set fleetban-b-v4 src -m set --match-set fleetban-a-v4 src -j DROP (IPv4)",
   });
   await backend.uninstall();
   await backend.close();

@@ -1,10 +1,8 @@
 /** The kernel's socket, where the process may die in the middle of a load and around a swap. */
-import { loadNetlink as loadReal } from "@fleetban/agent/drivers/netlink";
+import { loadNetlink as loadReal, loadRouteNetlink as loadRealRoute } from "@fleetban/agent/drivers/netlink";
 import type { NetlinkSocket, OpenNetlink } from "@fleetban/agent/firewall/ipset/netlink-socket";
 import { COMMAND } from "@fleetban/agent/firewall/ipset/protocol";
 import { isPoint, mayDie } from "./point.ts";
-
-export { loadRouteNetlink } from "@fleetban/agent/drivers/netlink";
 
 /** Of a netlink message: behind the length, the command's byte. */
 const COMMAND_AT = 4;
@@ -16,6 +14,8 @@ export async function loadNetlink(): Promise<OpenNetlink> {
   const open = await loadReal();
   return (group) => mortal(open(group));
 }
+
+export const loadRouteNetlink = loadRealRoute;
 
 function mortal(socket: NetlinkSocket): NetlinkSocket {
   let loads = 0;
