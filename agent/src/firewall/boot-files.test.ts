@@ -18,7 +18,7 @@ test("base has sets, exempt first, rules, and its own sum; recent has each chang
   const text = agent.files.contents.get("boot/base")!.toString();
   const lines = text.split("\n");
   const firstOf = (begin: string) => lines.findIndex((line) => line.startsWith(begin));
-  assert.match(lines[0]!, /^# fleetban-boot 1 \S+ 1800000\d+$/);
+  assert.match(lines[0]!, /^# fleetban-boot 1 \S+ 1800000\d+ ipset$/);
   assert.ok(firstOf("create fleetban-exempt-v4 hash:net family inet ") > 0);
   assert.ok(firstOf("add fleetban-exempt-v4 82.0.0.1 ") < firstOf("add fleetban-own-v4 93.184.216.1 timeout 0"));
   assert.ok(firstOf("add fleetban-own-v4") < firstOf("add fleetban-fleet-v4 81.0.0.1 timeout "));

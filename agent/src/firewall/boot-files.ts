@@ -9,7 +9,9 @@ import type { Log } from "@fleetban/kit/log";
 import { createTurns } from "@fleetban/kit/turns";
 import type { AppendFile, Files } from "../mirror/files.ts";
 import type { DenyRule, Op } from "./backend.ts";
-import { type BootMoment, basePieces, recentHead, recentLine } from "./boot-text.ts";
+import type { BootLines } from "./boot-lines.ts";
+import { type BootMoment, type BootRules, basePieces, recentHead, recentLine } from "./boot-text.ts";
+import type { EntryHook } from "./ipset/rule-text.ts";
 import type { KernelSet } from "./kernel-set.ts";
 import type { Lane } from "./lane.ts";
 
@@ -35,8 +37,9 @@ export interface BootFilesParts {
   /** Undefined = not in the kernel yet; then the files of the last run stay. */
   readonly rules: () => readonly DenyRule[] | undefined;
   readonly isIdle: () => boolean;
-  /** A dry run leaves nothing for the boot to load, of former runs neither. */
-  readonly isEnforcing: boolean;
+  /** Undefined: this backend leaves nothing for the boot to load, and nothing of former runs. */
+  readonly lines: BootLines | undefined;
+  readonly hook: EntryHook;
 }
 
 const FOLDER = "boot";
@@ -48,7 +51,11 @@ const WAITING_MAX_BYTES = 4_194_304;
 
 export function createBootFiles(parts: BootFilesParts): BootFiles {
   const { files, clock, log, sets, isIdle } = parts;
-  const rules = () => (parts.isEnforcing ? parts.rules() : undefined);
+  function rules(): BootRules | undefined {
+    const { lines, hook } = parts;
+    const wanted = parts.rules();
+    return lines === undefined || wanted === undefined ? undefined : { lines, hook, rules: wanted };
+  }
   let recents: AppendFile[] = [];
   let last: Promise<void> = Promise.resolve();
   let waitingBytes = 0;
@@ -92,7 +99,7 @@ export function createBootFiles(parts: BootFilesParts): BootFiles {
     for (const recent of recents) await recent.append(bytes);
   }
 
-  async function write(wanted: readonly DenyRule[]): Promise<void> {
+  async function write(wanted: BootRules): Promise<void> {
     serial += 1;
     const unixSeconds = Math.floor(clock.nowMs() / 1_000);
     const moment: BootMoment = { id: `${clock.nowMs()}-${serial}`, unixSeconds };
@@ -174,7 +181,7 @@ export function createBootFiles(parts: BootFilesParts): BootFiles {
     for (const name of await files.names(FOLDER)) await files.remove(path(name));
   }
 
-  void enqueue(parts.isEnforcing ? openRecent : removeAll); // awaited by whatever is asked for next
+  void enqueue(parts.lines === undefined ? removeAll : openRecent); // awaited by whatever is asked for next
   return {
     save,
     due() {
@@ -184,7 +191,7 @@ export function createBootFiles(parts: BootFilesParts): BootFiles {
       return savedAtMs;
     },
     record(ops, lane) {
-      if (!parts.isEnforcing) return;
+      if (parts.lines === undefined) return;
       if (waitingBytes > WAITING_MAX_BYTES || (lane === "bulk" && hasManyLines())) {
         isDue = true; // the next base will have it
         return;

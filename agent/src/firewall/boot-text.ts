@@ -1,16 +1,16 @@
 /**
  * What the boot script reads: `base`, everything at one moment, and `recent`, a line a change since (PROTOCOL §6).
  *
- * Plain lines for a shell without our runtime: all `create`, then `add` exempt first, then the rules as lines for
- * iptables-restore, at last the number of lines and their SHA-256. Written in pieces: the sets change meanwhile, and
- * what changed is in `recent`, too.
+ * Plain lines for a shell without our runtime: the backend's name, all `create`, then `add` exempt first, then the rules as
+ * lines for iptables-restore or nft, at last the number of lines and their SHA-256. Written in pieces: the sets change
+ * meanwhile, and what changed is in `recent`, too.
  */
 import { createHash } from "node:crypto";
 import { prefixesOf } from "@fleetban/proto/model/sorted-columns";
 import type { DenyRule, Op } from "./backend.ts";
+import type { BootLines } from "./boot-lines.ts";
 import { secondsLeftAt } from "./entry-op.ts";
-import { freshText } from "./ipset/restore-text.ts";
-import { createLine } from "./ipset/set-command.ts";
+import type { EntryHook } from "./ipset/rule-text.ts";
 import { isExempting, type KernelSet } from "./kernel-set.ts";
 
 /** Machine's clock, because at boot there is no other. */
@@ -19,17 +19,25 @@ export interface BootMoment {
   readonly unixSeconds: number;
 }
 
+/** The rules, and where they stand. */
+export interface BootRules {
+  readonly lines: BootLines;
+  readonly rules: readonly DenyRule[];
+  readonly hook: EntryHook;
+}
+
 const LINES_A_PIECE = 1_000;
 
 export function* basePieces(
   { id, unixSeconds }: BootMoment,
   sets: readonly KernelSet[],
-  rules: readonly DenyRule[],
+  ruled: BootRules,
   nowSeconds: () => number,
 ): Generator<Buffer> {
   const hash = createHash("sha256");
   let count = 0;
-  for (const lines of chunked(baseLines(`# fleetban-boot 1 ${id} ${unixSeconds}`, sets, rules, nowSeconds))) {
+  const head = `# fleetban-boot 1 ${id} ${unixSeconds} ${ruled.lines.backend}`;
+  for (const lines of chunked(baseLines(head, sets, ruled, nowSeconds))) {
     const piece = Buffer.from(`${lines.join("\n")}\n`);
     hash.update(piece);
     count += lines.length;
@@ -51,16 +59,15 @@ export function recentLine(op: Op, unixSeconds: number): string {
 function* baseLines(
   head: string,
   sets: readonly KernelSet[],
-  rules: readonly DenyRule[],
+  { lines, rules, hook }: BootRules,
   nowSeconds: () => number,
 ): Generator<string> {
   yield head;
   const ordered = [...sets.filter(isExempting), ...sets.filter((set) => !isExempting(set))];
-  for (const set of ordered) yield createLine(set);
+  for (const set of ordered) yield lines.create(set);
   for (const set of ordered) yield* addLines(set, nowSeconds);
   for (const family of [4, 6] as const) {
-    const text = freshText(rules, family, "conntrack").trimEnd();
-    for (const line of text.split("\n")) yield `rule${family} ${line}`;
+    for (const line of lines.rules(rules, family, hook)) yield `rule${family} ${line}`;
   }
 }
 

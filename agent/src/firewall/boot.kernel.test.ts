@@ -1,9 +1,18 @@
 /** The boot script on a real kernel: what the agent saved comes back before the agent does (invariant 4). */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { appendFileSync, copyFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { after, type TestContext, test } from "node:test";
 import { systemClock } from "@fleetban/kit/drivers/system-clock";
 import { systemRandom } from "@fleetban/kit/drivers/system-random";
 import { silentLog } from "@fleetban/kit/log";
@@ -11,13 +20,11 @@ import { parsePrefix } from "@fleetban/proto/model/prefix";
 import { eventually } from "../../../test/support/fleet/eventually.ts";
 import { enterFreshNetns } from "../../../test/support/netns.ts";
 import { dataFiles } from "../drivers/data-files.ts";
-import { loadNetlink } from "../drivers/netlink.ts";
-import { spawn } from "../drivers/spawn.ts";
 import { deltaOnto, EXEMPT, FLEET, heldFixture, listing } from "../mirror/mirror.fixture.ts";
 import { Mirror } from "../mirror/mirror.ts";
-import type { Op } from "./backend.ts";
+import type { Backend, Op } from "./backend.ts";
+import { type BootedKernel, IPSET_KERNEL, NFTABLES_KERNEL } from "./booted-kernel.fixture.ts";
 import { createFirewall } from "./firewall.ts";
-import { openIpsetBackend } from "./ipset/ipset-backend.ts";
 
 const skip = enterFreshNetns();
 const SCRIPT = new URL("../../../deploy/boot/fleetban-boot.sh", import.meta.url).pathname;
@@ -30,18 +37,24 @@ const EXEMPTED = [listing("81.0.0.9", 0, 1)];
 const FRESH = listing("2a01:4f8:1::/64");
 const LISTED = [listing("81.0.0.1", in1h), listing("82.0.0.0/24"), listing("2a01:4f8::/64")];
 
-test("the boot load", { skip }, async (t) => {
-  const saved = await saveByAgent();
+for (const kernel of [IPSET_KERNEL, NFTABLES_KERNEL]) {
+  test(`the boot load of ${kernel.name}`, { skip }, (t) => bootLoad(t, kernel));
+}
+
+async function bootLoad(t: TestContext, kernel: BootedKernel): Promise<void> {
+  rmSync(directory, { recursive: true });
+  mkdirSync(directory);
+  const saved = await saveByAgent(kernel);
 
   await t.test("alone makes the sets and rules that the agent had", async () => {
-    forget();
+    kernel.forget();
     const said = run();
     assert.match(said, /loaded 8 sets and 7 entries/);
-    assert.deepEqual(kernel(), saved);
+    assert.deepEqual(kernel.read(), saved);
   });
 
   await t.test("leaves the agent that starts then nothing to do", async () => {
-    const backend = await openBackend();
+    const backend = await kernel.open();
     const mirror = await mirrorOf();
     const delta = await mirror.applyDelta(deltaOnto(mirror.get(FLEET.list)!.held!, [], [FRESH]));
     assert.equal(delta.kind, "applied");
@@ -63,19 +76,19 @@ test("the boot load", { skip }, async (t) => {
     stop.abort();
     await running;
     assert.deepEqual(ops, []);
-    assert.deepEqual(kernel().rules, saved.rules);
+    assert.deepEqual(kernel.read().rules, saved.rules);
     await backend.close();
   });
 
   await t.test("run again changes nothing", () => {
     run();
-    const before = [kernel(), counters()];
+    const before = [kernel.read(), kernel.counters()];
     assert.match(run(), /sets are there already; left alone[\s\S]*IPv4 are there already[\s\S]*IPv6 are there already/);
-    assert.deepEqual([kernel(), counters()], before);
+    assert.deepEqual([kernel.read(), kernel.counters()], before);
   });
 
   await t.test("takes what was appended since, and leaves out a torn last line", () => {
-    forget();
+    kernel.forget();
     const recent = join(boot, "recent");
     const now = Math.floor(Date.now() / 1_000);
     appendFileSync(recent, `add fleetban-fleet-v4 81.0.0.2 600 ${now} .\ndel fleetban-fleet-v4 81.0.0.1 .\n`);
@@ -85,11 +98,11 @@ test("the boot load", { skip }, async (t) => {
     );
     appendFileSync(recent, `add fleetban-fleet-v4 81.0.0.3 600 ${now}`);
     run();
-    assert.deepEqual(members("fleetban-fleet-v4"), ["81.0.0.2", "82.0.0.0/24"]);
+    assert.deepEqual(kernel.members("fleetban-fleet-v4"), ["81.0.0.2", "82.0.0.0/24"]);
   });
 
   await t.test("cuts timeouts by the age of the base", () => {
-    forget();
+    kernel.forget();
     writeFileSync(join(boot, "recent"), "");
     const text = readFileSync(join(boot, "base"), "utf8").replace(
       /^(# fleetban-boot 1 \S+) (\d+)/,
@@ -97,19 +110,15 @@ test("the boot load", { skip }, async (t) => {
     );
     writeFileSync(join(boot, "base"), resummed(text));
     run();
-    const left = Number(
-      /81\.0\.0\.9 timeout (\d+)/.exec(
-        execFileSync("ipset", ["save", "fleetban-exempt-v4"], { encoding: "utf8" }),
-      )?.[1],
-    );
+    const left = kernel.secondsLeft("fleetban-exempt-v4", "81.0.0.9");
     assert.ok(left > 600_000 && left <= 604_800 + 86_400 - 3_000, String(left));
-    forget();
+    kernel.forget();
     writeFileSync(
       join(boot, "base"),
       resummed(text.replace(/^(# fleetban-boot 1 \S+) (\d+)/, (_all, head, date) => `${head} ${date - 700_000}`)),
     );
     assert.match(run(), /loaded 8 sets and 1 entries/); // an own address has no timeout
-    forget();
+    kernel.forget();
     writeFileSync(
       join(boot, "base"),
       resummed(text.replace(/^(# fleetban-boot 1 \S+) (\d+)/, (_all, head, date) => `${head} ${Number(date) + 9e6}`)),
@@ -118,25 +127,25 @@ test("the boot load", { skip }, async (t) => {
   });
 
   await t.test("falls back to the predecessor of a damaged base, and never fails", () => {
-    forget();
+    kernel.forget();
     copyFileSync(join(boot, "base"), join(boot, "base.1"));
     const whole = readFileSync(join(boot, "base"), "utf8");
     for (const damaged of [whole.slice(0, 300), whole.replace("81.0.0.9", "91.0.0.9"), `${whole}add`, ""]) {
       writeFileSync(join(boot, "base"), damaged);
       assert.match(run(), /base is damaged[\s\S]*loaded 8 sets/);
-      assert.deepEqual(members("fleetban-exempt-v4"), ["81.0.0.9"]);
-      forget();
+      assert.deepEqual(kernel.members("fleetban-exempt-v4"), ["81.0.0.9"]);
+      kernel.forget();
     }
     truncateSync(join(boot, "base.1"), 0);
     assert.match(run(), /base\.1 is damaged[\s\S]*no readable base/);
     assert.match(run("/nowhere"), /no readable base in \/nowhere/);
-    assert.deepEqual(kernel().sets, []);
+    assert.deepEqual(kernel.read().sets, []);
   });
-});
+}
 
 /** An agent that enforces two lists, one of its listings by a delta after the base; gives what the kernel then holds. */
-async function saveByAgent() {
-  const backend = await openBackend();
+async function saveByAgent(kernel: BootedKernel) {
+  const backend = await kernel.open();
   const mirror = await mirrorOf();
   const firewall = createOn(backend, mirror);
   await firewall.start();
@@ -154,9 +163,8 @@ async function saveByAgent() {
   await firewall.settled();
   stop.abort();
   await running;
-  execFileSync("ipset", ["destroy", "fleetban-probe-v4"]);
-  execFileSync("ipset", ["destroy", "fleetban-probe-v6"]);
-  const found = kernel();
+  for (const name of ["fleetban-probe-v4", "fleetban-probe-v6"]) await backend.destroySet(name);
+  const found = kernel.read();
   await backend.close();
   return found;
 }
@@ -169,7 +177,7 @@ async function mirrorOf(): Promise<Mirror> {
   return mirror;
 }
 
-function createOn(backend: Awaited<ReturnType<typeof openBackend>>, mirror: Mirror) {
+function createOn(backend: Backend, mirror: Mirror) {
   const parts = { backend, mirror, clock: systemClock, ledgerClock: systemClock, random: systemRandom, log: silentLog };
   return createFirewall(
     { ...parts, files: dataFiles(directory) },
@@ -177,41 +185,8 @@ function createOn(backend: Awaited<ReturnType<typeof openBackend>>, mirror: Mirr
   );
 }
 
-function openBackend() {
-  return openIpsetBackend({ loadNetlink, spawn, clock: systemClock, log: silentLog });
-}
-
 function run(folder = boot): string {
   return execFileSync("sh", [SCRIPT, folder], { encoding: "utf8" });
-}
-
-/** As a reboot: no rule, no set. */
-function forget(): void {
-  for (const program of ["iptables", "ip6tables"]) {
-    execFileSync("sh", ["-c", `${program} -t mangle -F; ${program} -t mangle -X`]);
-  }
-  execFileSync("ipset", ["destroy"]);
-}
-
-function kernel() {
-  const sets = execFileSync("ipset", ["list", "-n"], { encoding: "utf8" }).split("\n").filter(Boolean).sort();
-  const rules = ["iptables", "ip6tables"].map((program) =>
-    execFileSync(program, ["-t", "mangle", "-S"], { encoding: "utf8" }),
-  );
-  return { sets, members: sets.map(members), rules };
-}
-
-function counters(): string {
-  return execFileSync("iptables", ["-t", "mangle", "-nvL", "--line-numbers"], { encoding: "utf8" });
-}
-
-function members(set: string): string[] {
-  const saved = execFileSync("ipset", ["save", set], { encoding: "utf8" });
-  return saved
-    .split("\n")
-    .filter((line) => line.startsWith("add "))
-    .map((line) => line.split(" ")[2] ?? "")
-    .sort();
 }
 
 function resummed(text: string): string {

@@ -18,11 +18,13 @@ import type { MirrorChange, MirroredList } from "../mirror/held.ts";
 import type { Mirror, Replaced } from "../mirror/mirror.ts";
 import type { Backend, RuleState, Verdict } from "./backend.ts";
 import { createBootFiles } from "./boot-files.ts";
+import { bootLinesOf } from "./boot-lines.ts";
 import { createCut } from "./cut.ts";
 import { type AppliedList, appliedList, describeLists, refusedIn } from "./describe-firewall.ts";
 import { noDrift } from "./drift.ts";
 import { createEnforcer, type Enforcer } from "./enforcer.ts";
 import type { FirewallState } from "./firewall-state.ts";
+import type { EntryHook } from "./ipset/rule-text.ts";
 import { kernelDigestOfList } from "./kernel-digest.ts";
 import type { KernelSet } from "./kernel-set.ts";
 import { RENEWAL_INTERVAL_MS } from "./leases.ts";
@@ -38,6 +40,7 @@ import { createRuleKeeper } from "./rule-keeper.ts";
 import { createSavedState, type FirewallMemory } from "./saved-state.ts";
 import { isReplacement } from "./set-names.ts";
 import { createSetRegistry, setsOf } from "./set-registry.ts";
+import { endingWith } from "./trial.ts";
 import { createWanted, protectedReason } from "./wanted.ts";
 
 export interface FirewallParts {
@@ -62,11 +65,15 @@ export interface FirewallSettings {
   readonly pace?: PaceLimits;
   /** Default: drop. */
   readonly verdict?: Verdict;
+  /** Where the backend's rules stand, for the boot load; default: conntrack. */
+  readonly hook?: EntryHook;
   /** For a list that names no lease. */
   readonly leaseSeconds: number;
   /** A local entry lives at most this long. */
   readonly localSeconds: number;
   readonly reconcile?: ReconcileTimes;
+  /** Of a trial: nothing that bans outlasts it, and the boot load gets nothing. Default: no trial. */
+  readonly trialSecondsLeft?: (() => number) | undefined;
 }
 
 export interface Firewall {
@@ -123,13 +130,15 @@ export function createFirewall(parts: FirewallParts, settings: FirewallSettings)
     exemptCover: lists.exemptCover,
     localSeconds: settings.localSeconds,
   });
-  const wanted = createWanted({
+  const untilItsEnd = createWanted({
     ...{ ledgerNow, cut },
     enforced: lists.enforced,
     isApprovedWide: (prefix) => lists.approvedWide.has(prefix),
     isOwn: machine.isOwn,
     localSecondsLeft: machine.localSecondsLeft,
   });
+  const { trialSecondsLeft } = settings;
+  const wanted = trialSecondsLeft === undefined ? untilItsEnd : endingWith(untilItsEnd, trialSecondsLeft);
   const exclusiveRules = <Result>(act: () => Promise<Result>) => enforcer.exclusive(act);
   const rules = createRuleKeeper({
     ...{ backend, clock, log, drift },
@@ -142,7 +151,8 @@ export function createFirewall(parts: FirewallParts, settings: FirewallSettings)
     ...{ files, clock, log },
     sets: () => sets.all().filter(({ isPresent, owner }) => isPresent && owner.kind !== "probe"),
     rules: rules.ensured,
-    isEnforcing: backend.name !== "dry-run",
+    lines: trialSecondsLeft === undefined ? bootLinesOf(backend.name) : undefined,
+    hook: settings.hook ?? "conntrack",
     isIdle: () => !enforcer.lanes.has("urgent") && !enforcer.lanes.has("bulk"),
   });
   const enforcer: Enforcer = createEnforcer({
