@@ -19,7 +19,7 @@ import type { Backend } from "./firewall/backend.ts";
 import { createFirewall } from "./firewall/firewall.ts";
 import { DEFAULT_PACE } from "./firewall/pacing.ts";
 import { healthMessage } from "./health/health-message.ts";
-import type { AgentStatus } from "./health/status.ts";
+import type { AgentStatus, EnforcingStatus } from "./health/status.ts";
 import { createWarnables } from "./health/warnables.ts";
 import { watchStates } from "./health/watch-states.ts";
 import { makeHello } from "./hello.ts";
@@ -51,12 +51,14 @@ import type { ListenUnix } from "./sources/socket/connection.ts";
 import { createSources } from "./sources/sources.ts";
 import type { SpoolFiles } from "./spool/files.ts";
 import { openSpool } from "./spool/spool.ts";
+import type { EnforceMode } from "./trial/trial-state.ts";
 
 export interface AgentParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
   readonly backend: Backend;
+  readonly enforcing: Enforcing;
   readonly dataFiles: Files;
   readonly spoolFiles: SpoolFiles;
   readonly sourceFiles: SourceFiles;
@@ -75,6 +77,13 @@ export interface AgentParts {
   readonly bootId: Uint8Array;
   readonly version: string;
   readonly name: string;
+}
+
+/** By what this agent enforces, or doesn't: agent.yaml, a trial, its confirmation. */
+export interface Enforcing {
+  readonly mode: EnforceMode;
+  /** Of the machine. */
+  readonly uptimeMs: () => number;
 }
 
 export interface Agent {
@@ -109,6 +118,7 @@ export async function openAgent(parts: AgentParts, config: AgentConfig): Promise
       leaseSeconds: config.lease / 1_000,
       localSeconds: LOCAL_SECONDS,
       verdict: config.verdict,
+      trialSecondsLeft: trialSecondsLeft(parts.enforcing),
       pace: { ...DEFAULT_PACE, targetMs: ms(config["pace.target_ms"]), cpuShare: config["pace.cpu_permille"] / 1_000 },
       reconcile: { checkMs: config["reconcile.check_every"], readBackMs: config["reconcile.read_back_every"] },
     },
@@ -201,6 +211,7 @@ export async function openAgent(parts: AgentParts, config: AgentConfig): Promise
       {
         ...{ version, name, startedAtMs, link },
         protectedSessions: own.sessions,
+        enforcing: enforcingStatus(parts.enforcing, clock.nowMs()),
         nowMs: clock.nowMs(),
         agentId: parts.identity()?.agentId,
         clockSkewMs: ledgerClock.skewMs(),
@@ -289,6 +300,15 @@ export async function openAgent(parts: AgentParts, config: AgentConfig): Promise
       }
     },
   };
+}
+
+function trialSecondsLeft({ mode, uptimeMs }: Enforcing): (() => number) | undefined {
+  return mode.kind === "trial" ? () => (mode.endsAtUptimeMs - uptimeMs()) / 1_000 : undefined;
+}
+
+function enforcingStatus({ mode, uptimeMs }: Enforcing, nowMs: number): EnforcingStatus {
+  if (mode.kind !== "trial") return mode;
+  return { kind: "trial", endsAtMs: Math.round(nowMs + mode.endsAtUptimeMs - uptimeMs()) };
 }
 
 function rejected(signal: AbortSignal): Promise<never> {

@@ -29,6 +29,7 @@ export interface DescribedFacts {
   readonly clockSkewMs: number | undefined;
   readonly certificateEndsAtMs: number | undefined;
   readonly protectedSessions: number;
+  readonly enforcing: AgentStatus["enforcing"];
   readonly warnables: readonly RaisedWarnable[];
 }
 

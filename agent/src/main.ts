@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { VERSION } from "@fleetban/kit/drivers/version";
 import { FleetbanError } from "@fleetban/kit/errors";
 import { Command, CommanderError } from "commander";
+import type { EnforceWish } from "./commands/enforce.ts";
 import { addOwnBanCommands } from "./commands/own-ban-commands.ts";
 import type { AgentConfig } from "./config.ts";
 import { DEFAULT_CONFIG_FILE, readConfigFile } from "./drivers/config-file.ts";
@@ -10,7 +11,7 @@ import { DEFAULT_CONFIG_FILE, readConfigFile } from "./drivers/config-file.ts";
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 /** Of what was typed or configured. */
-const USAGE_CODES = ["bad-config", "bad-prefix", "bad-duration", "is-network"];
+const USAGE_CODES = ["bad-config", "bad-prefix", "bad-duration", "bad-usage", "is-network"];
 
 const program = new Command("fleetban-agent")
   .description("shares this server's bans with its fleet and enforces the fleet's in the kernel")
@@ -23,6 +24,7 @@ Examples:
   fleetban-agent enroll fbe1.…              put this server into the fleet that made the token
   fleetban-agent install                    unit, boot load, fail2ban action and configuration in place
   fleetban-agent run                        what the systemd unit starts
+  fleetban-agent enforce --for 10m          a first enforcement, undone unless \`enforce --confirm\` follows
   fleetban-agent status                     what is enforced, from where, and what is wrong
   fleetban-agent check                      one line and an exit code for Nagios
   fleetban-agent ban 45.83.64.9 --for 1h    from a script: banned here, told to the fleet
@@ -87,6 +89,16 @@ withConfig(program.command("check"))
     process.exitCode = result.exitCode;
   });
 
+withConfig(program.command("enforce"))
+  .description("try a first enforcement, which undoes itself unless it is confirmed")
+  .option("--for <duration>", "enforce for so long, such as 10m")
+  .option("--confirm", "stay: the machine enforces from now on")
+  .option("--undo", "take it away now")
+  .action(async (options: { config?: string; for?: string; confirm?: true; undo?: true }) => {
+    const { enforce } = await import("./commands/enforce.ts");
+    print(await enforce(enforceWish(options), readConfigFile(options.config)));
+  });
+
 addOwnBanCommands(program, withConfig);
 
 program
@@ -116,6 +128,19 @@ async function main(): Promise<void> {
   } catch (error) {
     process.exitCode = tell(error);
   }
+}
+
+function enforceWish(options: { for?: string; confirm?: true; undo?: true }): EnforceWish {
+  const wishes: readonly EnforceWish[] = [
+    ...(options.for === undefined ? [] : [{ kind: "for" as const, duration: options.for }]),
+    ...(options.confirm === undefined ? [] : [{ kind: "confirm" as const }]),
+    ...(options.undo === undefined ? [] : [{ kind: "undo" as const }]),
+  ];
+  const [wish] = wishes;
+  if (wish !== undefined && wishes.length === 1) return wish;
+  throw new FleetbanError("bad-usage", "enforce: needs one of --for DURATION, --confirm and --undo", {
+    hint: "try it for ten minutes with `fleetban-agent enforce --for 10m`",
+  });
 }
 
 /** A mistake of whoever typed it gets a sentence, never a stack. */

@@ -23,7 +23,8 @@ import { renewCertificate } from "../drivers/renew-certificate.ts";
 import { createSessionFacts, SESSIONS_FOLDER } from "../drivers/session-facts.ts";
 import { sourceFiles } from "../drivers/source-files.ts";
 import { createSpoolFiles } from "../drivers/spool-files.ts";
-import { createSystemdNotify } from "../drivers/systemd-notify.ts";
+import { createSystemdNotify, type SystemdNotify } from "../drivers/systemd-notify.ts";
+import { machineMoment } from "../drivers/trial-file.ts";
 import { listenUnix } from "../drivers/unix-listener.ts";
 import { watchPaths } from "../drivers/watch-paths.ts";
 import { healthRoutes } from "../health/endpoints.ts";
@@ -31,6 +32,8 @@ import { createAgentMetrics } from "../health/metrics.ts";
 import { notReadyBecause } from "../health/status.ts";
 import { followLoginLog } from "../own-addresses/login-log.ts";
 import { protectSessions } from "../own-addresses/protected-sessions.ts";
+import { backendFor, type EnforceMode } from "../trial/trial-state.ts";
+import { type RunMode, runModes } from "./run-modes.ts";
 
 const READY_LOOK_MS = 200;
 const SSHD_LOGS = ["/var/log/auth.log", "/var/log/secure", "/var/log/messages"] as const;
@@ -58,21 +61,32 @@ export async function run(config: AgentConfig): Promise<void> {
 async function runLocked(config: AgentConfig, log: Log, signal: AbortSignal): Promise<void> {
   let agent: Agent | undefined;
   await serveHealth(config, () => agent, log, signal);
-  agent = await open(config, log);
-  const { run, status } = agent;
-  log.info("agent.started", { version: VERSION, dataDir: config.data_dir, backend: status().firewall.backend });
-  await runTasks({ agent: run, systemd: (inner) => tellSystemd(status, inner) }, signal);
+  const systemd = createSystemdNotify(process.env);
+  signal.addEventListener("abort", systemd.stopping, { once: true });
+  const runMode: RunMode = async (mode, inner) => {
+    const opened = await open(config, mode, log);
+    agent = opened;
+    const { backend } = opened.status().firewall;
+    log.info("agent.started", { version: VERSION, dataDir: config.data_dir, backend, enforcing: mode.kind });
+    const tell = (signalOfTask: AbortSignal) => tellSystemd(systemd, opened.status, signalOfTask);
+    await runTasks({ agent: opened.run, systemd: tell }, inner).finally(() => {
+      agent = undefined;
+    });
+  };
+  await runModes({ config, log }, runMode, signal);
 }
 
-async function open(config: AgentConfig, log: Log): Promise<Agent> {
+async function open(config: AgentConfig, mode: EnforceMode, log: Log): Promise<Agent> {
   const identity = createIdentityHolder(config.data_dir);
   const fail2banSocket = config["fail2ban.socket"];
   const loginLog = followLoginLog(sourceFiles, config.sshd_log === "" ? SSHD_LOGS : [config.sshd_log]);
+  const backend = backendFor(mode, config.backend);
   return await openAgent(
     {
       ...{ clock: systemClock, random: systemRandom, log, version: VERSION },
       name: config.name === "" ? hostname() : config.name,
-      backend: await openBackend(config, systemClock, log),
+      backend: await openBackend({ ...config, backend }, systemClock, log),
+      enforcing: { mode, uptimeMs: () => machineMoment().uptimeMs },
       dataFiles: dataFiles(config.data_dir),
       spoolFiles: createSpoolFiles(join(config.data_dir, "spool")),
       sourceFiles,
@@ -128,9 +142,7 @@ async function serveHealth(
   });
 }
 
-async function tellSystemd(status: Agent["status"], signal: AbortSignal): Promise<void> {
-  const systemd = createSystemdNotify(process.env);
-  signal.addEventListener("abort", systemd.stopping, { once: true });
+async function tellSystemd(systemd: SystemdNotify, status: Agent["status"], signal: AbortSignal): Promise<void> {
   while (notReadyBecause(status()) !== undefined) await systemClock.sleep(READY_LOOK_MS, signal);
   systemd.ready();
   for (;;) {

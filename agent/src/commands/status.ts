@@ -20,6 +20,7 @@ function renderHead(status: AgentStatus): string {
       status.certificateEndsAtMs === undefined ? undefined : `ends ${humanMoment(status.certificateEndsAtMs, nowMs)}`,
     ],
     ["firewall", `${firewall.backend} by ${firewall.via}, rules ${firewall.rules}`],
+    ["enforcing", enforcingText(status)],
     ["own", ownText(status)],
     ["local", `${humanCount(firewall.localEntries)} of this server's own bans enforced`],
     [
@@ -32,6 +33,19 @@ function renderHead(status: AgentStatus): string {
     ["sightings", sightingsText(status.sightingsBySource)],
     ["lost", spool.lost === 0 ? "0" : `${humanCount(spool.lost)} dropped while the spool was full`],
   ]);
+}
+
+function enforcingText({ enforcing, nowMs }: AgentStatus): string | undefined {
+  switch (enforcing.kind) {
+    case "configured":
+      return undefined;
+    case "trial":
+      return `on trial: undone ${humanMoment(enforcing.endsAtMs, nowMs)}, unless \`fleetban-agent enforce --confirm\` comes first`;
+    case "ended":
+      return `a trial has ended: ${enforcing.because}; nothing is enforced`;
+    case "confirmed":
+      return `confirmed ${humanMoment(enforcing.atMs, nowMs)}, though agent.yaml says dry-run`;
+  }
 }
 
 function ownText({ firewall, protectedSessions }: AgentStatus): string {

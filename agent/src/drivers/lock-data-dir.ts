@@ -4,7 +4,7 @@
  * Taken before anything is touched, and held until the process ends; what a killed agent left holds nobody up.
  */
 import { join } from "node:path";
-import { lockFile } from "@fleetban/kit/drivers/lock-file";
+import { holderOfLock, lockFile } from "@fleetban/kit/drivers/lock-file";
 import { FleetbanError } from "@fleetban/kit/errors";
 
 const FILE = "agent.lock";
@@ -16,4 +16,9 @@ export async function lockDataDir(dataDir: string): Promise<{ release(): Promise
   throw new FleetbanError("data-dir-in-use", `data_dir ${dataDir}: is in use by the agent with pid ${lock.pid}`, {
     hint: "stop that agent first, or give this one a data_dir of its own",
   });
+}
+
+/** The process id of the agent that runs on it. */
+export async function agentHolding(dataDir: string): Promise<number | undefined> {
+  return await holderOfLock(join(dataDir, FILE));
 }

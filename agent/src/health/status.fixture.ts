@@ -11,6 +11,7 @@ export const WELL: AgentStatus = {
   clockSkewMs: 12,
   certificateEndsAtMs: 1_795_003_600_000 + 90 * 86_400_000,
   protectedSessions: 1,
+  enforcing: { kind: "configured" },
   lists: [
     {
       name: "fleet",

@@ -55,6 +55,14 @@ export interface HitsStatus {
   readonly byList: Readonly<Record<string, { readonly packets: number; readonly bytes: number }>>;
 }
 
+export type EnforcingStatus =
+  /** As agent.yaml says. */
+  | { readonly kind: "configured" }
+  /** Undone at its end unless confirmed. */
+  | { readonly kind: "trial"; readonly endsAtMs: number }
+  | { readonly kind: "ended"; readonly because: string }
+  | { readonly kind: "confirmed"; readonly atMs: number };
+
 export interface AgentStatus {
   readonly version: string;
   readonly name: string;
@@ -67,6 +75,7 @@ export interface AgentStatus {
   readonly certificateEndsAtMs: number | undefined;
   /** Addresses among the own ones from which somebody is logged in by SSH, or was within the hour. */
   readonly protectedSessions: number;
+  readonly enforcing: EnforcingStatus;
   readonly lists: readonly ListStatus[];
   readonly firewall: FirewallStatus;
   readonly spool: SpoolStatus;

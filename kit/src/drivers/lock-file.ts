@@ -19,7 +19,7 @@ let serial = 0; // two attempts of one process at once must not share a file
 
 /** Its folder must be there. Rejects when the folder can't be written to. */
 export async function lockFile(path: string): Promise<LockFile> {
-  const bootId = (await readFile(BOOT_ID, "utf8").catch(() => "")).trim();
+  const bootId = await readBootId();
   const mine = `${process.pid} ${await startOf(process.pid)} ${bootId}\n`;
   serial += 1;
   const aside = `${path}.${process.pid}-${serial}`;
@@ -30,6 +30,15 @@ export async function lockFile(path: string): Promise<LockFile> {
     if (pid !== undefined) return { kind: "held", pid };
     if (text !== undefined) await takeAway(path, aside, text);
   }
+}
+
+/** Who holds it; undefined = nobody. */
+export async function holderOfLock(path: string): Promise<number | undefined> {
+  return await holderOf(await textOf(path), await readBootId());
+}
+
+async function readBootId(): Promise<string> {
+  return (await readFile(BOOT_ID, "utf8").catch(() => "")).trim();
 }
 
 async function isMade(path: string, aside: string, text: string): Promise<boolean> {
