@@ -18,6 +18,7 @@ import type { Agent } from "./agent.ts";
 import type { AgentChannel } from "./channel.ts";
 import type { FleetCounters } from "./counters.ts";
 import { FleetError, violation } from "./errors.ts";
+import { certificateExpired } from "./identify.ts";
 import { type CheckedHello, checkApplied, checkHealth, checkHello } from "./incoming.ts";
 import { createIntake, type Intake, type ObserveSightings } from "./intake.ts";
 import { Outbox } from "./outbox.ts";
@@ -83,6 +84,9 @@ export class AgentStream {
 
   /** Resolves when the stream is over, however it ended. What is being committed then is committed all the same. */
   async run(): Promise<void> {
+    const { clock } = this.#parts;
+    const leftMs = this.agent.certificateEndsAtMs - clock.nowMs();
+    const end = clock.timer(leftMs, () => this.#refuse(certificateExpired(this.agent)));
     const messages = this.#channel.messages[Symbol.asyncIterator]();
     try {
       const hello = await this.#firstWithin(messages, HELLO_WITHIN_MS);
@@ -93,6 +97,7 @@ export class AgentStream {
     } catch (error) {
       this.#refuse(error);
     } finally {
+      end.cancel();
       this.#isOver = true;
       for (const answer of this.#probes.values()) answer(undefined);
       this.#intake?.close();

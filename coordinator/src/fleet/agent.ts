@@ -9,6 +9,7 @@ export interface Agent {
   readonly group: AgentGroup;
   /** Of the certificate that it shows. */
   readonly serial: string;
+  readonly certificateEndsAtMs: number;
 }
 
 /** Agents that share lists and settings. */

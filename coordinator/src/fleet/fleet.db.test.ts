@@ -124,6 +124,20 @@ test("revoking an agent cuts its stream at once", async (t) => {
   assert.match(agent.ended!, /^PERMISSION_DENIED: certificate of agent web1: was revoked/);
 });
 
+test("a stream ends with the certificate that opened it", async (t) => {
+  const coordinator = await startCoordinator(t);
+  const agent = await connected(coordinator, "web1");
+  agent.cancel();
+  await until("the end of the stream", () => agent.ended !== undefined);
+  await coordinator.store.sql`update agent_certificates set ends_at = now() + interval '1500 ms'`;
+  await agent.connect();
+  assert.equal(agent.goodbye, undefined);
+  await until("the goodbye", () => agent.goodbye !== undefined);
+  await until("the end of the stream", () => agent.ended !== undefined);
+  await agent.connect();
+  assert.match(agent.ended ?? "", /^\w+: certificate of agent web1: ended at /);
+});
+
 test("a coordinator that stops sends its agents away, to come back at random within half a minute", async (t) => {
   const coordinator = await startCoordinator(t);
   const agent = await connected(coordinator, "web1");

@@ -2,7 +2,7 @@
  * Which agent a call comes from, by the client certificate that TLS has verified against the fleet's CA.
  *
  * The certificate must be of the agents' kind and known, neither it nor its agent revoked, and not past its end (TLS
- * looks at that at the handshake only; a stream may be older). Keeps invariant 8.
+ * looks at that at the handshake only; a stream that outlives it is ended by agent-stream.ts). Keeps invariant 8.
  */
 import { type Identity, identityOf } from "../enrollment/identity.ts";
 import type { Sql } from "../store/sql.ts";
@@ -33,11 +33,13 @@ export async function identifyAgent(sql: Sql, peer: PeerCertificate | undefined,
     const message = `certificate of agent ${found.agent.name}: was revoked by an operator`;
     throw new FleetError("certificate-revoked", message, ENROLL_ANEW);
   }
-  if (found.endsAtMs <= nowMs) {
-    const message = `certificate of agent ${found.agent.name}: ended at ${new Date(found.endsAtMs).toISOString()}`;
-    throw new FleetError("certificate-expired", message, ENROLL_ANEW);
-  }
+  if (found.agent.certificateEndsAtMs <= nowMs) throw certificateExpired(found.agent);
   return found.agent;
+}
+
+export function certificateExpired({ name, certificateEndsAtMs }: Agent): FleetError {
+  const message = `certificate of agent ${name}: ended at ${new Date(certificateEndsAtMs).toISOString()}`;
+  return new FleetError("certificate-expired", message, ENROLL_ANEW);
 }
 
 export function peerIdentity(peer: PeerCertificate | undefined): Identity {

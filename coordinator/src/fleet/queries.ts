@@ -8,7 +8,6 @@ import type { AppliedList, ReportedAgent } from "./reported.ts";
 export interface CertifiedAgent {
   readonly agent: Agent;
   readonly isRevoked: boolean;
-  readonly endsAtMs: number;
 }
 
 interface CertifiedRow {
@@ -32,8 +31,9 @@ export async function agentOfCertificate(sql: Sql, serial: string): Promise<Cert
     where c.serial = ${serial}`;
   if (row === undefined) return undefined;
   const group = { name: row.agent_group, lists: new Set(row.lists.map(listNo)), settings: row.settings };
-  const agent = { agentNo: row.agent_no, agentId: row.agent_id, name: row.name, group, serial };
-  return { agent, isRevoked: row.is_revoked, endsAtMs: row.ends_at.getTime() };
+  const certificateEndsAtMs = row.ends_at.getTime();
+  const agent = { agentNo: row.agent_no, agentId: row.agent_id, name: row.name, group, serial, certificateEndsAtMs };
+  return { agent, isRevoked: row.is_revoked };
 }
 
 /** Those of these agents that were revoked, by whichever replica. */
