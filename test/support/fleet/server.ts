@@ -26,6 +26,8 @@ export interface FleetServer {
   readonly host: Host;
   readonly address: string;
   readonly authLog: string;
+  /** A private key with which root may log in. */
+  readonly sshKey: string;
   readonly fail2ban: FleetFail2ban;
   readonly agent: FleetAgent;
   readonly receiver: Receiver;
@@ -44,7 +46,7 @@ export async function startServer(
   const home = join(dir, name);
   await mkdir(home, { recursive: true });
   const host = await network.host(name, [address]);
-  const { authLog } = await startSshd(host, join(home, "sshd"));
+  const { authLog, key: sshKey } = await startSshd(host, join(home, "sshd"));
   const { maxRetry, banTime } = options;
   const limits = { ...(maxRetry === undefined ? {} : { maxRetry }), ...(banTime === undefined ? {} : { banTime }) };
   const fail2ban = await createFail2ban(host, join(home, "fail2ban"), { authLog, ...limits });
@@ -57,5 +59,5 @@ export async function startServer(
   const receiver = await startReceiver(host);
   if (options.linkUp === false) await network.cut(host);
   if (options.isIdle !== true) await Promise.all([agent.start(), fail2ban.start()]);
-  return { host, address, authLog, fail2ban, agent, receiver, kernelSet: (set) => readKernelSet(host, set) };
+  return { host, address, authLog, sshKey, fail2ban, agent, receiver, kernelSet: (set) => readKernelSet(host, set) };
 }

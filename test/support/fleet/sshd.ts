@@ -15,6 +15,8 @@ const exec = promisify(execFile);
 
 export interface Sshd {
   readonly authLog: string;
+  /** A private key that it lets root in with. */
+  readonly key: string;
 }
 
 export async function startSshd(host: Host, dir: string): Promise<Sshd> {
@@ -22,6 +24,8 @@ export async function startSshd(host: Host, dir: string): Promise<Sshd> {
   await mkdir("/run/sshd", { recursive: true }); // where sshd separates its privileges: it refuses to start without
   const hostKey = join(dir, "host_key");
   await exec("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", hostKey]);
+  const key = join(dir, "client_key");
+  await exec("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", key]);
   const config = join(dir, "sshd_config");
   await writeFile(
     config,
@@ -32,6 +36,8 @@ export async function startSshd(host: Host, dir: string): Promise<Sshd> {
       "UsePAM no",
       "PasswordAuthentication yes",
       "PermitRootLogin yes",
+      `AuthorizedKeysFile ${key}.pub`,
+      "StrictModes no", // the test's folder is below /tmp
       "UseDNS no",
       "MaxStartups 200",
       "LoginGraceTime 20",
@@ -44,7 +50,7 @@ export async function startSshd(host: Host, dir: string): Promise<Sshd> {
   lines.on("line", (line) =>
     appendFileSync(authLog, `${syslogTime()} ${host.name} sshd[${child.pid}]: ${line.trimEnd()}\n`),
   );
-  return { authLog };
+  return { authLog, key };
 }
 
 /** `Nov  1 09:00:00`, local time. */
