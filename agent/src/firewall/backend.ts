@@ -67,6 +67,8 @@ export interface Backend {
   readonly name: "ipset" | "nftables" | "blackhole" | "dry-run";
   /** "netlink", "process" or "memory". */
   readonly via: string;
+  /** Absent = every reach that is known. */
+  enforces?(reach: Reach): boolean;
   createSet(spec: SetSpec): Promise<"created" | "exists">;
   /** Atomic for packets. */
   swapSets(a: SetName, b: SetName): Promise<void>;

@@ -2,6 +2,7 @@
 import type { Digest } from "@fleetban/proto/model/digest";
 import type { Epoch, List, ListNo, Revision } from "@fleetban/proto/model/listing";
 import type { Mirror } from "../mirror/mirror.ts";
+import type { Backend } from "./backend.ts";
 import type { Cut } from "./cut.ts";
 import type { ListFirewallState } from "./firewall-state.ts";
 import type { Line } from "./line.ts";
@@ -28,6 +29,7 @@ export interface AppliedList {
 }
 
 export interface DescribeParts {
+  readonly backend: Pick<Backend, "enforces">;
   readonly mirror: Mirror;
   readonly lists: ListSets;
   readonly cut: Cut;
@@ -63,9 +65,9 @@ export function describeLists(parts: DescribeParts): readonly ListFirewallState[
   return [...mirrored, ...withdrawn];
 }
 
-function describeList({ mirror, lists, cut }: DescribeParts, list: List): ListFirewallState {
+function describeList({ backend, mirror, lists, cut }: DescribeParts, list: List): ListFirewallState {
   const state = lists.get(list.list);
-  const unsupported = !isSupported(list);
+  const unsupported = !isSupported(list, backend);
   const counts = state === undefined ? { kernelEntries: 0, kept: 0, lastCheckedAtMs: 0 } : countsOf(state.pair);
   const refused = state === undefined ? 0 : refusedIn(state.pair) + state.heldWide.size;
   return {

@@ -82,3 +82,16 @@ test("a probe puts a documentation address into a real set and out again; no oth
   assert.equal(agent.firewall.applied(list.list)?.refused, 1);
   await agent.stop();
 });
+
+test("a list by ports is not enforced, and reported, where the backend can't tell ports", async () => {
+  const agent = await enforcingFixture();
+  const reach = { kind: "ports", protocol: "tcp", ranges: [{ first: 25, last: 25 }] } as const;
+  agent.kernel.enforces = ({ kind }) => kind === "all-traffic";
+  await agent.snapshot(listFixture(7, "mail", "deny", { reach }), [listing("82.0.0.1")]);
+  await agent.pass(5_000);
+  const states = agent.firewall.state().lists.map(({ name, unsupported }) => [name, unsupported]);
+  assert.ok(states.some(([name, unsupported]) => name === "mail" && unsupported === true));
+  assert.ok(states.every(([name, unsupported]) => name === "mail" || unsupported === false));
+  assert.ok(!(await agent.kernel.headers()).some(({ name }) => name.includes("mail")));
+  await agent.stop();
+});

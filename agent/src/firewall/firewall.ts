@@ -273,7 +273,7 @@ export function createFirewall(parts: FirewallParts, settings: FirewallSettings)
       pace = { ...pace, ...changed };
     },
     settled: enforcer.settled,
-    applied: (no) => appliedList({ mirror, lists, cut, withdrawals: keeper.withdrawals }, no),
+    applied: (no) => appliedList({ backend, mirror, lists, cut, withdrawals: keeper.withdrawals }, no),
     kernelDigest,
     async probe(address) {
       const set = sets.probe[familyOf(address)].name;
@@ -284,7 +284,7 @@ export function createFirewall(parts: FirewallParts, settings: FirewallSettings)
       backend: backend.name,
       via: backend.via,
       rules: rules.state(),
-      lists: describeLists({ mirror, lists, cut, withdrawals: keeper.withdrawals }),
+      lists: describeLists({ backend, mirror, lists, cut, withdrawals: keeper.withdrawals }),
       ownEntries: countIn(setsOf(sets.own)),
       localEntries: countIn(setsOf(sets.local)),
       batchEntries: enforcer.pump.batchEntries,

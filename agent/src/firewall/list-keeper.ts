@@ -148,14 +148,14 @@ export function createListKeeper(parts: ListKeeperParts): ListKeeper {
   }
 
   function isOpen({ list, held }: MirroredList): boolean {
-    if (list.effect !== "deny" || !isSupported(list) || lists.get(list.list) !== undefined) return true;
+    if (list.effect !== "deny" || !isSupported(list, backend) || lists.get(list.list) !== undefined) return true;
     return closed.has(list.list) || (held === undefined && !setsBefore.has(listSets(list)[4]));
   }
 
   /** Opens the list's sets if need be. Undefined = its time has not come, or it is not understood. */
   async function open(no: ListNo): Promise<ListState | undefined> {
     const { list, held } = mirror.get(no) ?? {};
-    if (list === undefined || held === undefined || !isSupported(list)) return undefined;
+    if (list === undefined || held === undefined || !isSupported(list, backend)) return undefined;
     const present = lists.get(no);
     if (present !== undefined) return present;
     if (list.effect === "deny" && !lists.isExemptReady()) return undefined;
@@ -269,7 +269,8 @@ export function createListKeeper(parts: ListKeeperParts): ListKeeper {
       for (const { list } of mirror.lists()) {
         const state = lists.get(list.list);
         if (state === undefined) continue;
-        if (!isSupported(list) || list.effect !== state.list.effect) await inTurn(list.list, () => letGo(state));
+        if (!isSupported(list, backend) || list.effect !== state.list.effect)
+          await inTurn(list.list, () => letGo(state));
         else state.list = list;
       }
       void parts.syncRules();

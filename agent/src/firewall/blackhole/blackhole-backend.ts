@@ -169,6 +169,7 @@ export async function openBlackholeBackend(parts: BlackholeBackendParts): Promis
   return {
     name: "blackhole",
     via: "netlink",
+    enforces: ({ kind }) => kind === "all-traffic",
     createSet: (spec) => inTurn(async () => sets.create(spec)),
     swapSets: (a, b) =>
       inTurn(async () => {
