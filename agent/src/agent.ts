@@ -16,7 +16,9 @@ import { describeAgent } from "./describe-agent.ts";
 import type { Identity } from "./drivers/identity-files.ts";
 import { createEnforcement } from "./enforcement.ts";
 import type { Backend } from "./firewall/backend.ts";
+import type { Candidate } from "./firewall/choose-backend.ts";
 import { createFirewall } from "./firewall/firewall.ts";
+import { replaceFormerBackends } from "./firewall/former-backend.ts";
 import { DEFAULT_PACE } from "./firewall/pacing.ts";
 import { healthMessage } from "./health/health-message.ts";
 import type { AgentStatus, EnforcingStatus } from "./health/status.ts";
@@ -58,6 +60,8 @@ export interface AgentParts {
   readonly random: Random;
   readonly log: Log;
   readonly backend: Backend;
+  /** What a former run may have enforced with; it goes when this run enforces. */
+  readonly otherBackends: readonly Candidate[];
   readonly enforcing: Enforcing;
   readonly dataFiles: Files;
   readonly spoolFiles: SpoolFiles;
@@ -118,6 +122,7 @@ export async function openAgent(parts: AgentParts, config: AgentConfig): Promise
       leaseSeconds: config.lease / 1_000,
       localSeconds: LOCAL_SECONDS,
       verdict: config.verdict,
+      hook: config.hook,
       trialSecondsLeft: trialSecondsLeft(parts.enforcing),
       pace: { ...DEFAULT_PACE, targetMs: ms(config["pace.target_ms"]), cpuShare: config["pace.cpu_permille"] / 1_000 },
       reconcile: { checkMs: config["reconcile.check_every"], readBackMs: config["reconcile.read_back_every"] },
@@ -244,6 +249,10 @@ export async function openAgent(parts: AgentParts, config: AgentConfig): Promise
   const tasks: Record<string, Task> = {
     ...sources.tasks,
     firewall: firewall.run,
+    async formerBackends(signal) {
+      await replaceFormerBackends({ others: parts.otherBackends, firewall, clock, log }, signal);
+      await rejected(signal);
+    },
     hits: hits.run,
     async link(signal) {
       while (parts.identity() === undefined) await clock.sleep(NOT_ENROLLED_LOOK_MS, signal);

@@ -26,9 +26,10 @@ export const AGENT_CONFIG = {
   },
   backend: {
     kind: "choice",
-    of: ["auto", "ipset", "dry-run"],
+    of: ["auto", "ipset", "nftables", "blackhole", "dry-run"],
     default: "auto",
-    description: "What is enforced with: auto = ipset; dry-run only counts and changes nothing in the kernel.",
+    description:
+      "What is enforced with: auto = the first of ipset (with iptables), nftables and blackhole routes that works, nftables first where the machine's own firewall is native nftables; dry-run only counts and changes nothing in the kernel.",
   },
   verdict: {
     kind: "choice",

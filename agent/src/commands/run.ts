@@ -18,7 +18,7 @@ import { createDial } from "../drivers/grpc-dial.ts";
 import { createIdentityHolder } from "../drivers/identity-files.ts";
 import { lockDataDir } from "../drivers/lock-data-dir.ts";
 import { readMachineFacts } from "../drivers/machine-facts.ts";
-import { openBackend } from "../drivers/open-backend.ts";
+import { openBackend, otherBackends } from "../drivers/open-backend.ts";
 import { renewCertificate } from "../drivers/renew-certificate.ts";
 import { createSessionFacts, SESSIONS_FOLDER } from "../drivers/session-facts.ts";
 import { sourceFiles } from "../drivers/source-files.ts";
@@ -80,12 +80,14 @@ async function open(config: AgentConfig, mode: EnforceMode, log: Log): Promise<A
   const identity = createIdentityHolder(config.data_dir);
   const fail2banSocket = config["fail2ban.socket"];
   const loginLog = followLoginLog(sourceFiles, config.sshd_log === "" ? SSHD_LOGS : [config.sshd_log]);
-  const backend = backendFor(mode, config.backend);
+  const chosen = backendFor(mode, config.backend);
+  const backend = await openBackend({ ...config, backend: chosen }, systemClock, log);
   return await openAgent(
     {
       ...{ clock: systemClock, random: systemRandom, log, version: VERSION },
       name: config.name === "" ? hostname() : config.name,
-      backend: await openBackend({ ...config, backend }, systemClock, log),
+      backend,
+      otherBackends: otherBackends(backend.name, systemClock, log),
       enforcing: { mode, uptimeMs: () => machineMoment().uptimeMs },
       dataFiles: dataFiles(config.data_dir),
       spoolFiles: createSpoolFiles(join(config.data_dir, "spool")),

@@ -1,10 +1,14 @@
-/** Opens the backend that the configuration asks for. */
+/** Opens the backend that the configuration asks for, or for `auto` the first one that works here. */
 import type { Clock } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
 import type { AgentConfig } from "../config.ts";
 import type { Backend } from "../firewall/backend.ts";
+import { BackendError, remedyFor } from "../firewall/backend-error.ts";
+import { type Candidate, chooseBackend } from "../firewall/choose-backend.ts";
 import { createDryRunBackend } from "../firewall/dry-run/dry-run-backend.ts";
-import { openIpsetBackend } from "../firewall/ipset/ipset-backend.ts";
+import { flavorsPresent } from "../firewall/ipset/flavor.ts";
+import { findNativeFirewall } from "../firewall/nftables/native-firewall.ts";
+import { ENFORCING_BACKENDS, type EnforcingBackend, OPENERS, type OpenerParts } from "./backend-openers.ts";
 import { loadNetlink } from "./netlink.ts";
 import { spawn } from "./spawn.ts";
 
@@ -15,10 +19,31 @@ export async function openBackend(
   log: Log,
 ): Promise<Backend> {
   if (config.backend === "dry-run") return createDryRunBackend(clock);
-  const netlink = config.ipset_via === "process" ? notWanted : loadNetlink;
-  return await openIpsetBackend({ loadNetlink: netlink, spawn, clock, log, hook: config.hook });
+  const parts = { config, clock, log };
+  const { backend: name } = config;
+  if (name !== "auto") return await chooseBackend([{ name, open: () => OPENERS[name](parts) }], "agent.yaml", log);
+  const { order, because } = await preferred();
+  const candidates = order.map((one) => ({ name: one, open: () => openWhole(one, parts) }));
+  return await chooseBackend(candidates, because, log);
 }
 
-function notWanted(): never {
-  throw new Error("ipset_via is process");
+/** All but the one in use; a dry run leaves the others alone. */
+export function otherBackends(inUse: Backend["name"], clock: Clock, log: Log): readonly Candidate[] {
+  if (inUse === "dry-run") return [];
+  const others = ENFORCING_BACKENDS.filter((name) => name !== inUse);
+  return others.map((name) => ({ name, open: () => OPENERS[name]({ config: {}, clock, log }) }));
+}
+
+/** ipset holds a set in a third of the memory and is read back faster; rules of iptables must not be among native ones. */
+async function preferred(): Promise<{ readonly order: readonly EnforcingBackend[]; readonly because: string }> {
+  const native = await loadNetlink().then(findNativeFirewall, () => undefined);
+  if (native === undefined) return { order: ["ipset", "nftables", "blackhole"], because: "the first that works" };
+  const because = `this machine's own firewall is native nftables (table ${native})`;
+  return { order: ["nftables", "ipset", "blackhole"], because };
+}
+
+/** Sets without a program for rules over them are of no use while there is another way. */
+async function openWhole(name: EnforcingBackend, parts: OpenerParts): Promise<Backend> {
+  if (name !== "ipset" || (await flavorsPresent({ ...parts, spawn })).length > 0) return await OPENERS[name](parts);
+  throw new BackendError("iptables-missing", "program iptables: not found", remedyFor("iptables-missing"));
 }

@@ -13,6 +13,8 @@ export type BackendErrorCode =
   | "iptables-missing"
   /** The kernel's nf_tables is not there, or can't be reached. */
   | "nftables-missing"
+  /** None of those that were tried. */
+  | "no-backend"
   /** Another program holds the lock on the rules. */
   | "rules-busy"
   /** The helper program died or fell silent. */
