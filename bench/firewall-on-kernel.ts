@@ -2,8 +2,9 @@
 import { dataFiles } from "@fleetban/agent/drivers/data-files";
 import { loadNetlink } from "@fleetban/agent/drivers/netlink";
 import { spawn } from "@fleetban/agent/drivers/spawn";
+import type { Backend } from "@fleetban/agent/firewall/backend";
 import { createFirewall, type Firewall } from "@fleetban/agent/firewall/firewall";
-import { openIpsetBackend } from "@fleetban/agent/firewall/ipset/ipset-backend";
+import { type IpsetBackendParts, openIpsetBackend } from "@fleetban/agent/firewall/ipset/ipset-backend";
 import type { PaceLimits } from "@fleetban/agent/firewall/pacing";
 import { Mirror } from "@fleetban/agent/mirror/mirror";
 import { systemClock } from "@fleetban/kit/drivers/system-clock";
@@ -21,19 +22,25 @@ export interface KernelFirewall {
   enforce(list: List, blocklist: Blocklist): Promise<void>;
 }
 
+export type OpenBackend = (parts: IpsetBackendParts) => Promise<Backend>;
+
 const LEASE_SECONDS = 604_800;
 const LOCAL_SECONDS = 86_400;
 const OWN = parsePrefix("20.40.0.11");
 
 /** With the usual lists, empty, and rules in force; `folder` for the files of the boot load. */
-export async function openKernelFirewall(pace: PaceLimits, folder: string): Promise<KernelFirewall> {
+export async function openKernelFirewall(
+  pace: PaceLimits,
+  folder: string,
+  openBackend: OpenBackend = openIpsetBackend,
+): Promise<KernelFirewall> {
   const [clock, log] = [systemClock, silentLog];
   const mirror = new Mirror(clock);
   const waiting = new Map<number, { readonly revision: Revision; resolve(): void }>();
   const firewall = createFirewall(
     {
       ...{ mirror, clock, log },
-      backend: await openIpsetBackend({ loadNetlink, spawn, clock, log }),
+      backend: await openBackend({ loadNetlink, spawn, clock, log }),
       ledgerClock: clock,
       random: systemRandom,
       files: dataFiles(folder),
