@@ -21,7 +21,7 @@ test("rejecting makes what catches marked packets before what marks them", () =>
   assert.deepEqual(tables([REJECTING], "raw"), [...behind, "raw PREROUTING", "mangle PREROUTING"]);
 });
 
-test("a marked packet is answered in filter, and dropped behind it should it come that far", () => {
+test("a marked packet is answered in filter; it is dropped behind it should it come that far, or lose its mark", () => {
   const text = freshText([REJECTING], 6, "conntrack");
   assert.equal(
     text.slice(0, text.indexOf("*mangle")),
@@ -29,6 +29,11 @@ test("a marked packet is answered in filter, and dropped behind it should it com
       "*security",
       ":fleetban-in - [0:0]",
       "-A fleetban-in -m mark --mark 0x66620b05/0xffff0fff -j DROP",
+      "-A fleetban-in -i lo -j RETURN",
+      "-A fleetban-in -m conntrack --ctdir REPLY -j RETURN",
+      "-A fleetban-in -p ipv6-icmp -m icmp6 --icmpv6-type 135 -j RETURN",
+      "-A fleetban-in -p ipv6-icmp -m icmp6 --icmpv6-type 136 -j RETURN",
+      "-A fleetban-in -m set --match-set fleetban-a-v6 src ! --update-counters -m set ! --match-set fleetban-b-v6 src -j DROP",
       "-I INPUT 1 -j fleetban-in",
       "-I FORWARD 1 -j fleetban-in",
       "COMMIT",
@@ -42,6 +47,13 @@ test("a marked packet is answered in filter, and dropped behind it should it com
       "",
     ].join("\n"),
   );
+});
+
+test("a list for some ports, and one that drops, are not looked up behind filter", () => {
+  const port = { first: 22, last: 22 };
+  const ported: DenyRule = { ...REJECTING, reach: { kind: "ports", protocol: "tcp", ranges: [port] } };
+  const [security] = layoutOf([ported, ruleFixture], 4, "raw");
+  assert.deepEqual(security?.lines, ["-m mark --mark 0x66620b05/0xffff0fff -j DROP"]);
 });
 
 test("chain and jump are replaced in one transaction, and jumps that aren't ours left", () => {

@@ -4,11 +4,12 @@
  * Listed packets are recognized at one place, before routing and DNAT. Dropping happens there. REJECT is refused there by
  * the kernel, so a packet to be rejected gets a mark, leaves the rest of that table out (nobody overwrites the mark), and
  * is answered at the head of filter's INPUT or FORWARD. Behind both stands security, which drops whatever still bears the
- * mark: when somebody empties filter the answers end, and nothing comes in (invariant 4).
+ * mark, and looks at the source of everything else once more: whatever others make of filter or of the mark, answers end and
+ * nothing comes in (invariant 4).
  */
 import type { Family } from "@fleetban/proto/model/prefix";
 import type { DenyRule } from "../backend.ts";
-import { type EntryHook, entryLines, IS_MARKED } from "./rule-text.ts";
+import { type EntryHook, entryLines, IS_MARKED, unmarkedLines } from "./rule-text.ts";
 
 export type Table = "raw" | "mangle" | "filter" | "security";
 export type BuiltIn = "PREROUTING" | "INPUT" | "FORWARD";
@@ -38,8 +39,9 @@ export function layoutOf(rules: readonly DenyRule[], family: Family, hook: Entry
     lines: entryLines(rules, family, hook),
   };
   if (!rules.some(({ verdict }) => verdict === "reject")) return [entry];
+  const caught = [`${IS_MARKED} -j DROP`, ...unmarkedLines(rules, family, hook)];
   const behind: readonly ChainPart[] = [
-    { table: "security", hooks: ["INPUT", "FORWARD"], lines: [`${IS_MARKED} -j DROP`] },
+    { table: "security", hooks: ["INPUT", "FORWARD"], lines: caught },
     {
       table: "filter",
       hooks: ["INPUT", "FORWARD"],

@@ -10,7 +10,7 @@
  */
 import type { PortRange, Reach } from "@fleetban/proto/model/listing";
 import type { Family } from "@fleetban/proto/model/prefix";
-import type { DenyRule, Verdict } from "../backend.ts";
+import type { DenyRule, SetName, Verdict } from "../backend.ts";
 
 /** conntrack = behind it, in mangle PREROUTING; raw = before it. */
 export type EntryHook = "conntrack" | "raw";
@@ -51,6 +51,17 @@ export function entryLines(rules: readonly DenyRule[], family: Family, hook: Ent
   return [...BY_HOOK[hook], ...BY_FAMILY[family], ...judged, ...marked];
 }
 
+/**
+ * What was to be rejected and has lost its mark to a rule of somebody else: dropped behind all others' rules by another look
+ * at its source, uncounted, as it was counted when it got the mark. Lists for some ports rest on the mark alone: by then the
+ * port may be another (DNAT).
+ */
+export function unmarkedLines(rules: readonly DenyRule[], family: Family, hook: EntryHook): readonly string[] {
+  const rejected = rules.filter(({ verdict, reach }) => verdict === "reject" && reach.kind === "all-traffic");
+  const drops = rejected.map(({ deny, except }) => [...lookups(deny[family], except, family), TARGET.drop].join(" "));
+  return drops.length === 0 ? [] : [...BY_HOOK[hook], ...BY_FAMILY[family], ...drops];
+}
+
 export function isEnforceable(reach: Reach): boolean {
   if (reach.kind !== "ports") return reach.kind === "all-traffic";
   return PROTOCOLS_WITH_PORTS.has(reach.protocol) && reach.ranges.length > 0 && reach.ranges.every(isPortRange);
@@ -58,12 +69,16 @@ export function isEnforceable(reach: Reach): boolean {
 
 function ruleLines({ deny, except, reach, verdict }: DenyRule, family: Family): string[] {
   // Looked up twice by a listed source only: the second counts, once it is known that nothing exempts it.
-  const sources = [
-    `-m set --match-set ${deny[family]} src ! --update-counters`,
-    ...except.map((set) => `-m set ! --match-set ${set[family]} src`),
-    `-m set --match-set ${deny[family]} src`,
-  ];
+  const sources = [...lookups(deny[family], except, family), `-m set --match-set ${deny[family]} src`];
   return reachMatches(reach).map((reached) => [...reached, ...sources, TARGET[verdict]].join(" "));
+}
+
+/** Source in the deny set and in none of those, uncounted. */
+function lookups(deny: SetName, except: DenyRule["except"], family: Family): readonly string[] {
+  return [
+    `-m set --match-set ${deny} src ! --update-counters`,
+    ...except.map((set) => `-m set ! --match-set ${set[family]} src`),
+  ];
 }
 
 /** One rule for all traffic, or as many as it takes to name the ports. */

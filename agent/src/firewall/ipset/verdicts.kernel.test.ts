@@ -60,6 +60,15 @@ async function nothingGetsIn(stage: PacketStage, flavor: string, hook: EntryHook
   await isShut();
   sh(`iptables-${flavor} -F INPUT; iptables-${flavor} -F FORWARD; ip6tables-${flavor} -F INPUT`);
   await isShut();
+  // As shorewall and others do it; each of them would take our mark away.
+  const marking = ["-t mangle -A INPUT", "-t mangle -A FORWARD", "-t nat -I PREROUTING"];
+  for (const rule of marking) sh(`for t in iptables ip6tables; do $t-${flavor} ${rule} -j MARK --set-mark 1; done`);
+  try {
+    await isShut();
+  } finally {
+    const removed = marking.map((rule) => rule.replace(/-[AI]/, "-D"));
+    for (const rule of removed) sh(`for t in iptables ip6tables; do $t-${flavor} ${rule} -j MARK --set-mark 1; done`);
+  }
   assert.match(sh(`iptables-${flavor}-save`), new RegExp(`\\*${hook === "raw" ? "raw" : "mangle"}\n[^]*fleetban-a-v4`));
 }
 
