@@ -2,6 +2,7 @@
 # Loads the lists that the agent saved into the kernel, before the network is up and without the agent's runtime.
 #
 #   fleetban-boot.sh [DIRECTORY]        default /var/lib/fleetban/agent/boot
+#   fleetban-boot.sh DIRECTORY sets     only what rules that others saved may name: sets of ipset, and no rule
 #
 # `base` holds sets, entries and rules as of one moment, for ipset and iptables or for nft, and ends with its own SHA-256;
 # damaged, its predecessor `base.1` is used. `recent` holds what changed since, a line each; a torn last line is left out. A
@@ -11,6 +12,7 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
 export PATH LC_ALL
 directory=${1:-/var/lib/fleetban/agent/boot}
+only=${2:-}
 
 say() {
   printf 'fleetban-boot: %s\n' "$*"
@@ -184,6 +186,7 @@ load_ipset() {
   else
     say "loaded $base in part: $said"
   fi
+  [ "$only" = sets ] && return
   for family in 4 6; do
     program=iptables
     [ "$family" = 6 ] && program=ip6tables
@@ -197,6 +200,7 @@ has_jump() {
 }
 
 load_nftables() {
+  [ "$only" = sets ] && return # a table of one's own: no rule of others names its sets
   need nft
   present=" $(nft list sets 2>/dev/null | sed -n 's/^[[:space:]]*set \([^ ]*\) {$/\1/p' | tr '\n' ' ')"
   # An empty recent has no first line: one of its own keeps the files apart.

@@ -16,7 +16,9 @@ afterEach(async () => await rm(root, { recursive: true }));
 
 test("a server gets units, boot load, folders of the right modes and a configuration of nothing but defaults", async () => {
   const lines = await installed();
-  for (const path of ["etc/systemd/system/fleetban-agent.service", "etc/systemd/system/fleetban-boot.service"]) {
+  for (const path of ["fleetban-agent", "fleetban-boot", "fleetban-boot-sets"].map(
+    (unit) => `etc/systemd/system/${unit}.service`,
+  )) {
     assert.match(await textOf(path), /ExecStart=/);
   }
   assert.equal(await modeOf("usr/lib/fleetban/fleetban-boot.sh"), "755");

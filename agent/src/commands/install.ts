@@ -12,7 +12,7 @@ import { installAction, isFail2banThere } from "./install/fail2ban-action.ts";
 import { openPlaces, type Places } from "./install/places.ts";
 import { installProgram } from "./install/program.ts";
 
-const UNITS = ["fleetban-agent.service", "fleetban-boot.service"];
+const UNITS = ["fleetban-agent.service", "fleetban-boot.service", "fleetban-boot-sets.service"];
 
 /** `root` is where the server's `/` is: `/` itself, or the folder of an image. */
 export async function install(root: string, given?: Assets): Promise<readonly string[]> {

@@ -87,6 +87,17 @@ async function bootLoad(t: TestContext, kernel: BootedKernel): Promise<void> {
     assert.deepEqual([kernel.read(), kernel.counters()], before);
   });
 
+  await t.test("puts back what another firewall threw away while it was loaded", () => {
+    kernel.forget();
+    run(boot, "sets");
+    assert.deepEqual(kernel.read().sets, kernel.name === "ipset" ? saved.sets : []);
+    assert.doesNotMatch(kernel.counters(), /fleetban/);
+    run();
+    execFileSync("nft", ["flush", "ruleset"]);
+    run();
+    assert.deepEqual(kernel.read(), saved);
+  });
+
   await t.test("takes what was appended since, and leaves out a torn last line", () => {
     kernel.forget();
     const recent = join(boot, "recent");
@@ -185,8 +196,8 @@ function createOn(backend: Backend, mirror: Mirror) {
   );
 }
 
-function run(folder = boot): string {
-  return execFileSync("sh", [SCRIPT, folder], { encoding: "utf8" });
+function run(folder = boot, ...only: readonly string[]): string {
+  return execFileSync("sh", [SCRIPT, folder, ...only], { encoding: "utf8" });
 }
 
 function resummed(text: string): string {
