@@ -105,8 +105,12 @@ test("a file imported again by an agent that has forgotten all is no second sigh
 }, async () => {
   const file = join(fleet.dir, "again");
   await writeFile(file, "45.83.15.1\n");
+  const anHourAgo = Date.now() - 3_600_000; // when it was imported first
+  await writeFile(join(server.agent.dataDir, "imported"), `${anHourAgo} ["import","45.83.15.1"]\n`);
   await agentJson("import", file);
   await eventually("it is told", async () => (await admin.explain("45.83.15.1")).sightings.length === 1);
+  const [told] = (await admin.explain("45.83.15.1")).sightings;
+  assert.ok(Math.abs(Number(told?.atMs) - anHourAgo) < 5_000, "it is still the ban of an hour ago");
   await server.agent.stop();
   const spool = join(server.agent.dataDir, "spool");
   await server.host.run("sh", ["-c", `rm -rf '${spool}'; mkdir '${spool}'`]);
