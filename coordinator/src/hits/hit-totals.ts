@@ -1,8 +1,9 @@
 /**
  * What the agents' kernels dropped, summed over the fleet until it is written: a total a list and rank, and the most
- * hit prefixes. Bounded: an agent that names more prefixes than fit is heard for its totals only, of lists that it was
- * not given it is not heard, and a sum stops at what a column holds. What could not be written comes back and is written
- * with the next; a report is never asked for again, so one that a crash loses is lost.
+ * hit prefixes. Bounded: an agent that names more prefixes than fit is heard for its totals only and remembered as one
+ * whose silence says nothing, of lists that it was not given it is not heard, and a sum stops at what a column holds. What
+ * could not be written comes back and is written with the next; a report is never asked for again, so one that a crash
+ * loses is lost.
  */
 import { type ListNo, listNo, type Rank, rank } from "@fleetban/proto/model/listing";
 import type { Prefix } from "@fleetban/proto/model/prefix";
@@ -30,6 +31,8 @@ export interface PrefixHits {
 export interface HeardHits {
   readonly totals: readonly HitTotal[];
   readonly prefixes: readonly PrefixHits[];
+  /** Agents that named prefixes for which there was no room. */
+  readonly unheard: readonly number[];
 }
 
 export interface HitTotals {
@@ -42,6 +45,8 @@ export interface HitTotals {
 }
 
 const MAX_PREFIXES = 20_000;
+/** So that one that lies does not take the others' room. An honest one names 768 a list in five minutes at most. */
+const MAX_PREFIXES_AN_AGENT = 4_096;
 const MAX_ENTRIES = 1_024;
 /** Whose numbers are kept with a prefix; more are not told apart. */
 const MAX_AGENTS = 64;
@@ -51,12 +56,23 @@ const MAX_COUNT = Number.MAX_SAFE_INTEGER;
 export function createHitTotals(): HitTotals {
   let totals = new Map<string, HitTotal>();
   let prefixes = new Map<string, PrefixHits>();
+  /** How many each agent was the first to name. */
+  let named = new Map<number, number>();
+  let unheard = new Set<number>();
   const packetsByList = new Map<ListNo, number>();
 
-  function addPrefix(hit: Omit<PrefixHits, "agents">, agents: Iterable<number>): void {
+  function addPrefix(hit: Omit<PrefixHits, "agents">, agents: readonly number[]): void {
     const key = `${hit.list} ${hit.prefix}`;
     const known = prefixes.get(key);
-    if (known === undefined && prefixes.size >= MAX_PREFIXES) return;
+    if (known === undefined) {
+      const [first = 0] = agents;
+      const before = named.get(first) ?? 0;
+      if (prefixes.size >= MAX_PREFIXES || before >= MAX_PREFIXES_AN_AGENT) {
+        for (const agentNo of agents) unheard.add(agentNo);
+        return;
+      }
+      named.set(first, before + 1);
+    }
     const sum = known ?? { list: hit.list, prefix: hit.prefix, packets: 0, bytes: 0, agents: new Set<number>() };
     addCounts(sum, hit);
     for (const agentNo of agents) if (sum.agents.size < MAX_AGENTS) sum.agents.add(agentNo);
@@ -91,14 +107,17 @@ export function createHitTotals(): HitTotals {
       }
     },
     take() {
-      const taken = { totals: [...totals.values()], prefixes: [...prefixes.values()] };
+      const taken = { totals: [...totals.values()], prefixes: [...prefixes.values()], unheard: [...unheard] };
       totals = new Map();
       prefixes = new Map();
+      named = new Map();
+      unheard = new Set();
       return taken;
     },
     giveBack(heard) {
       for (const total of heard.totals) addTotal(total);
-      for (const hit of heard.prefixes) addPrefix(hit, hit.agents);
+      for (const hit of heard.prefixes) addPrefix(hit, [...hit.agents]);
+      for (const agentNo of heard.unheard) unheard.add(agentNo);
     },
     packets: packetsByList,
   };

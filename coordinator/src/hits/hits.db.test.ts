@@ -129,6 +129,34 @@ test("an agent counts from when it says so, until it says that it does not", asy
   assert.equal(await row(), undefined);
 });
 
+test("one that names prefixes without end takes nobody's room, and its silence says nothing from then on", async (t) => {
+  const { store, list, hear, write } = await started(t);
+  await list(LIST_FLEET, [ONE], RANK.fleet);
+  const [flooding, honest] = [await agent(store, "web1"), await agent(store, "web2")];
+  const counting = [flooding, honest].map((agentNo) => ({ agentNo, health: { countsHits: true } }));
+  await writeCounting(store.sql, counting);
+  for (let at = 0; at < 30; at += 1) {
+    const made = Array.from({ length: 1_000 }, (_, index) => parsePrefix(`46.${at}.${index >> 8}.${index & 255}`));
+    hear(
+      flooding,
+      LIST_FLEET,
+      RANK.fleet,
+      1,
+      made.map((prefix): [Prefix, number] => [prefix, 1]),
+    );
+  }
+  hear(honest, LIST_FLEET, RANK.fleet, 2, [[ONE, 2]]);
+  await write();
+  assert.deepEqual((await store.sql`select prefix::text, packets, agent_nos from hits`)[0], {
+    ...{ prefix: "45.83.64.1/32", packets: 2, agent_nos: [honest] },
+  });
+  const rows = await store.sql<{ agent_no: number }[]>`select agent_no from hit_counting`;
+  assert.deepEqual(
+    rows.map((row) => row.agent_no),
+    [honest],
+  );
+});
+
 function totals(store: Store) {
   return store.sql<{ list_no: number; rank: number; feed_no: number; packets: number; bytes: number }[]>`
     select list_no, rank, feed_no, packets, bytes from hit_totals order by list_no, rank, feed_no`.then((rows) => [
@@ -142,9 +170,9 @@ async function feed(store: Store, name: string): Promise<number> {
   return row!.feed_no;
 }
 
-async function agent(store: Store): Promise<number> {
+async function agent(store: Store, name = "web1"): Promise<number> {
   const [row] = await store.sql<{ agent_no: number }[]>`
-    insert into agents (agent_id, name) values (gen_random_uuid(), 'web1') returning agent_no`;
+    insert into agents (agent_id, name) values (gen_random_uuid(), ${name}) returning agent_no`;
   return row!.agent_no;
 }
 

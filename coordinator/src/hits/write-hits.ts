@@ -34,6 +34,7 @@ export async function writeHits({ store, shares }: HitWriterParts, hits: HitTota
       const listed = await listedAmong(sql, heard.prefixes);
       await insertHits(sql, listed);
       await insertTotals(sql, await credited(sql, heard, listed, shares));
+      await saveCounting(sql, [], heard.unheard); // they begin anew with their next word
     });
   } catch (error) {
     const isUnknown = error instanceof Error && "code" in error && error.code === "commit-unknown";
