@@ -28,12 +28,13 @@ after(async () => await fleet?.[Symbol.asyncDispose]());
 
 test("a ban from a script is in this kernel at once and in the other's soon, with its reason", { skip }, async () => {
   const ip = "45.83.10.1";
-  const [answer] = await agentJson("ban", ip, "--for", "30m", "--jail", "wp-login", "--reason", "37 posts");
+  const [answer] = await agentJson("ban", ip, "--for", "30m", "--jail", "wp-login", "--reason", "37 posts\u001b[31m");
   assert.deepEqual(answer, { address: ip, jail: "wp-login", ban_seconds: 1_800, told: true, enforced: true });
   await eventually("the other drops it", async () => (await other.kernelSet("fleetban-fleet-v4")).has(ip));
   assert.ok((await server.kernelSet("fleetban-local-v4")).has(ip));
   const { sightings } = await admin.explain(ip);
   assert.deepEqual([sightings[0]?.jail, sightings[0]?.source], ["wp-login", "socket"]);
+  assert.match(await fleet.coordinator.cliText(["explain", ip]), /evidence:\n {2}one: 37 posts/);
 });
 
 test("what is protected, own or exempt is refused with the reason, what is no address with the remedy", {
@@ -63,6 +64,9 @@ test("a jail's ban is let go in the kernel and in fail2ban, as a person's act, a
 }, async () => {
   const ip = "45.83.13.1";
   await server.fail2ban.client("set", "sshd", "banip", ip);
+  await eventually("the jail's ports are told", async () =>
+    (await admin.explain(ip)).sightings.some(({ protocol, ports }) => protocol === "tcp" && ports === "ssh"),
+  );
   await eventually("it is listed", async () => (await other.kernelSet("fleetban-fleet-v4")).has(ip));
   await eventually("and here too", async () => (await server.kernelSet("fleetban-fleet-v4")).has(ip));
   const [answer, hint] = await agentJson("unban", ip);

@@ -32,9 +32,12 @@ export async function newestSightings(sql: Sql, offenders: readonly Prefix[]): P
       failures: number;
       outcome: number;
       prefix: string;
+      protocol: string;
+      ports: string;
+      evidence: Buffer | null;
     }[]
   >`
-    select sighted_at, a.name as agent, source, jail, kind, failures, outcome, prefix
+    select sighted_at, a.name as agent, source, jail, kind, failures, outcome, prefix, protocol, ports, evidence
     from sightings s left join agents a using (agent_no)
     where offender = any(${[...offenders]}::cidr[]) order by received_at desc limit ${MAX_SIGHTINGS}`;
   return rows.map((row) => ({
@@ -46,6 +49,9 @@ export async function newestSightings(sql: Sql, offenders: readonly Prefix[]): P
     failures: row.failures,
     outcome: outcomeName(row.outcome),
     address: parsePrefix(row.prefix),
+    protocol: row.protocol,
+    ports: row.ports,
+    evidence: row.evidence?.toString("utf8") ?? "",
   }));
 }
 

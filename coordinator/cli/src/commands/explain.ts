@@ -1,11 +1,13 @@
 /** `fleetban explain`: why a prefix is listed or not, and what would take it off. */
 
-import { humanCount, humanMoment, renderTable } from "@fleetban/kit/cli-output";
+import { humanCount, humanMoment, plain, renderTable } from "@fleetban/kit/cli-output";
 import type { ExplainResponse } from "@fleetban/proto/wire/admin";
 import type { Command } from "commander";
 import { example, type Run } from "../run.ts";
 import { actsTable } from "./kept-acts.ts";
 import { listingsTable } from "./listings.ts";
+
+const EVIDENCE_LINES_MAX = 10;
 
 export function addExplain(program: Command, run: Run): void {
   program
@@ -25,6 +27,7 @@ function explainText(answer: ExplainResponse, nowMs: number): string {
   const sections: (readonly [string, string])[] = [
     ["listings", answer.listings.length === 0 ? "" : listingsTable(answer.listings, nowMs)],
     [sightingsTitle(answer), answer.sightings.length === 0 ? "" : sightingsTable(answer, nowMs)],
+    ["evidence", evidenceText(answer)],
     ["hits", hitsText(answer, nowMs)],
     ["strikes", answer.strikes.length === 0 ? "" : strikesTable(answer, nowMs)],
     ["bans", answer.bans.length === 0 ? "" : actsTable(answer.bans, nowMs)],
@@ -56,6 +59,7 @@ function sightingsTable({ sightings }: ExplainResponse, nowMs: number): string {
       { title: "agent" },
       { title: "source" },
       { title: "jail" },
+      { title: "ports" },
       { title: "kind" },
       { title: "failures", align: "right" },
       { title: "address" },
@@ -66,12 +70,21 @@ function sightingsTable({ sightings }: ExplainResponse, nowMs: number): string {
       one.agent,
       one.source,
       one.jail,
+      one.ports === "" ? "" : `${one.protocol} ${one.ports}`.trim(),
       one.kind,
       one.failures,
       one.address,
       one.outcome,
     ]),
   );
+}
+
+/** The newest of each agent's words, once; a terminal never sees what is no text. */
+function evidenceText({ sightings }: ExplainResponse): string {
+  const texts = sightings.flatMap(({ agent, evidence }) => {
+    return evidence.split("\n").flatMap((line) => (line.trim() === "" ? [] : [`${plain(agent)}: ${plain(line)}`]));
+  });
+  return [...new Set(texts)].slice(0, EVIDENCE_LINES_MAX).join("\n");
 }
 
 function strikesTable({ strikes }: ExplainResponse, nowMs: number): string {

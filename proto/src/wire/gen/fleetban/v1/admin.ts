@@ -435,6 +435,11 @@ export interface ExplainedSighting {
   failures: number;
   outcome: string;
   address: string;
+  /** Of the jail; empty = all, or not said. */
+  protocol: string;
+  ports: string;
+  /** What led to it, where the agent's operator wants it told, or the reason that was typed; any text. */
+  evidence: string;
 }
 
 export interface ExplainedStrike {
@@ -4930,7 +4935,19 @@ export const ExplainResponse: MessageFns<ExplainResponse> = {
 };
 
 function createBaseExplainedSighting(): ExplainedSighting {
-  return { atMs: 0, agent: "", source: "", jail: "", kind: "", failures: 0, outcome: "", address: "" };
+  return {
+    atMs: 0,
+    agent: "",
+    source: "",
+    jail: "",
+    kind: "",
+    failures: 0,
+    outcome: "",
+    address: "",
+    protocol: "",
+    ports: "",
+    evidence: "",
+  };
 }
 
 export const ExplainedSighting: MessageFns<ExplainedSighting> = {
@@ -4958,6 +4975,15 @@ export const ExplainedSighting: MessageFns<ExplainedSighting> = {
     }
     if (message.address !== "") {
       writer.uint32(66).string(message.address);
+    }
+    if (message.protocol !== "") {
+      writer.uint32(74).string(message.protocol);
+    }
+    if (message.ports !== "") {
+      writer.uint32(82).string(message.ports);
+    }
+    if (message.evidence !== "") {
+      writer.uint32(90).string(message.evidence);
     }
     return writer;
   },
@@ -5039,6 +5065,30 @@ export const ExplainedSighting: MessageFns<ExplainedSighting> = {
             message.address = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.protocol = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.ports = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.evidence = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5064,6 +5114,9 @@ export const ExplainedSighting: MessageFns<ExplainedSighting> = {
     message.failures = object.failures ?? 0;
     message.outcome = object.outcome ?? "";
     message.address = object.address ?? "";
+    message.protocol = object.protocol ?? "";
+    message.ports = object.ports ?? "";
+    message.evidence = object.evidence ?? "";
     return message;
   },
 };
