@@ -26,6 +26,7 @@ test("a table is aligned, numbers to the right, what is absent said", () => {
     "database-2     1204  (none)",
   ]);
   assert.equal(renderTable([{ title: "agent" }], []), "AGENT");
+  assert.equal(renderTable([{ title: "agent" }], [], "no agents"), "no agents");
 });
 
 test("facts stand one a line, values below each other", () => {

@@ -16,8 +16,9 @@ export interface Column {
 const GAP = "  ";
 const ABSENT = "(none)";
 
-/** Without a line feed at the end of the last line; no rows give the titles alone. */
-export function renderTable(columns: readonly Column[], rows: readonly (readonly Cell[])[]): string {
+/** Without a line feed at the end of the last line; no rows give `empty`, the titles alone would leave readers to guess. */
+export function renderTable(columns: readonly Column[], rows: readonly (readonly Cell[])[], empty?: string): string {
+  if (rows.length === 0 && empty !== undefined) return empty;
   const titles = columns.map(({ title }) => title.toUpperCase());
   const lines = [titles, ...rows.map((row) => columns.map((_, index) => textOf(row[index])))];
   const widths = columns.map((_, index) => Math.max(...lines.map((line) => lengthOf(line[index] ?? ""))));

@@ -1,4 +1,4 @@
-/** Why a command failed: 1 = it could not be done, 2 = it was not understood. */
+/** Why a command failed: 1 = it could not be done, 2 = it has to be typed in another way. */
 import { type ErrorDetails, FleetbanError } from "@fleetban/kit/errors";
 
 export class CliError extends FleetbanError {

@@ -41,17 +41,17 @@ $ fleetban unbanip 8.8.8.8
 pardon 1: 8.8.8.8 is let through until TIME UTC, whatever feeds and agents say
 ban 1 of 8.8.8.8 is ended
 8.8.8.8 is taken off fleet
-it is unbanned in fail2ban of every server, where it banned before WHEN
+every server's fail2ban lifts what it banned of it before WHEN
 
 $ fleetban ban list
-NUMBER  PREFIX  BEGUN  UNTIL  AUTHOR  REASON
+no bans
 
 $ fleetban pardon remove 8.8.8.8
 pardon 1 of 8.8.8.8 is ended
 
 $ fleetban allow 8.8.8.0/24 --dry-run
 allowlist 1: 8.8.8.0/24 is never listed until an operator ends it
-8.8.8.0/24 was not listed
+8.8.8.0/24 was not listed: nothing to take off
 (this is a plan: nothing was changed)
 
 $ fleetban ban 8.0.0.0/9
@@ -59,7 +59,7 @@ ban 2: 8.0.0.0/9 is listed on fleet until an operator ends it
 (this is a plan: nothing was changed)
 ! fleetban: error: 8.0.0.0/9: is so wide that nothing was changed yet
 ! fleetban: hint: the plan is above; repeat the command with --yes to carry it out
-= 1
+= 2
 
 $ fleetban audit
 NUMBER  WHEN (UTC)  WHO  ACT  WHAT  REASON
@@ -83,7 +83,7 @@ $ fleetban ban 10.0.0.1
 $ fleetban ban 1.2.3
 ! fleetban: error: prefix 1.2.3: is a short form
 ! fleetban: hint: write all four numbers
-= 1
+= 2
 
 $ fleetban ban
 ! fleetban: error: missing required argument 'prefix'
@@ -96,8 +96,18 @@ $ fleetban bna 8.8.8.8
 = 2
 
 $ fleetban ban 8.8.8.8 --for ever
-! fleetban: error: option '--for <duration>' argument 'ever' is invalid. write numbers with units w d h m s, the larger first, like 10m or 1h30m
-! fleetban: hint: see fleetban ban --help
+! fleetban: error: option '--for <duration>' argument 'ever' is invalid
+! fleetban: hint: write numbers with units w d h m s, the larger first, like 10m or 1h30m; see fleetban ban --help
+= 2
+
+$ fleetban holds approve three
+! fleetban: error: value 'three' is invalid for argument 'number'
+! fleetban: hint: must be a whole number above 0; see fleetban holds approve --help
+= 2
+
+$ fleetban help bna
+! fleetban: error: unknown command 'bna'
+! fleetban: hint: see fleetban --help
 = 2
 
 $ fleetban bans remove 7
@@ -113,7 +123,7 @@ $ fleetban agents show nobody
 $ fleetban ban 8.8.8.8 --for 4000d
 ! fleetban: error: a time of 4000d: is longer than ten years
 ! fleetban: hint: name a shorter one; without --for a ban or an allow is open-ended
-= 1
+= 2
 
 $ fleetban agents revoke web1
 ! fleetban: error: agent web1: is not known
@@ -244,7 +254,7 @@ $ fleetban --credentials ${out} --address ${fleetTarget} unban 8.8.8.8 --reason 
 pardon 1: 8.8.8.8 is let through until TIME UTC, whatever feeds and agents say
 ban 1 of 8.8.8.8 is ended
 8.8.8.8 is taken off fleet
-it is unbanned in fail2ban of every server, where it banned before WHEN
+every server's fail2ban lifts what it banned of it before WHEN
 
 $ fleetban audit list --limit 1
 NUMBER  WHEN (UTC)  WHO  ACT  WHAT  REASON
@@ -266,6 +276,44 @@ $ fleetban --credentials ${out} --address ${fleetTarget} status
     adminSocket,
   );
   assert.ok(existsSync(join(out, "ca.pem")));
+});
+
+test("what is empty is said in words", async (t) => {
+  const { adminSocket } = await startCoordinator(t);
+  await runScript(
+    `
+$ fleetban agents
+no agents; add one: fleetban enrollments create
+
+$ fleetban enrollments
+no enrollments; make a token: fleetban enrollments create
+
+$ fleetban listings list 8.8.8.8 --list exempt
+no listings on exempt inside or around 8.8.8.8
+
+$ fleetban bans
+no bans
+
+$ fleetban pardons
+no pardons
+
+$ fleetban allowlist
+nothing is on the allowlist
+
+$ fleetban feeds
+no feed is configured; see feeds.abuseipdb in coordinator.yaml
+
+$ fleetban holds
+no hold is open
+
+$ fleetban audit
+no operator has done anything yet
+
+$ fleetban certificates
+no certificates; make one: fleetban certificates create NAME
+`,
+    adminSocket,
+  );
 });
 
 test("programs get the wire's own names", async (t) => {
@@ -323,10 +371,7 @@ test("what was dropped: by listing, by feed, and of one address", async (t) => {
   await runScript(
     `
 $ fleetban hits
-PREFIX  LIST  PACKETS  BYTES  AGENTS  LAST  LISTED
-
-7 days, packets dropped: none
-! no agent has told of any packet; they do so every few minutes
+7 days, packets dropped: none; agents whose backend counts tell of theirs every few minutes
 
 $ fleetban ban 8.8.8.8
 ban 1: 8.8.8.8 is listed on fleet until an operator ends it
@@ -364,7 +409,7 @@ PREFIX  LIST  PACKETS  BYTES  AGENTS  LAST  LISTED
 $ fleetban hits --days 91
 ! fleetban: error: 91 days: hits are kept for 90 days
 ! fleetban: hint: ask for 90 or less
-= 1
+= 2
 
 $ fleetban feeds
 FEED  MODE  ENTRIES  MADE  FETCHED  NEXT  CALLS TODAY  OUTCOME

@@ -29,7 +29,7 @@ export async function runProgram(args: readonly string[], parts: CliParts): Prom
     await createProgram(parts).parseAsync(withDefaults(args), { from: "user" });
     return 0;
   } catch (error) {
-    return complain(error, parts);
+    return complain(error, args, parts);
   }
 }
 
@@ -80,6 +80,9 @@ function configure(command: Command, named: string, parts: CliParts): void {
     })
     .configureOutput({ writeOut: parts.stdout, writeErr: () => undefined })
     .configureHelp({ optionDescription });
+  // withDefaults fills it in.
+  const hasDefault = command.commands.some((inner) => inner.name() === "list");
+  if (hasDefault) command.addHelpText("after", `\nWithout a command: list.\n`);
   for (const inner of command.commands) configure(inner, `${named} ${inner.name()}`, parts);
 }
 
@@ -89,20 +92,30 @@ function optionDescription(option: Option): string {
   return isNothing ? option.description : new Help().optionDescription(option);
 }
 
-function complain(error: unknown, { stderr }: CliParts): number {
-  if (error instanceof NotUnderstood) return complainOfUsage(error, stderr);
+function complain(error: unknown, args: readonly string[], { stderr }: CliParts): number {
+  if (error instanceof NotUnderstood) return complainOfUsage(error, args, stderr);
   if (!(error instanceof CliError)) throw error;
   stderr(`fleetban: error: ${plain(withoutHint(error))}\n`);
   if (error.hint !== undefined) stderr(`fleetban: hint: ${plain(error.hint)}\n`);
   return error.exitCode;
 }
 
-function complainOfUsage({ error, command }: NotUnderstood, stderr: CliParts["stderr"]): number {
+/** How commander puts a value and the remedy that its parser gave (`arguments.ts`) into one line. */
+const INVALID_VALUE = /^(?:command-argument )?(.* is invalid(?: for argument '[^']*')?)\. (.*)$/;
+
+function complainOfUsage(
+  { error, command }: NotUnderstood,
+  args: readonly string[],
+  stderr: CliParts["stderr"],
+): number {
   if (error.exitCode === 0) return 0;
-  if (error.code === "commander.help") return 2;
-  const [message = "", ...hints] = error.message.replace(/^error: /, "").split("\n");
-  stderr(`fleetban: error: ${plain(message.replace(/\.$/, ""))}\n`);
-  stderr(`fleetban: hint: ${hints.join(" ").replace(/^\(|\)$/g, "") || `see ${command} --help`}\n`);
+  // `help` of what is no command would be the whole help on stderr, and not a word of why.
+  const text = error.code === "commander.help" ? `unknown command '${args.at(-1)}'` : error.message;
+  const [message = "", ...hints] = text.replace(/^error: /, "").split("\n");
+  const [, what = message.replace(/\.$/, ""), remedy] = INVALID_VALUE.exec(message) ?? [];
+  const see = hints.join(" ").replace(/^\(|\)$/g, "") || `see ${command} --help`;
+  stderr(`fleetban: error: ${plain(what)}\n`);
+  stderr(`fleetban: hint: ${remedy === undefined ? "" : `${remedy}; `}${see}\n`);
   return 2;
 }
 

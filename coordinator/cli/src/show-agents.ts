@@ -10,6 +10,8 @@ import {
 } from "@fleetban/kit/cli-output";
 import type { AgentListStatus, AgentStatus } from "@fleetban/proto/wire/admin";
 
+export const NO_AGENTS = "no agents; add one: fleetban enrollments create";
+
 export const AGENT_COLUMNS: readonly Column[] = [
   { title: "agent" },
   { title: "state" },

@@ -14,6 +14,7 @@ export function showChange(cli: Cli, change: ChangeResponse, { dryRun = false, w
   if (change.needsYes) {
     throw new CliError("needs-yes", `${change.prefix}: is so wide that nothing was changed yet`, {
       hint: "the plan is above; repeat the command with --yes to carry it out",
+      exitCode: 2,
     });
   }
   if (change.agentsMissing.length > 0) {

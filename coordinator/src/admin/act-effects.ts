@@ -70,10 +70,7 @@ export async function planUnban(ledger: Ledger, sql: Sql, wish: ActWish, now: Un
   const replaced = await endActs(sql, "pardon", wish.prefix, "equal");
   const actNo = await insertPardon(sql, act);
   const lifted = await lift(ledger, sql, wish.prefix);
-  const hosts =
-    act.local === true
-      ? "fail2ban of every server, whenever it banned"
-      : "fail2ban of every server, where it banned before now";
+  const banned = act.local === true ? "before now or bans until then" : "before now";
   return {
     actNo,
     until: act.until,
@@ -82,7 +79,7 @@ export async function planUnban(ledger: Ledger, sql: Sql, wish: ActWish, now: Un
       `pardon ${actNo}: ${wish.prefix} is let through ${untilText(act.until)}, whatever feeds and agents say`,
       ...replaced.map((pardon) => `pardon ${pardon.actNo} of ${wish.prefix} is replaced by it`),
       ...lifted.done,
-      `it is unbanned in ${hosts}`,
+      `every server's fail2ban lifts what it banned of it ${banned}`,
     ],
   };
 }
@@ -155,7 +152,7 @@ async function lift(ledger: Ledger, sql: Sql, prefix: Prefix) {
       ...countsByList(removed).map(([list, count]) => `${countText(count, prefix)} taken off ${list}`),
       ...(denied.length > MAX_REMOVED ? ["more listings in it stay, and are let through all the same"] : []),
       ...wider.map(({ listing }) => `${listing.prefix} stays listed, with a hole for ${prefix}`),
-      ...(removed.length + wider.length + bans.length === 0 ? [`${prefix} was not listed`] : []),
+      ...(removed.length + wider.length + bans.length === 0 ? [`${prefix} was not listed: nothing to take off`] : []),
     ],
   };
 

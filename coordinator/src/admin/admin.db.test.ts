@@ -66,7 +66,7 @@ test("an unban pardons: the listing goes, an exempt entry stays, and the next si
   const answer = await unban(coordinator, "8.8.8.8", { reason: "a mistake" });
   assert.deepEqual(answer.done.slice(1), [
     "8.8.8.8 is taken off fleet",
-    "it is unbanned in fail2ban of every server, where it banned before now",
+    "every server's fail2ban lifts what it banned of it before now",
   ]);
   await gone(coordinator, LIST_FLEET, "8.8.8.8");
   const entry = await listed(coordinator, LIST_EXEMPT, "8.8.8.8");
@@ -102,8 +102,8 @@ test("an unban of one IPv6 address pardons its /64, with --exact the address alo
 test("an unban works for what is not listed, tells so, and with --local has its own rank", async (t) => {
   const coordinator = await startCoordinator(t);
   const answer = await unban(coordinator, "8.8.8.8", { local: true, seconds: 60 });
-  assert.ok(answer.done.includes("8.8.8.8 was not listed"));
-  assert.ok(answer.done.includes("it is unbanned in fail2ban of every server, whenever it banned"));
+  assert.ok(answer.done.includes("8.8.8.8 was not listed: nothing to take off"));
+  assert.ok(answer.done.includes("every server's fail2ban lifts what it banned of it before now or bans until then"));
   assert.equal((await listed(coordinator, LIST_EXEMPT, "8.8.8.8")).rank, 2);
 });
 
@@ -251,6 +251,12 @@ test("explain tells sightings, strikes, verdict, and ways off that work as they 
   );
   assert.deepEqual(pardoned.waysOff, ["fleetban pardons remove 1"]);
 
+  await unary(admin, admin.allow, { ...ACT, prefix: "8.8.8.0/24" });
+  const twice = await unary(admin, admin.explain, { prefix: "8.8.8.8" });
+  assert.equal(twice.state, "allowed");
+  assert.match(twice.verdict, /: 8\.8\.8\.0\/24 is on the allowlist .*; and 8\.8\.8\.8 is pardoned until /);
+  assert.deepEqual(twice.waysOff, ["fleetban allowlist remove 1 && fleetban pardons remove 1"]);
+
   assert.equal((await unary(admin, admin.explain, { prefix: "10.0.0.1" })).state, "protected");
   const unknown = await unary(admin, admin.explain, { prefix: "2a00:1::1" });
   assert.deepEqual(
@@ -267,6 +273,19 @@ test("explain of an address in a banned network says what lists it", async (t) =
   const answer = await unary(admin, admin.explain, { prefix: "8.8.8.8" });
   assert.equal(answer.verdict, "8.8.8.8 is listed on fleet with 8.8.0.0/16 until an operator ends it (ban)");
   assert.deepEqual(answer.waysOff, ["fleetban bans remove 1", "fleetban unban 8.8.8.8", "fleetban allow 8.8.8.8"]);
+});
+
+test("explain names the end of a ban as a way off only where nothing else lists the address", async (t) => {
+  const coordinator = await startCoordinator(t);
+  const { admin } = coordinator;
+  const agent = await connected(coordinator, "web1");
+  agent.sight(["8.8.8.8"], 1);
+  await listed(coordinator, LIST_FLEET, "8.8.8.8");
+  await ban(coordinator, "8.8.8.8", { waitMs: 10_000 });
+  const answer = await unary(admin, admin.explain, { prefix: "8.8.8.8" });
+  assert.deepEqual(answer.waysOff, ["fleetban unban 8.8.8.8", "fleetban allow 8.8.8.8"]);
+  const around = await unary(admin, admin.explain, { prefix: "8.8.8.0/24" });
+  assert.match(around.verdict, /^8\.8\.8\.0\/24 is not listed: .*; something inside it is listed$/);
 });
 
 test("status, lists and listings tell what is there", async (t) => {

@@ -22,6 +22,8 @@ interface Known {
   readonly prefix: Prefix;
   /** In force, on deny lists, around or equal. */
   readonly denied: readonly Listing[];
+  /** Something smaller in it is on a deny list. */
+  readonly isPartlyDenied: boolean;
   readonly pardons: readonly StoredAct[];
   readonly allowed: readonly StoredAct[];
   readonly bans: readonly StoredAct[];
@@ -29,7 +31,6 @@ interface Known {
   /** Why it can never be listed. */
   readonly protection: string | undefined;
   readonly sightings: number;
-  readonly agents: number;
   /** The date on which the policy ends it, in words. */
   readonly prunedAt: string | undefined;
 }
@@ -56,13 +57,13 @@ export async function explain(parts: AdminParts, request: ExplainRequest): Promi
   const known: Known = {
     prefix,
     denied: rows.filter((row) => isDenied(row) && around.includes(row.prefix)).map(named),
+    isPartlyDenied: rows.some((row) => isDenied(row) && !around.includes(row.prefix)),
     pardons: await activeActs(sql, "pardon", prefix, "overlapping"),
     allowed: await activeActs(sql, "allowed", prefix, "overlapping"),
     bans: await activeActs(sql, "ban", prefix, "overlapping"),
     feeds: await feedsNaming(sql, prefix, around),
     protection: await protectionOf(parts, prefix),
     sightings: totals.sightings,
-    agents: totals.agents,
     prunedAt: prune.wayOff,
   };
   return {
@@ -100,25 +101,35 @@ function judge(known: Known): Judgement {
   const { prefix, protection, denied } = known;
   if (protection !== undefined)
     return { state: "protected", verdict: `${prefix} is never listed: ${protection}`, waysOff: [] };
-  const allowed = known.allowed.find((act) => covers(act, prefix));
-  if (allowed !== undefined) {
-    const verdict = `${prefix} is let through: ${allowed.prefix} is on the allowlist ${untilText(allowed.until)}${because(allowed)}`;
-    return { state: "allowed", verdict, waysOff: [`fleetban allowlist remove ${allowed.actNo}`] };
-  }
-  const pardon = known.pardons.find((act) => covers(act, prefix));
-  if (pardon !== undefined) {
-    const verdict = `${prefix} is let through: ${pardon.prefix} is pardoned ${untilText(pardon.until)}${because(pardon)}`;
-    return { state: "pardoned", verdict, waysOff: [`fleetban pardons remove ${pardon.actNo}`] };
-  }
+  const allowed = known.allowed.filter((act) => covers(act, prefix));
+  const pardons = known.pardons.filter((act) => covers(act, prefix));
+  if (allowed.length + pardons.length > 0) return letThrough(prefix, allowed, pardons);
   if (denied.length === 0) return { state: "not-listed", verdict: notListedText(known), waysOff: [] };
   return { state: "listed", verdict: listedText(prefix, denied), waysOff: waysOff(known) };
+}
+
+/** Each of them alone lets it through, so one way off ends them all. */
+function letThrough(prefix: Prefix, allowed: readonly StoredAct[], pardons: readonly StoredAct[]): Judgement {
+  const because = [
+    ...allowed.map((act) => `${act.prefix} is on the allowlist ${untilText(act.until)}${byWhom(act)}`),
+    ...pardons.map((act) => `${act.prefix} is pardoned ${untilText(act.until)}${byWhom(act)}`),
+  ];
+  const ends = [
+    ...allowed.map((act) => `fleetban allowlist remove ${act.actNo}`),
+    ...pardons.map((act) => `fleetban pardons remove ${act.actNo}`),
+  ];
+  return {
+    state: allowed.length > 0 ? "allowed" : "pardoned",
+    verdict: `${prefix} is let through: ${because.join("; and ")}`,
+    waysOff: [ends.join(" && ")],
+  };
 }
 
 function covers(act: StoredAct, prefix: Prefix): boolean {
   return networksAround(prefix).includes(act.prefix);
 }
 
-function because({ reason, author }: StoredAct): string {
+function byWhom({ reason, author }: StoredAct): string {
   return `, by ${author}${reason === "" ? "" : `: ${reason}`}`;
 }
 
@@ -130,21 +141,19 @@ function listedText(prefix: Prefix, denied: readonly Listing[]): string {
   return `${prefix} is listed ${parts.join("; ")}`;
 }
 
-function notListedText({ prefix, sightings, agents, feeds }: Known): string {
-  if (sightings === 0 && feeds.length === 0)
-    return `${prefix} is not listed: no agent has sighted it and no feed names it`;
-  const seen =
-    sightings === 0
-      ? "no agent has sighted it"
-      : `${sightings} sightings by ${agents} agents do not (any more) list it`;
-  return `${prefix} is not listed: ${seen}${feeds.length === 0 ? "" : ", and what feeds say is not enforced"}`;
+function notListedText({ prefix, sightings, feeds, isPartlyDenied }: Known): string {
+  const seen = sightings === 0 ? "no agent has sighted it" : "what agents saw of it does not list it, or no longer";
+  const named = feeds.length === 0 ? " and no feed names it" : ", and what feeds say of it is not enforced";
+  return `${prefix} is not listed: ${seen}${named}${isPartlyDenied ? "; something inside it is listed" : ""}`;
 }
 
 function waysOff({ prefix, denied, bans, prunedAt }: Known): string[] {
   const ends = denied.map(({ untilMs }) => untilMs);
   const last = ends.includes(0) ? 0 : Math.max(...ends);
+  const byBansAlone = denied.every(({ reasons }) => reasons.every((reason) => reason === "ban"));
+  const endBans = bans.filter((ban) => covers(ban, prefix)).map((ban) => `fleetban bans remove ${ban.actNo}`);
   return [
-    ...bans.filter((ban) => covers(ban, prefix)).map((ban) => `fleetban bans remove ${ban.actNo}`),
+    ...(byBansAlone && endBans.length > 0 ? [endBans.join(" && ")] : []), // else what is left would list it on
     `fleetban unban ${prefix}`,
     `fleetban allow ${prefix}`,
     ...(prunedAt === undefined ? [] : [prunedAt]),

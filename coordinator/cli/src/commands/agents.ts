@@ -7,7 +7,7 @@ import { durationSeconds } from "../arguments.ts";
 import type { Cli } from "../cli.ts";
 import { CliError, usageError } from "../cli-error.ts";
 import { example, type Run } from "../run.ts";
-import { AGENT_COLUMNS, agentRow, agentText } from "../show-agents.ts";
+import { AGENT_COLUMNS, agentRow, agentText, NO_AGENTS } from "../show-agents.ts";
 
 const PROBE_SECONDS = 5;
 
@@ -26,6 +26,7 @@ export function addAgents(program: Command, run: Run): void {
           renderTable(
             AGENT_COLUMNS,
             shown.map((agent) => agentRow(agent, cli.nowMs)),
+            answer.agents.length === 0 ? NO_AGENTS : `no agents in group ${options.group}`,
           ),
         );
       }),

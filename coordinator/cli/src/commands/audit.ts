@@ -35,6 +35,7 @@ export function addAudit(program: Command, run: Run): void {
               one.subject,
               one.reason,
             ]),
+            "no operator has done anything yet",
           ),
         );
         if (answer.brokenAuditNo !== 0) {

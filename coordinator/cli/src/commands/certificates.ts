@@ -50,6 +50,7 @@ export function addCertificates(program: Command, run: Run): void {
               one.author,
               one.serial,
             ]),
+            "no certificates; make one: fleetban certificates create NAME",
           ),
         );
       }),

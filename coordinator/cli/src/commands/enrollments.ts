@@ -62,6 +62,7 @@ export function addEnrollments(program: Command, run: Run): void {
               humanMoment(one.endsAtMs, cli.nowMs),
               one.author,
             ]),
+            "no enrollments; make a token: fleetban enrollments create",
           ),
         );
       }),

@@ -23,10 +23,10 @@ export function addFeeds(program: Command, run: Run): void {
           renderTable(
             FEED_COLUMNS,
             answer.feeds.map((feed) => feedRow(feed, cli.nowMs)),
+            "no feed is configured; see feeds.abuseipdb in coordinator.yaml",
           );
         const value = () => (answer.feeds.length === 0 ? "" : `\n\n${valueTable(answer.feeds, cli.nowMs)}`);
         cli.show(answer.feeds, () => `${table()}${value()}`);
-        if (answer.feeds.length === 0) cli.note("none is configured; see feeds.abuseipdb in coordinator.yaml");
       }),
     )
     .addHelpText("after", example("feeds list", "feeds list --days 90", "feeds list --json"));

@@ -24,7 +24,6 @@ export function addHits(program: Command, run: Run): void {
       run(async (cli, { days = 0, limit = 0, list = "" }: HitsOptions) => {
         const answer = await cli.calls.call((admin) => admin.listHits, { days, limit, list });
         cli.show(answer, () => hitsText(answer, cli.nowMs));
-        if (answer.lists.length === 0) cli.note("no agent has told of any packet; they do so every few minutes");
       }),
     )
     .addHelpText("after", example("hits list", "hits list --days 30 --list feeds --limit 100", "hits list --json"));
@@ -50,7 +49,10 @@ function hitsText({ days, prefixes, lists }: ListHitsResponse, nowMs: number): s
       humanMoment(hit.lastAtMs, nowMs),
       hit.listed ? "yes" : "no",
     ]),
+    "no listing was told of by name",
   );
+  const span = `${days} ${days === 1 ? "day" : "days"}, packets dropped`;
+  if (lists.length === 0) return `${span}: none; agents whose backend counts tell of theirs every few minutes`;
   const dropped = lists.map(({ list, packets }) => `${humanCount(packets)} by ${list}`).join(", ");
-  return `${table}\n\n${days} ${days === 1 ? "day" : "days"}, packets dropped: ${dropped || "none"}`;
+  return `${table}\n\n${span}: ${dropped}`;
 }

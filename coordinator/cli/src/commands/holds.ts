@@ -33,6 +33,7 @@ export function addHolds(program: Command, run: Run): void {
               hold.resolution === "" ? "open" : `${hold.resolution} ${humanMoment(hold.resolvedAtMs, cli.nowMs)}`,
               hold.reason,
             ]),
+            resolved ? "no holds" : "no hold is open",
           ),
         );
       }),

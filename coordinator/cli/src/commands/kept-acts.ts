@@ -18,6 +18,8 @@ import { deadline, waitMsOf } from "./acts.ts";
 
 interface Noun {
   readonly plural: string;
+  /** For people, when there are none. */
+  readonly none: string;
   readonly singular?: string;
   readonly description: string;
   readonly list: (admin: AdminClient) => Method<ListActsRequest, ListActsResponse>;
@@ -27,12 +29,14 @@ interface Noun {
 const NOUNS: readonly Noun[] = [
   {
     plural: "bans",
+    none: "no bans",
     description: "what `fleetban ban` has made",
     list: (admin) => admin.listBans,
     remove: (admin) => admin.removeBan,
   },
   {
     plural: "pardons",
+    none: "no pardons",
     singular: "pardon",
     description: "what `fleetban unban` has made",
     list: (admin) => admin.listPardons,
@@ -40,6 +44,7 @@ const NOUNS: readonly Noun[] = [
   },
   {
     plural: "allowlist",
+    none: "nothing is on the allowlist",
     description: "what `fleetban allow` has made",
     list: (admin) => admin.listAllowlist,
     remove: (admin) => admin.removeAllowed,
@@ -62,7 +67,7 @@ function addNoun(program: Command, run: Run, noun: Noun): void {
     .action(
       run(async (cli, { ended }: { ended: boolean }) => {
         const { acts } = await cli.calls.call(noun.list, { ended });
-        cli.show(acts, () => actsTable(acts, cli.nowMs));
+        cli.show(acts, () => (acts.length === 0 ? noun.none : actsTable(acts, cli.nowMs)));
       }),
     );
 

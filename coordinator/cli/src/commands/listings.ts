@@ -49,8 +49,13 @@ async function showListings(cli: Cli, prefix: string | undefined, options: Listi
   const request = { list: options.list ?? "", prefix: prefix ?? "", limit };
   const listings: Listing[] = [];
   for await (const page of cli.calls.pages((admin) => admin.listListings, request)) listings.push(...page.listings);
-  cli.show(listings, () => listingsTable(listings, cli.nowMs));
+  cli.show(listings, () => (listings.length === 0 ? noneText(request) : listingsTable(listings, cli.nowMs)));
   if (limit > 0 && listings.length === limit) cli.note(`the first ${limit}; see more with --limit or --all`);
+}
+
+function noneText({ list, prefix }: { list: string; prefix: string }): string {
+  const where = list === "" ? "" : ` on ${list}`;
+  return prefix === "" ? `no listings${where}` : `no listings${where} inside or around ${prefix}`;
 }
 
 export function listingsTable(listings: readonly Listing[], nowMs: number): string {

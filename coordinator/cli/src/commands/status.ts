@@ -4,7 +4,7 @@ import { humanCount, humanMoment, humanSeconds, renderTable } from "@fleetban/ki
 import type { AgentStatus, FeedStatus, GetStatusResponse, ListStatus } from "@fleetban/proto/wire/admin";
 import type { Command } from "commander";
 import { example, type Run } from "../run.ts";
-import { AGENT_COLUMNS, agentRow } from "../show-agents.ts";
+import { AGENT_COLUMNS, agentRow, NO_AGENTS } from "../show-agents.ts";
 import { FEED_COLUMNS, feedRow } from "../show-feeds.ts";
 
 const DAYS_SHOWN = 7;
@@ -58,7 +58,7 @@ export function listsText(lists: readonly ListStatus[], nowMs: number): string {
 }
 
 function agentsText(agents: readonly AgentStatus[], nowMs: number): string {
-  if (agents.length === 0) return "no agents; add one: fleetban enrollments create";
+  if (agents.length === 0) return NO_AGENTS;
   // The ones with trouble first, because a large fleet is cut off below.
   const trouble = ({ state, warnables }: AgentStatus) => (state === "online" && warnables.length === 0 ? 1 : 0);
   const sorted = [...agents].sort((a, b) => trouble(a) - trouble(b) || a.name.localeCompare(b.name));
@@ -80,5 +80,5 @@ function feedsText(feeds: readonly FeedStatus[], nowMs: number): string {
 function sightingsText({ sightingsToday, localBans }: GetStatusResponse): string {
   const days = localBans.slice(0, DAYS_SHOWN).map(({ day, count }) => `${day.slice(5)}: ${humanCount(count)}`);
   const bans = days.length === 0 ? "" : `; bans by the servers themselves, by day: ${days.join(", ")}`;
-  return `${humanCount(sightingsToday)} sightings today${bans}`;
+  return `${humanCount(sightingsToday)} ${sightingsToday === 1 ? "sighting" : "sightings"} today${bans}`;
 }

@@ -30,6 +30,8 @@ interface Way {
 
 const SOCKET = "/run/fleetban/admin.sock";
 const CALL_WITHIN_MS = 20_000;
+/** What only the coordinator can tell, and is a mistake of the command line all the same. */
+const MISTYPED_CODES = ["bad-prefix", "bad-argument", "too-wide"];
 
 export function openAdminChannel(options: ConnectOptions, operator: string): Calls & { close(): void } {
   const way = wayOf(options);
@@ -117,7 +119,8 @@ function cliErrorOf(error: ServiceError, way: Way): CliError {
   const [hint] = error.metadata?.get(HINT_KEY) ?? [];
   if (typeof code === "string") {
     const remedy = Buffer.isBuffer(hint) ? { hint: hint.toString("utf8") } : {};
-    return new CliError(code, error.details, { ...remedy, cause: error });
+    const exitCode = MISTYPED_CODES.includes(code) ? 2 : 1;
+    return new CliError(code, error.details, { ...remedy, exitCode, cause: error });
   }
   if (error.code === status.UNAVAILABLE) {
     return new CliError("unreachable", `the coordinator cannot be reached at ${way.name}`, {
