@@ -38,7 +38,7 @@ before(async () => {
   socket = join(fleet.dir, "known.sock");
   handoff = join(fleet.dir, "handoff");
   known = await fleet.agent(1, { config: { socket, "fail2ban.handoff": handoff } });
-  fresh = await fleet.agent(2);
+  fresh = await fleet.agent(2, { config: { backend: "ipset" } });
   await known.start();
   await known.stop();
 });
@@ -128,7 +128,33 @@ test("without the ipset program everything works, over netlink", { skip }, async
   await stop();
 });
 
-test("without iptables it runs, and says that nothing is enforced and what to install", { skip }, async () => {
+test("without iptables it enforces by nftables and says why; with it ipset takes over again, and no table is left", {
+  skip,
+}, async () => {
+  const stop = await startWithout(known, "*tables*");
+  await eventually("it is online", async () => (await known.status()).link.kind === "online");
+  assert.equal((await known.status()).firewall.backend, "nftables");
+  assert.match(await known.log(), /"backend":"nftables".*"passedOver":\{"ipset":"program iptables: not found"\}/);
+  await fleet.coordinator.cli(["ban", "45.83.4.1", "--reason", "test", "--wait"]);
+  await fleet.coordinator.cli(["ban", "45.84.0.0/20", "--reason", "test", "--wait"]);
+  assert.match(await known.host.run("nft", ["list", "set", "ip", "fleetban", "fleetban-fleet-v4"]), /45\.83\.4\.1 /);
+  assert.match(await known.host.run("nft", ["list", "set", "ip", "fleetban", "fleetban-fleet-v4/20"]), /45\.84\.0\.0 /);
+  // Its rules can't be removed without iptables: they stay in force beside the new ones, and that is said.
+  await eventually("it says what it can't remove", async () =>
+    /"event":"firewall.former_backend_stays","backend":"ipset".*set-in-use/.test(await known.log()),
+  );
+  await stop();
+  await known.start();
+  assert.equal((await known.status()).firewall.backend, "ipset");
+  assert.ok((await readKernelSet(known.host, "fleetban-fleet-v4")).has("45.83.4.1"));
+  await eventually(
+    "no table is left",
+    async () => !(await known.host.run("nft", ["list", "tables"])).includes("fleetban"),
+  );
+  await known.stop();
+});
+
+test("without iptables ipset runs, and says that nothing is enforced and what to install", { skip }, async () => {
   const stop = await startWithout(fresh, "*tables*");
   const isTold = async () => (await fresh.status()).warnables.find(({ code }) => code === "rules-missing");
   const { detail } = await eventually("it says so", isTold, 20_000);
@@ -140,7 +166,7 @@ test("without iptables it runs, and says that nothing is enforced and what to in
 });
 
 test("without the kernel's ip_set it says so and what to load", { skip }, async () => {
-  const config = await configOf("no-kernel.yaml", { ipset_via: "process" });
+  const config = await configOf("no-kernel.yaml", { backend: "ipset", ipset_via: "process" });
   const through = await withoutPrograms(
     fleet.dir,
     "ipset*",
