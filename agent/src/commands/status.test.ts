@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { WELL } from "../health/status.fixture.ts";
+import type { AgentStatus } from "../health/status.ts";
 import { renderStatus } from "./status.ts";
 
 test("status shows what is enforced, from where, and that nothing waits", () => {
@@ -8,8 +9,19 @@ test("status shows what is enforced, from where, and that nothing waits", () => 
   assert.match(text, /coordinator: +fleet\.example:7741, connected 59m59s ago/);
   assert.match(text, /clock: +agrees with the ledger/);
   assert.match(text, /fleet +deny +7 +12 345 +12 345/);
+  assert.match(text, /enforcing: +yes$/m);
   assert.match(text, /spool: +empty/);
   assert.match(text, /sightings: +3 by fail2ban/);
+});
+
+test("an agent of another version, whose status has another form, is told to be restarted", () => {
+  const older = { version: WELL.version, name: WELL.name, firewall: WELL.firewall } as AgentStatus;
+  assert.throws(() => renderStatus(older), { code: "status-unreadable", hint: /systemctl restart fleetban-agent/ });
+});
+
+test("an agent in dry-run says that it enforces nothing", () => {
+  const firewall = { ...WELL.firewall, backend: "dry-run" } as const;
+  assert.match(renderStatus({ ...WELL, firewall }), /enforcing: +no: dry-run counts, and drops nothing/);
 });
 
 test("what is wrong stands at the end, with what it costs and what to do", () => {
@@ -18,7 +30,7 @@ test("what is wrong stands at the end, with what it costs and what to do", () =>
     .split("\n")
     .slice(-2);
   assert.equal(tail[0], "warn: jail-left-out since 1m ago (dovecot)");
-  assert.match(tail[1] ?? "", /its bans are not shared; add `fleetban`/);
+  assert.match(tail[1] ?? "", /its bans are found minutes late, by asking; add `fleetban`/);
 });
 
 test("a clock that is off is told by how much and in which direction", () => {
