@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { VERSION } from "@fleetban/kit/drivers/version";
 import { FleetbanError } from "@fleetban/kit/errors";
 import { Command, CommanderError } from "commander";
+import { complaintOf } from "./commands/complaint.ts";
 import type { EnforceWish } from "./commands/enforce.ts";
 import { addOwnBanCommands } from "./commands/own-ban-commands.ts";
 import type { AgentConfig } from "./config.ts";
@@ -10,8 +11,10 @@ import { DEFAULT_CONFIG_FILE, readConfigFile } from "./drivers/config-file.ts";
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
-/** Of what was typed or configured. */
-const USAGE_CODES = ["bad-config", "bad-prefix", "bad-duration", "bad-usage", "is-network"];
+const EXIT_UNKNOWN = 3; // Nagios takes 2 for an alarm
+
+// A pipe whose reader has gone (`fleetban-agent status | head`) is an end, not a failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : EXIT_FAILED));
 
 const program = new Command("fleetban-agent")
   .description("shares this server's bans with its fleet and enforces the fleet's in the kernel")
@@ -32,6 +35,7 @@ Examples:
 `,
   )
   .showSuggestionAfterError()
+  .configureOutput({ outputError: () => undefined }) // `tell` says it
   .exitOverride();
 
 interface EnrollFlags {
@@ -82,9 +86,8 @@ withConfig(program.command("check"))
   .action(async (options: { config?: string }) => {
     const { askStatus } = await import("./drivers/ask-status.ts");
     const { judge, unknown } = await import("./commands/check.ts");
-    const result = await askStatus(endpointsOf(readConfigFile(options.config))).then(judge, (error: Error) =>
-      unknown(error.message),
-    );
+    const asked = async () => judge(await askStatus(endpointsOf(readConfigFile(options.config))));
+    const result = await asked().catch((error: Error) => unknown(error.message));
     print([result.line]);
     process.exitCode = result.exitCode;
   });
@@ -143,16 +146,21 @@ function enforceWish(options: { for?: string; confirm?: true; undo?: true }): En
   });
 }
 
-/** A mistake of whoever typed it gets a sentence, never a stack. */
+/** Says what went wrong; the exit code. */
 function tell(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE; // it has said it already
-  if (!(error instanceof FleetbanError)) {
+  const typed = process.argv[2];
+  const usage = typed === "check" ? EXIT_UNKNOWN : EXIT_USAGE;
+  if (error instanceof CommanderError && (error.exitCode === 0 || error.code === "commander.help")) {
+    return error.exitCode === 0 ? 0 : usage; // the help is there
+  }
+  const isKnown = program.commands.some((command) => command.name() === typed);
+  const complaint = complaintOf(error, isKnown ? `fleetban-agent ${typed}` : "fleetban-agent");
+  if (complaint === undefined) {
     console.error("fleetban-agent: error:", error);
     return EXIT_FAILED;
   }
-  for (const line of error.message.split("\n")) console.error(`fleetban-agent: error: ${line}`);
-  if (error.hint !== undefined) console.error(`fleetban-agent: hint: ${error.hint}`);
-  return USAGE_CODES.includes(error.code) ? EXIT_USAGE : EXIT_FAILED;
+  for (const line of complaint.lines) console.error(`fleetban-agent: ${line}`);
+  return complaint.isUsage ? usage : EXIT_FAILED;
 }
 
 function print(lines: readonly string[]): void {

@@ -23,7 +23,7 @@ export function judge(status: AgentStatus): CheckResult {
   };
 }
 
-/** No agent answered: nothing is known. */
+/** No agent answered, or not in words that this program knows. One line, whatever went wrong. */
 export function unknown(message: string): CheckResult {
-  return { exitCode: 3, line: `FLEETBAN UNKNOWN - ${message}` };
+  return { exitCode: 3, line: `FLEETBAN UNKNOWN - ${message.split("\n", 1)[0]}` };
 }

@@ -55,7 +55,8 @@ export function addOwnBanCommands(program: Command, withConfig: (command: Comman
     .option("--json", "for programs")
     .addHelpText("after", IMPORT_HELP)
     .action(async (files: readonly string[], flags: ImportFlags, command: Command) => {
-      if (files.length === 0 && flags.fail2ban === undefined) command.error("error: name a file, or --fail2ban");
+      if (files.length === 0 && flags.fail2ban === undefined)
+        command.error("error: no file is named, and no --fail2ban");
       const { importBans } = await import("./import/import.ts");
       const { socket, data_dir: dataDir } = readConfigFile(flags.config);
       const { lines, problems } = await importBans({

@@ -1,11 +1,21 @@
 /** `fleetban-agent status`: what this agent holds, enforces and misses, for people. */
 import { humanCount, humanMoment, humanSeconds, renderFacts, renderTable } from "@fleetban/kit/cli-output";
+import { FleetbanError } from "@fleetban/kit/errors";
 import type { AgentStatus, ListStatus } from "../health/status.ts";
 import { WARNABLES } from "../health/warnables.ts";
 import type { LinkState } from "../link/state.ts";
 
+/** The program may have been replaced under a running agent, whose status then lacks what this one shows. */
 export function renderStatus(status: AgentStatus): string {
-  return [renderHead(status), renderLists(status), ...renderWarnables(status)].join("\n\n");
+  try {
+    return [renderHead(status), renderLists(status), ...renderWarnables(status)].join("\n\n");
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause;
+    throw new FleetbanError("status-unreadable", `the running agent (${status.version}) is of another version`, {
+      hint: "restart it: `systemctl restart fleetban-agent`; --json shows what it says",
+      cause,
+    });
+  }
 }
 
 function renderHead(status: AgentStatus): string {
@@ -35,10 +45,10 @@ function renderHead(status: AgentStatus): string {
   ]);
 }
 
-function enforcingText({ enforcing, nowMs }: AgentStatus): string | undefined {
+function enforcingText({ enforcing, firewall, nowMs }: AgentStatus): string {
   switch (enforcing.kind) {
     case "configured":
-      return undefined;
+      return firewall.backend === "dry-run" ? "no: dry-run counts, and drops nothing" : "yes";
     case "trial":
       return `on trial: undone ${humanMoment(enforcing.endsAtMs, nowMs)}, unless \`fleetban-agent enforce --confirm\` comes first`;
     case "ended":

@@ -65,7 +65,7 @@ async function connectTo(path: string): Promise<Socket> {
     }
     throw new AskAgentError("agent-not-running", `no agent answers at ${path}: ${message}`, {
       cause,
-      hint: "start it with `systemctl start fleetban-agent`, or name its configuration with --config",
+      hint: "start it with `systemctl start fleetban-agent`, or name its configuration: --config FILE (of `npm start` ./data/agent.yaml)",
     });
   }
 }

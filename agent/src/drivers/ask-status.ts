@@ -18,7 +18,7 @@ export async function askStatus({ host, port }: { host: string; port: number }):
   } catch (cause) {
     throw new FleetbanError("agent-not-running", `no agent answers at ${host}:${port}`, {
       cause,
-      hint: "start it with `systemctl start fleetban-agent`, or look why it ended with `journalctl -u fleetban-agent`",
+      hint: "start it with `systemctl start fleetban-agent`, or look why it ended with `journalctl -u fleetban-agent`; in a checkout `npm start` runs one",
     });
   }
 }

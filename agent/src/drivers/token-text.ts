@@ -16,7 +16,8 @@ export interface TokenPlace {
 /** A token has some 150 characters. */
 const TEXT_MAX = 4_096;
 const STANDARD_INPUT = "-";
-const HINT = "`fleetban-agent enroll -` reads the token from standard input";
+const HINT =
+  "`fleetban enrollments create` on the coordinator prints a token; `fleetban-agent enroll -` reads it from standard input";
 
 export async function readTokenText({ argument, file }: TokenPlace, input: Readable): Promise<string> {
   if (argument !== undefined && file !== undefined) {
