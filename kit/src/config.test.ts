@@ -115,6 +115,13 @@ zzz: 1
   );
 });
 
+test("a mistyped section gets the section that was meant", () => {
+  assert.throws(
+    () => readConfig("name: web1\nwebb:\n  port: 80\n", "agent.yaml", TABLE),
+    /agent\.yaml:2: webb is no key of this file; did you mean web\?/,
+  );
+});
+
 test("what is no YAML is told by line, a key given twice too", () => {
   assert.throws(() => readConfig("name: [a\n", "agent.yaml", TABLE), /^ConfigError: agent\.yaml:\d: is no YAML: /);
   assert.throws(

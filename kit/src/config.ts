@@ -148,8 +148,14 @@ function defaultOf(spec: ConfigValueKind, key: string): unknown {
 }
 
 function unknownKey(key: string, table: ConfigTable): string {
-  const meant = nearest(key, Object.keys(table));
+  const meant = nearest(key, Object.keys(table).flatMap(withSections));
   return meant === undefined ? "is no key of this file; remove it" : `is no key of this file; did you mean ${meant}?`;
+}
+
+/** `a.b.c` and the sections `a` and `a.b` that it stands in: those are mistyped as well. */
+function withSections(key: string): string[] {
+  const names = key.split(".");
+  return names.map((_, index) => names.slice(0, index + 1).join("."));
 }
 
 /** The line of the key, or that of the map around it for a key that is missing. */
