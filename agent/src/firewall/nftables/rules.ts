@@ -64,6 +64,8 @@ export function createRules({ kernel, log, hook, onChanged }: NftRulesParts): Nf
     },
     async state(rules) {
       const view = readTables(kernel);
+      const [missing] = missingSets(rules, view);
+      if (missing !== undefined) return { kind: "missing", what: `set ${missing}` };
       for (const family of FAMILIES) {
         const [first] = chainDifferences(possible(rules), view, family, hook, linesOf);
         if (first !== undefined) return { kind: "missing", what: `${first.what} (IPv${family})` };

@@ -98,16 +98,24 @@ function each(kernel: Conversation, type: number, family: Family, take: (message
 function bundlesIn({ sets, chains }: FamilyView, family: Family): readonly Bundle[] {
   const bits = ADDRESS_BITS[family];
   const stemByName = new Map<SetName, string>();
+  const blank: SetName[] = [];
   for (const [name, { rules }] of chains) {
     const set = rules.flatMap((rule) => rule.sets)[0];
-    if (isBundleChain(name) && set !== undefined) stemByName.set(name, partsOfKernelSet(set, bits).stem);
+    if (!isBundleChain(name)) continue;
+    if (set === undefined) blank.push(name);
+    else stemByName.set(name, partsOfKernelSet(set, bits).stem);
   }
-  const claimed = new Set(stemByName.values());
-  for (const name of sets.keys()) {
-    const { stem } = partsOfKernelSet(name, bits);
-    const bundle = bundleOfStem(stem);
-    if (!claimed.has(stem) && !stemByName.has(bundle)) stemByName.set(bundle, stem);
-  }
+  const unclaimed = new Set(Array.from(sets.keys(), (name) => partsOfKernelSet(name, bits).stem));
+  for (const stem of stemByName.values()) unclaimed.delete(stem);
+  const take = (name: SetName, stem: string | undefined) => {
+    if (stem === undefined || stemByName.has(name) || !unclaimed.delete(stem)) return;
+    stemByName.set(name, stem);
+  };
+  for (const stem of [...unclaimed]) if (!isBlankOfOther(stem, blank)) take(bundleOfStem(stem), stem);
+  // Somebody emptied a chain: what is left over by the others must be its sets, when only one is.
+  const still = blank.filter((name) => !stemByName.has(name));
+  if (still.length === 1 && still[0] !== undefined && unclaimed.size === 1) take(still[0], [...unclaimed][0]);
+  for (const stem of [...unclaimed]) take(bundleOfStem(stem), stem);
   const references = countReferences(chains);
   return Array.from(stemByName, ([name, stem]) => ({
     ...{ name, family, stem },
@@ -115,6 +123,11 @@ function bundlesIn({ sets, chains }: FamilyView, family: Family): readonly Bundl
     maxEntries: sets.get(stem)?.maxEntries ?? 0,
     references: references.get(name) ?? 0,
   }));
+}
+
+/** A stem whose own bundle has no chain, while others' chains have been emptied: it may be theirs. */
+function isBlankOfOther(stem: string, blank: readonly SetName[]): boolean {
+  return blank.length > 0 && !blank.includes(bundleOfStem(stem));
 }
 
 function lengthsOf(sets: ReadonlyMap<string, KernelSet>, stem: string, bits: number): readonly number[] {
