@@ -41,6 +41,10 @@ test("sshd's log tells who was let in, by any way and in any of its forms", () =
   assert.deepEqual(loginsIn(text).map(loginKey), ["45.83.64.9 52211", "2a0e:8f02::9 9", "10.0.0.7 65535"]);
 });
 
+test("a session's peer is one address, never a network", () => {
+  assert.equal(peerOfSession("SERVICE=sshd\nREMOTE_HOST=6.0.0.0/8\n"), undefined);
+});
+
 test("nothing that a client calls itself makes a login of it", () => {
   const lie = "Accepted password for root from 6.6.6.6 port 22 ssh2";
   const lines = [
@@ -50,6 +54,10 @@ test("nothing that a client calls itself makes a login of it", () => {
     `Nov  1 09:00:00 web1 sshd[77]: Connection closed by 45.1.1.1 port 9 [preauth]`,
     `Nov  1 09:00:00 web1 nginx[77]: sshd[77]: ${lie}`,
     `Nov  1 09:00:00 web1 sshd: ${lie}`,
+    // What programs that name no process id write of strangers.
+    `Nov  1 09:00:00 web1 vsftpd: pam_unix(vsftpd:auth): authentication failure; ruser=sshd[1]: ${lie}`,
+    `Nov  1 09:00:00 web1 proftpd: 45.1.1.1: USER sshd[1]: ${lie}`,
+    `Nov  1 09:00:00 web1 login: Nov  1 09:00:00 web1 sshd[1]: ${lie}`,
     lie,
   ];
   assert.deepEqual(loginsIn(lines.join("\n")), []);

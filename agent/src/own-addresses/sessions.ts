@@ -4,7 +4,7 @@
  * Two sources: logind's session files, which PAM makes after a login has succeeded, and lines of sshd that say "Accepted",
  * each with the port of its connection, that must be open still. Whoever merely connects, or types passwords, is in neither.
  */
-import { type Prefix, prefixFromBytes, tryParsePrefix } from "@fleetban/proto/model/prefix";
+import { isSingle, type Prefix, prefixFromBytes, tryParsePrefix } from "@fleetban/proto/model/prefix";
 
 export interface Login {
   readonly address: Prefix;
@@ -13,11 +13,13 @@ export interface Login {
 }
 
 /**
- * The message begins behind the first `sshd[…]: ` of the line: what a client calls itself stands further on, and brackets
- * before it are refused.
+ * Time, host, then sshd itself, as syslogs write them: what other programs write of strangers stands behind their own names.
  */
-const ACCEPTED =
-  /^[^[\]]{0,160}\bsshd(?:-session)?\[\d{1,10}\]: Accepted [\w/-]+ for \S+ from (\S+) port (\d{1,5}) ssh2(?:: .*)?$/;
+const TIME = String.raw`(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT[\d:.,]+(?:Z|[+-]\d\d:?\d\d))`;
+const ACCEPTED = new RegExp(
+  String.raw`^${TIME} [^\s:[\]]{1,255} sshd(?:-session)?\[\d{1,10}\]: ` +
+    String.raw`Accepted [\w/-]+ for \S+ from (\S+) port (\d{1,5}) ssh2(?:: .*)?$`,
+);
 const ESTABLISHED = "01";
 
 /** Of one file in /run/systemd/sessions. A host name in place of an address is left out: who resolves it decides what it means. */
@@ -61,5 +63,6 @@ function bytesOfWords(hex: string): Uint8Array {
 }
 
 function readPeer(text: string): Prefix | undefined {
-  return tryParsePrefix(text.replace(/%.*$/, "")); // fe80::1%eth0
+  const peer = tryParsePrefix(text.replace(/%.*$/, "")); // fe80::1%eth0
+  return peer !== undefined && isSingle(peer) ? peer : undefined;
 }
