@@ -246,6 +246,9 @@ export async function openAgent(parts: AgentParts, config: AgentConfig): Promise
     onOnline: () => void own.look().catch((error: unknown) => log.warn("agent.machine_unread", { error })),
   };
 
+  const endedBecause = parts.enforcing.mode.kind === "ended" ? parts.enforcing.mode.because : "";
+  warnables.set("trial-ended", endedBecause !== "" && config.backend !== "dry-run", endedBecause);
+
   const tasks: Record<string, Task> = {
     ...sources.tasks,
     firewall: firewall.run,

@@ -77,6 +77,13 @@ export const WARNABLES = {
     visibleAfterMs: AT_ONCE,
     text: "the kernel's sets or rules can't be used; nothing is enforced; see the log for what is missing",
   },
+  "trial-ended": {
+    severity: "warn",
+    blocksReady: false,
+    dependsOn: [],
+    visibleAfterMs: AT_ONCE,
+    text: "a trial of enforcing has ended unconfirmed; this server counts and drops nothing, though agent.yaml names a backend; try again with `fleetban-agent enforce --for 10m` and confirm",
+  },
   "rules-missing": {
     severity: "error",
     blocksReady: true,
