@@ -52,6 +52,15 @@ test("interrupted in the middle, it takes everything down before it ends", { ski
   await nothingIsLeft();
 });
 
+test("piped into a reader that goes, it takes everything down before it ends", { skip }, async () => {
+  const command = `${process.execPath} ${join(ROOT, "tools/bootstrap.mjs")} demo | head -n 1`;
+  const demo = typeCommand(["/bin/sh", "-c", command], { cwd: ROOT, env: { TMPDIR: folder } });
+  await demo.end();
+  assert.match(demo.stderr(), /nobody reads on/);
+  assert.doesNotMatch(demo.stderr(), /\n +at /, "no stack");
+  await nothingIsLeft();
+});
+
 test("without root it says in one line what is missing", { skip: isRoot ? false : "the others say it" }, async () => {
   const demo = typeCommand([process.execPath, join(ROOT, "tools/demo.ts")], { cwd: ROOT, uid: NOBODY });
   assert.equal(await demo.end(), 1);

@@ -2,7 +2,7 @@
  * `npm run demo`: a whole fleet on this machine, in network namespaces: an attack, a ban on one server, and how the others
  * drop the attacker; AbuseIPDB's list arriving; an operator's unban that sticks. About half a minute; root on Linux.
  *
- * Whatever ends it (the last act, a step that fails, Ctrl-C, its deadline), everything it made is taken down before it ends.
+ * Whatever ends it (the last act, a step that fails, Ctrl-C, a reader like `head` that goes, its deadline), everything it made is taken down before it ends.
  */
 import { createScreen } from "./demo/screen.ts";
 import { buildStage } from "./demo/stage.ts";
@@ -12,10 +12,13 @@ import { FLEET_PROGRAMS, preparePrograms } from "./test/programs.ts";
 const DEADLINE_MS = 180_000;
 const USES = ["ipset", "iptables", "ip", "fail2ban-server", "sshd", "ssh", "sshpass"];
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
+const EXIT_NO_READER = 141; // as if SIGPIPE had ended it
 
 process.exit(await main()); // what was going on when it was interrupted is not waited for: its processes are gone
 
 async function main(): Promise<number> {
+  const [argument] = process.argv.slice(2);
+  if (argument !== undefined) return complain(`${argument}: the demo takes no arguments; write npm run demo`, 2);
   const problem = await problemOfMachine();
   if (problem !== undefined) return complain(problem, 1);
   const begunMs = performance.now();
@@ -62,6 +65,7 @@ function interruption(): Promise<Ending> {
   for (const [signal, exitCode] of Object.entries(SIGNALS)) {
     process.on(signal, () => resolve({ message: "interrupted; everything is taken down again", exitCode }));
   }
+  process.stdout.on("error", () => resolve({ message: "nobody reads on; interrupted", exitCode: EXIT_NO_READER }));
   setTimeout(resolve, DEADLINE_MS, { message: `not done after ${DEADLINE_MS / 1_000} s`, exitCode: 1 }).unref();
   return promise;
 }

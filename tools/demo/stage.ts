@@ -45,8 +45,9 @@ const FAKE = join(import.meta.dirname, "../../test/support/fake-abuseipdb.main.t
 
 /** Whatever it makes is given to `undo` first, so that it can be taken down at any moment. */
 export async function buildStage(undo: AsyncDisposableStack): Promise<Stage> {
-  const dir = await mkdtemp(join(tmpdir(), "fleetban-demo-"));
-  undo.defer(() => rm(dir, { recursive: true, force: true }));
+  const making = mkdtemp(join(tmpdir(), "fleetban-demo-"));
+  undo.defer(async () => rm(await making, { recursive: true, force: true }));
+  const dir = await making;
   await chmod(dir, 0o755); // the coordinator's Postgres has an account of its own
   const network: Network = undo.use(await createNetwork());
 
