@@ -19,10 +19,7 @@ import { runTestFile } from "./test/run-file.ts";
 
 const FAST: readonly PhaseName[] = ["check", "unit"];
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { fast: { type: "boolean", default: false }, phase: { type: "string" }, name: { type: "string" } },
-});
+const { values, positionals } = parseCommandLine();
 
 const isCi = process.env.CI === "true";
 const total = { passed: 0, failed: 0, skipped: 0 };
@@ -50,6 +47,20 @@ if (total.passed + total.failed + total.skipped === 0) {
 }
 if (total.failed > 0 || interrupted.signal.aborted) process.exitCode = 1;
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+
+function parseCommandLine() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: { fast: { type: "boolean", default: false }, phase: { type: "string" }, name: { type: "string" } },
+    });
+  } catch (error) {
+    const [message = ""] = (error as Error).message.split(". ");
+    console.error(`fleetban: error: ${message}`);
+    console.error("fleetban: hint: npm test [-- [--fast] [--phase NAME] [--name TEST] [part of a path …]]");
+    process.exit(2);
+  }
+}
 
 function isWanted(name: PhaseName): boolean {
   if (values.phase !== undefined) return name === values.phase;
