@@ -35,7 +35,7 @@ export interface SetHeader {
   readonly family: Family;
   readonly maxEntries: number;
   readonly entries: number;
-  /** Rules that name the set. */
+  /** How often rules name the set; 0 = none does. */
   readonly references: number;
 }
 
