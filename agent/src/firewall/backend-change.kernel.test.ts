@@ -56,7 +56,7 @@ test("from ipset to nftables and back no packet gets in, and nothing of the form
   const delivered = await deliveredWhile(async () => {
     for (const name of ["nftables", "ipset", "nftables"] as const) {
       await using agent = await startAgent(name);
-      await agent.takeOver();
+      await agent.takenOver;
       const [nft, ipset] = [sh("nft list tables"), sh("ipset list -n")];
       assert.equal(nft.includes("fleetban"), name === "nftables", nft);
       assert.equal(ipset.includes("fleetban"), name === "ipset", ipset);
@@ -118,6 +118,11 @@ async function startAgent(name: EnforcingBackend) {
   firewall.setOwn([parsePrefix("45.33.1.1")]);
   const stop = new AbortController();
   const running = firewall.run(stop.signal).catch(() => undefined);
+  // From the first moment, as the agent does it.
+  const takenOver = replaceFormerBackends(
+    { others: otherBackends(name, systemClock, silentLog), firewall, clock: systemClock, log: silentLog },
+    stop.signal,
+  ).catch(() => undefined);
   const isIn = () => firewall.applied(FEEDS.list)?.revision === mirror.get(FEEDS.list)?.held?.revision;
   await eventually("enforced", () => isIn() && firewall.state().rules.kind === "present", 60_000);
   return {
@@ -127,11 +132,7 @@ async function startAgent(name: EnforcingBackend) {
       const headers = new Map((await backend.headers()).map((header) => [header.name, header.entries]));
       return headers.get(FEEDS_V4) === mirror.get(FEEDS.list)!.held!.blocklist.sizeOf(4);
     },
-    takeOver: () =>
-      replaceFormerBackends(
-        { others: otherBackends(name, systemClock, silentLog), firewall, clock: systemClock, log: silentLog },
-        stop.signal,
-      ),
+    takenOver,
     async [Symbol.asyncDispose]() {
       stop.abort();
       await running;

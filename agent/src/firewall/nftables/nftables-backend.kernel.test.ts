@@ -105,6 +105,18 @@ check("a set whose lookups somebody removed is still the same set", async (backe
   assert.equal(await backend.testEntry(A, add(A, "5.6.7.8").prefix), true);
 });
 
+check("sets with networks of other lengths change places, for packets, too", async (backend) => {
+  const B = "fleetban-b-v4";
+  await backend.apply([add(A, "1.2.3.0/24"), add(B, "5.6.0.0/16"), add(B, "5.0.0.0/8")]);
+  await backend.swapSets(A, B);
+  await backend.ensureRules([ruleFixture]);
+  const matches = async (set: string, address: string) => await backend.testEntry(set, add(set, address).prefix);
+  assert.deepEqual([await matches(A, "5.6.7.8"), await matches(A, "1.2.3.4")], [true, false]);
+  assert.deepEqual([await matches(B, "5.6.7.8"), await matches(B, "1.2.3.4")], [false, true]);
+  const lookups = nft(`list chain ip fleetban ${A}`).match(/@\S+/g);
+  assert.deepEqual(lookups, [`@${B}`, `@${B}/16`, `@${B}/8`]);
+});
+
 check("changes by others are told, own ones are not", async (backend) => {
   let told = 0;
   const watch = backend.watchRules(() => {
