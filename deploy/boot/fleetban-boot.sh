@@ -127,6 +127,7 @@ nft_lines='
     flush_elements()
     print "add set " family " fleetban " set "/" bits " { type " (isV6 ? "ipv6_addr" : "ipv4_addr") "; flags timeout; counter; }" > file
     print "add rule " family " fleetban " set " " family " saddr & " mask(isV6, bits) " @" set "/" bits " goto " set "/listed" > file
+    print "add rule " family " fleetban " set "/to " family " daddr & " mask(isV6, bits) " @" set "/" bits " goto " set "/cut" > file
     opened[set "/" bits] = 1
   }
   function add(set, prefix, seconds, since,   parts, target, where) {

@@ -3,8 +3,8 @@ import type { Family } from "@fleetban/proto/model/prefix";
 import type { DenyRule, SetSpec } from "../backend.ts";
 import type { EntryHook } from "../ipset/rule-text.ts";
 import type { Request } from "./conversation.ts";
-import { type BundleSets, bundleRules, HOOK_PRIORITY, ruleChains } from "./layout.ts";
-import { BASE_CHAIN, freeStem, kernelSetName, listedChain } from "./names.ts";
+import { type BundleSets, basePlaces, bundleChains, type HookPlace, ruleChains } from "./layout.ts";
+import { chainsOf, freeStem, kernelSetName } from "./names.ts";
 import type { Rule } from "./statement.ts";
 import { ADDRESS_BITS } from "./statement.ts";
 import {
@@ -17,43 +17,38 @@ import {
   newSet,
   newTable,
 } from "./table-requests.ts";
-import { type Bundle, FAMILIES, type FamilyView, type TableView } from "./table-view.ts";
+import { type Bundle, FAMILIES, type FamilyView, type KernelChain, type TableView } from "./table-view.ts";
 
 export function createRequests({ name, family, maxEntries }: SetSpec, view: TableView, counts: boolean): Request[] {
-  const { sets, chains } = view.families[family];
+  const { sets } = view.families[family];
   const stem = freeStem(name, (taken) => sets.has(taken));
   return [
     newTable(family),
     newSet({ name: stem, family, maxEntries, counts }),
-    newChain(family, listedChain(name)),
-    ...chainRequests(family, name, bundleRules({ name, family, stem, lengths: [] }), chains.has(name)),
+    ...lookupRequests({ name, family, stem, lengths: [] }, view),
   ];
 }
 
 /** A set for networks of one more length, and its lookup. */
-export function lengthRequests(bundle: Bundle, length: number, counts: boolean): Request[] {
-  const { name, family, stem, lengths } = bundle;
-  const set = kernelSetName(stem, length, ADDRESS_BITS[family]);
-  return [
-    newSet({ name: set, family, maxEntries: undefined, counts }), // its size is known to nobody; it grows by itself
-    newChain(family, listedChain(name)),
-    ...chainRequests(family, name, bundleRules({ ...bundle, lengths: [...lengths, length] }), true),
-  ];
+export function lengthRequests(bundle: Bundle, length: number, view: TableView, counts: boolean): Request[] {
+  const { family, stem, lengths } = bundle;
+  const name = kernelSetName(stem, length, ADDRESS_BITS[family]);
+  // Its size is known to nobody; it grows by itself.
+  const set = newSet({ name, family, maxEntries: undefined, counts });
+  return [set, ...lookupRequests({ ...bundle, lengths: [...lengths, length] }, view)];
 }
 
 /** Each gets the other's sets: nothing but lookups changes. */
-export function swapRequests(one: Bundle, other: Bundle): Request[] {
-  return [exchanged(one, other), exchanged(other, one)].flatMap((bundle) => [
-    newChain(bundle.family, listedChain(bundle.name)),
-    ...chainRequests(bundle.family, bundle.name, bundleRules(bundle), true),
-  ]);
+export function swapRequests(one: Bundle, other: Bundle, view: TableView): Request[] {
+  return [exchanged(one, other), exchanged(other, one)].flatMap((bundle) => lookupRequests(bundle, view));
 }
 
 export function destroyRequests({ name, family, stem, lengths }: Bundle, { chains }: FamilyView): Request[] {
   const bits = ADDRESS_BITS[family];
-  const ofBundle = [name, listedChain(name)].filter((chain) => chains.has(chain));
+  const there = chainsOf(name).filter((chain) => chains.has(chain));
   return [
-    ...ofBundle.flatMap((chain) => [clearChain(family, chain), deleteChain(family, chain)]),
+    ...there.map((chain) => clearChain(family, chain)), // they lead to one another
+    ...there.map((chain) => deleteChain(family, chain)),
     ...[bits, ...lengths].map((length) => deleteSet(family, kernelSetName(stem, length, bits))),
   ];
 }
@@ -77,11 +72,12 @@ export function chainDifferences(
   const wanted = ruleChains(rules, family, hook);
   for (const bundle of view.bundles.values()) {
     if (bundle.family !== family) continue;
-    wanted.set(bundle.name, bundleRules(bundle));
-    if (!wanted.has(listedChain(bundle.name))) wanted.set(listedChain(bundle.name), []);
+    for (const chain of chainsOf(bundle.name)) if (!wanted.has(chain)) wanted.set(chain, []);
+    for (const [chain, lookups] of bundleChains(bundle)) wanted.set(chain, lookups);
   }
+  const places = basePlaces(hook);
   return Array.from(wanted).flatMap(([chain, ruled]) => {
-    const what = differenceOf(chain, ruled, chains.get(chain), hook, linesOf);
+    const what = differenceOf(chain, ruled, chains.get(chain), places.get(chain), linesOf);
     return what === undefined ? [] : [{ chain, rules: ruled, what }];
   });
 }
@@ -93,11 +89,13 @@ export function chainsRequests(
   family: Family,
   hook: EntryHook,
 ): Request[] {
-  const isMoved = (chain: string) => chain === BASE_CHAIN && chains.get(chain)?.priority !== HOOK_PRIORITY[hook];
+  const places = basePlaces(hook);
+  const isMoved = (chain: string) => places.has(chain) && places.get(chain)?.priority !== chains.get(chain)?.priority;
   const made = differences.flatMap(({ chain }) => {
-    if (chain !== BASE_CHAIN) return [newChain(family, chain)];
+    const place = places.get(chain);
+    if (place === undefined) return [newChain(family, chain)];
     const away = chains.has(chain) && isMoved(chain) ? [clearChain(family, chain), deleteChain(family, chain)] : [];
-    return [...away, newBaseChain(family, hook)];
+    return [...away, newBaseChain(family, chain, place)];
   });
   const filled = differences.flatMap(({ chain, rules }) =>
     ruleRequests(family, chain, rules, chains.has(chain) && !isMoved(chain)),
@@ -115,8 +113,14 @@ function exchanged(one: Bundle, other: Bundle): BundleSets {
   return { ...one, stem: other.stem, lengths: other.lengths };
 }
 
-function chainRequests(family: Family, chain: string, rules: readonly Rule[], isThere: boolean): Request[] {
-  return [newChain(family, chain), ...ruleRequests(family, chain, rules, isThere)];
+/** The bundle's chains, those that look it up filled anew. */
+function lookupRequests(bundle: BundleSets, { families }: TableView): Request[] {
+  const { name, family } = bundle;
+  const { chains } = families[family];
+  const filled = [...bundleChains(bundle)].flatMap(([chain, rules]) =>
+    ruleRequests(family, chain, rules, chains.has(chain)),
+  );
+  return [...chainsOf(name).map((chain) => newChain(family, chain)), ...filled];
 }
 
 function ruleRequests(family: Family, chain: string, rules: readonly Rule[], isThere: boolean): Request[] {
@@ -126,15 +130,15 @@ function ruleRequests(family: Family, chain: string, rules: readonly Rule[], isT
 function differenceOf(
   chain: string,
   wanted: readonly Rule[],
-  there: FamilyView["chains"] extends ReadonlyMap<string, infer Chain> ? Chain | undefined : never,
-  hook: EntryHook,
+  there: KernelChain | undefined,
+  place: HookPlace | undefined,
   linesOf: (rule: Rule) => readonly string[],
 ): string | undefined {
   if (there === undefined) return `chain ${chain}`;
-  if (chain === BASE_CHAIN && there.priority !== HOOK_PRIORITY[hook]) {
-    return `chain ${chain} at priority ${HOOK_PRIORITY[hook]} (it is at ${there.priority ?? "none"})`;
+  if (there.priority !== place?.priority) {
+    return `chain ${chain} at priority ${place?.priority ?? "none"} (it is at ${there.priority ?? "none"})`;
   }
-  const place = wanted.findIndex((rule, at) => linesOf(rule).join() !== there.rules[at]?.lines.join());
-  if (place >= 0) return `rule ${place + 1} of ${wanted.length} in chain ${chain}`;
+  const first = wanted.findIndex((rule, at) => linesOf(rule).join() !== there.rules[at]?.lines.join());
+  if (first >= 0) return `rule ${first + 1} of ${wanted.length} in chain ${chain}`;
   return there.rules.length > wanted.length ? `${chain} without a rule too many` : undefined;
 }

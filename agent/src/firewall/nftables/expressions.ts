@@ -3,21 +3,25 @@ import type { Family } from "@fleetban/proto/model/prefix";
 import { type Attribute, attributesIn, textOf } from "../ipset/attributes.ts";
 import type { MessageWriter } from "./message-writer.ts";
 import { EXPRESSION, LIST_ITEM, VALUE, VERDICT, VERDICT_PART } from "./protocol.ts";
-import { ADDRESS_BITS, type Rule, type Statement } from "./statement.ts";
+import { ADDRESS_BITS, type Rule, type Side, type Statement } from "./statement.ts";
 
 const VERDICT_REGISTER = 0;
 const REGISTER = 1;
 const META = { register: 1, key: 2 } as const;
-const META_KEY = { inputInterface: 4, protocol: 16 } as const;
+const META_KEY = { in: 4, out: 5, protocol: 16 } as const;
 const LOOPBACK_INDEX = Uint8Array.of(1, 0, 0, 0); // of every network namespace, in the machine's order
 const CT = { register: 1, key: 2 } as const;
-const CT_DIRECTION = 1;
+const CT_KEY = { state: 0, direction: 1 } as const;
+const CT_NEW = Uint8Array.of(8, 0, 0, 0); // in the machine's order
 const CT_REPLY = Uint8Array.of(1);
 const COMPARE = { register: 1, operation: 2, data: 3 } as const;
-const COMPARE_AS = { equal: 0, atMost: 3, atLeast: 5 } as const;
+const COMPARE_AS = { equal: 0, different: 1, atMost: 3, atLeast: 5 } as const;
 const PAYLOAD = { register: 1, base: 2, offset: 3, length: 4 } as const;
 const PAYLOAD_BASE = { network: 1, transport: 2 } as const;
-const SOURCE_OFFSET: Readonly<Record<Family, number>> = { 4: 12, 6: 8 };
+const ADDRESS_OFFSET: Readonly<Record<Side, Readonly<Record<Family, number>>>> = {
+  source: { 4: 12, 6: 8 },
+  destination: { 4: 16, 6: 24 },
+};
 const BITWISE = { source: 1, register: 2, length: 3, mask: 4, xor: 5, operation: 6 } as const;
 const LOOKUP = { set: 1, register: 2, flags: 5 } as const;
 const IMMEDIATE = { register: 1, data: 2 } as const;
@@ -28,7 +32,11 @@ const PORT_UNREACHABLE: Readonly<Record<Family, number>> = { 4: 3, 6: 4 };
 const PROTOCOL_NUMBER: Readonly<Record<string, number>> = {
   ...{ tcp: 6, udp: 17, dccp: 33, "ipv6-icmp": 58, sctp: 132, udplite: 136 },
 };
-const DESTINATION_PORT = { offset: 2, length: 2 };
+const PORT_OFFSET: Readonly<Record<Side, number>> = { source: 0, destination: 2 };
+const PORT_BYTES = 2;
+const TCP_FLAGS_OFFSET = 13;
+/** Of FIN, SYN, RST and ACK only SYN: it opens a connection. */
+const TCP_OPENING = { mask: Uint8Array.of(0x17), value: Uint8Array.of(0x02) };
 
 /** Attributes that hold attributes; the kernel doesn't always say so. */
 const NESTS: ReadonlySet<string> = new Set(["cmp.3", "bitwise.4", "bitwise.5", "immediate.2", "immediate.2.2"]);
@@ -69,15 +77,12 @@ type Kind = Statement["kind"];
 type Writers = { readonly [K in Kind]: (writer: MessageWriter, statement: Extract<Statement, { kind: K }>) => void };
 
 const WRITE: Writers = {
-  loopback(writer) {
-    meta(writer, META_KEY.inputInterface);
+  loopback(writer, { side }) {
+    meta(writer, META_KEY[side]);
     compare(writer, COMPARE_AS.equal, LOOPBACK_INDEX);
   },
   reply(writer) {
-    expression(writer, "ct", () => {
-      writer.u32(CT.key, CT_DIRECTION);
-      writer.u32(CT.register, REGISTER);
-    });
+    connection(writer, CT_KEY.direction);
     compare(writer, COMPARE_AS.equal, CT_REPLY);
   },
   icmpv6(writer, { type }) {
@@ -85,9 +90,9 @@ const WRITE: Writers = {
     payload(writer, PAYLOAD_BASE.transport, 0, 1);
     compare(writer, COMPARE_AS.equal, Uint8Array.of(type));
   },
-  ports(writer, { protocol: name, first, last }) {
-    protocol(writer, name);
-    payload(writer, PAYLOAD_BASE.transport, DESTINATION_PORT.offset, DESTINATION_PORT.length);
+  protocol: (writer, { protocol: name }) => protocol(writer, name),
+  ports(writer, { side, first, last }) {
+    payload(writer, PAYLOAD_BASE.transport, PORT_OFFSET[side], PORT_BYTES);
     if (first === last) {
       compare(writer, COMPARE_AS.equal, portBytes(first));
     } else {
@@ -95,11 +100,19 @@ const WRITE: Writers = {
       compare(writer, COMPARE_AS.atMost, portBytes(last));
     }
   },
-  tcp: (writer) => protocol(writer, "tcp"),
-  source(writer, { family, length, set }) {
+  midstream(writer) {
+    protocol(writer, "tcp");
+    payload(writer, PAYLOAD_BASE.transport, TCP_FLAGS_OFFSET, 1);
+    mask(writer, TCP_OPENING.mask);
+    compare(writer, COMPARE_AS.different, TCP_OPENING.value);
+    connection(writer, CT_KEY.state);
+    mask(writer, CT_NEW);
+    compare(writer, COMPARE_AS.different, new Uint8Array(CT_NEW.length));
+  },
+  address(writer, { side, family, length, set }) {
     const bits = ADDRESS_BITS[family];
-    payload(writer, PAYLOAD_BASE.network, SOURCE_OFFSET[family], bits / 8);
-    if (length < bits) mask(writer, bits / 8, length);
+    payload(writer, PAYLOAD_BASE.network, ADDRESS_OFFSET[side][family], bits / 8);
+    if (length < bits) mask(writer, maskBytes(bits / 8, length));
     expression(writer, "lookup", () => {
       writer.text(LOOKUP.set, set);
       writer.u32(LOOKUP.register, REGISTER);
@@ -122,14 +135,14 @@ function writeStatement<K extends Kind>(writer: MessageWriter, statement: Extrac
   WRITE[statement.kind as K](writer, statement);
 }
 
-function mask(writer: MessageWriter, bytes: number, length: number): void {
+function mask(writer: MessageWriter, bytes: Uint8Array): void {
   expression(writer, "bitwise", () => {
     writer.u32(BITWISE.source, REGISTER);
     writer.u32(BITWISE.register, REGISTER);
-    writer.u32(BITWISE.length, bytes);
+    writer.u32(BITWISE.length, bytes.length);
     writer.u32(BITWISE.operation, 0); // and, then xor
-    value(writer, BITWISE.mask, maskBytes(bytes, length));
-    value(writer, BITWISE.xor, new Uint8Array(bytes));
+    value(writer, BITWISE.mask, bytes);
+    value(writer, BITWISE.xor, new Uint8Array(bytes.length));
   });
 }
 
@@ -145,6 +158,13 @@ function portBytes(port: number): Uint8Array {
 function protocol(writer: MessageWriter, name: string): void {
   meta(writer, META_KEY.protocol);
   compare(writer, COMPARE_AS.equal, Uint8Array.of(PROTOCOL_NUMBER[name] ?? 0));
+}
+
+function connection(writer: MessageWriter, key: number): void {
+  expression(writer, "ct", () => {
+    writer.u32(CT.key, key);
+    writer.u32(CT.register, REGISTER);
+  });
 }
 
 function meta(writer: MessageWriter, key: number): void {

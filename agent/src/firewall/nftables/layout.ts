@@ -3,17 +3,43 @@
  *
  * A packet of a source that nobody lists passes the base chain and the lookups of each deny bundle, nothing more. One that
  * is found goes to `NAME/listed`, past what is excepted (which accepts it, for all rules: they have the same exceptions),
- * to the verdict. Changing what a bundle consists of is a matter of its own chain only.
+ * to the verdict. Changing what a bundle consists of is a matter of its own chains only.
+ *
+ * Answers return because conntrack says that they are answers, and conntrack forgets: a listed peer ends the entry of an
+ * established connection by a reset that our socket never sees, and our next retransmission, picked up in the middle, makes
+ * us the one who opened it. So TCP from the middle towards a listed address is dropped before conntrack believes it, whether
+ * this machine sends it or an inner host.
  */
-import type { PortRange } from "@fleetban/proto/model/listing";
 import type { Family } from "@fleetban/proto/model/prefix";
 import type { DenyRule, SetName } from "../backend.ts";
 import { type EntryHook, isEnforceable } from "../ipset/rule-text.ts";
-import { BASE_CHAIN, kernelSetName, listedChain } from "./names.ts";
-import { ADDRESS_BITS, type Rule, type Statement } from "./statement.ts";
+import {
+  BASE_CHAIN,
+  cutChain,
+  destinationChain,
+  kernelSetName,
+  listedChain,
+  OUT_CHAIN,
+  THROUGH_CHAIN,
+} from "./names.ts";
+import { ADDRESS_BITS, type Rule, type Side, type Statement } from "./statement.ts";
 
 /** In the places of iptables' mangle and raw: behind conntrack (-200), or before it. */
-export const HOOK_PRIORITY: Readonly<Record<EntryHook, number>> = { conntrack: -150, raw: -300 };
+const PRIORITY: Readonly<Record<EntryHook, number>> = { conntrack: -150, raw: -300 };
+
+export interface HookPlace {
+  readonly hook: "prerouting" | "forward" | "output";
+  readonly priority: number;
+}
+
+/** The chains that packets meet by themselves. */
+export function basePlaces(hook: EntryHook): ReadonlyMap<string, HookPlace> {
+  return new Map([
+    [BASE_CHAIN, { hook: "prerouting", priority: PRIORITY[hook] }],
+    [THROUGH_CHAIN, { hook: "forward", priority: PRIORITY.conntrack }],
+    [OUT_CHAIN, { hook: "output", priority: PRIORITY.conntrack }],
+  ]);
+}
 
 /** Which kernel sets a bundle consists of now. */
 export interface BundleSets {
@@ -25,6 +51,8 @@ export interface BundleSets {
 }
 
 const RETURN: Statement = { kind: "verdict", verdict: "return" };
+const TCP: Statement = { kind: "protocol", protocol: "tcp" };
+const DROP: Statement = { kind: "verdict", verdict: "drop" };
 const ACCEPT: Statement = { kind: "verdict", verdict: "accept" };
 const COUNT: Statement = { kind: "count" };
 const NEIGHBOR_SOLICITATION = 135;
@@ -33,10 +61,10 @@ const NEIGHBOR_ADVERTISEMENT = 136;
 /** Loopback, answers and neighbor discovery are never looked at; the reasons are those of ipset's rules. */
 const ALWAYS: Readonly<Record<EntryHook, readonly Rule[]>> = {
   conntrack: [
-    [{ kind: "loopback" }, RETURN],
+    [{ kind: "loopback", side: "in" }, RETURN],
     [{ kind: "reply" }, RETURN],
   ],
-  raw: [[{ kind: "loopback" }, RETURN]],
+  raw: [[{ kind: "loopback", side: "in" }, RETURN]],
 };
 const OF_FAMILY: Readonly<Record<Family, readonly Rule[]>> = {
   4: [],
@@ -46,41 +74,74 @@ const OF_FAMILY: Readonly<Record<Family, readonly Rule[]>> = {
   ],
 };
 
-/** The base chain and the `listed` chain of each bundle that a rule names. */
+/** The base chains, and what becomes of what is found in each bundle that a rule names. */
 export function ruleChains(rules: readonly DenyRule[], family: Family, hook: EntryHook): Map<string, readonly Rule[]> {
   const enforced = rules.filter(({ reach }) => isEnforceable(reach));
   checkAlike(enforced, family);
-  const jumps = enforced.flatMap(({ deny, reach }) => {
-    const jump: Statement = { kind: "jump", chain: deny[family] };
-    if (reach.kind !== "ports") return [[jump]];
-    return reach.ranges.map(
-      (range: PortRange) => [{ kind: "ports", protocol: reach.protocol, ...range }, jump] as Rule,
-    );
-  });
   const chains = new Map<string, readonly Rule[]>();
   for (const { deny, except, verdict } of enforced) {
-    const passes = except.map((pair): Rule => [{ kind: "jump", chain: pair[family] }]);
-    chains.set(listedChain(deny[family]), [...passes, ...verdictRules(verdict, family)]);
-    for (const pair of except) chains.set(listedChain(pair[family]), [[ACCEPT]]);
+    const passes = (lookup: (name: SetName) => string) =>
+      except.map((pair): Rule => [{ kind: "jump", chain: lookup(pair[family]) }]);
+    chains.set(listedChain(deny[family]), [...passes((name) => name), ...verdictRules(verdict, family)]);
+    chains.set(cutChain(deny[family]), [...passes(destinationChain), [COUNT, DROP]]);
+    for (const pair of except) {
+      chains.set(listedChain(pair[family]), [[ACCEPT]]);
+      chains.set(cutChain(pair[family]), [[ACCEPT]]);
+    }
   }
-  chains.set(BASE_CHAIN, [...ALWAYS[hook], ...OF_FAMILY[family], ...jumps]);
+  const judged = enforced.flatMap(({ deny, reach }) => {
+    const protocol: Rule = reach.kind === "ports" ? [{ kind: "protocol", protocol: reach.protocol }] : [];
+    return reaching(reach, "destination", deny[family]).map((rule): Rule => [...protocol, ...rule]);
+  });
+  chains.set(BASE_CHAIN, [...ALWAYS[hook], ...OF_FAMILY[family], ...judged]);
+  for (const [chain, cuts] of cutsOf(enforced, family, hook)) chains.set(chain, cuts);
   return chains;
 }
 
-/** The lookups of a bundle: single addresses first, they are most. */
-export function bundleRules({ name, family, stem, lengths }: BundleSets): readonly Rule[] {
+/** A chain for each side, by which it looks the bundle up: single addresses first, they are most. */
+export function bundleChains({ name, family, stem, lengths }: BundleSets): ReadonlyMap<string, readonly Rule[]> {
   const bits = ADDRESS_BITS[family];
-  const found: Statement = { kind: "goto", chain: listedChain(name) };
-  return [bits, ...lengths.toSorted((one, other) => other - one)].map((length) => [
-    { kind: "source", family, length, set: kernelSetName(stem, length, bits) },
-    found,
+  const ordered = [bits, ...lengths.toSorted((one, other) => other - one)];
+  const lookups = (side: Side, found: string) =>
+    ordered.map(
+      (length): Rule => [
+        { kind: "address", side, family, length, set: kernelSetName(stem, length, bits) },
+        { kind: "goto", chain: found },
+      ],
+    );
+  return new Map([
+    [name, lookups("source", listedChain(name))],
+    [destinationChain(name), lookups("destination", cutChain(name))],
   ]);
 }
 
-function verdictRules(verdict: DenyRule["verdict"], family: Family): readonly Rule[] {
-  if (verdict === "drop") return [[COUNT, { kind: "verdict", verdict: "drop" }]];
+/** Where no answers return, in the raw hook, nothing has to be cut. */
+function cutsOf(enforced: readonly DenyRule[], family: Family, hook: EntryHook): readonly [string, readonly Rule[]][] {
+  if (hook === "raw") return [THROUGH_CHAIN, OUT_CHAIN].map((chain) => [chain, []]);
+  const cuts = (rules: readonly DenyRule[]) =>
+    rules.flatMap(({ deny, reach }) =>
+      reaching(reach, "source", destinationChain(deny[family])).map((rule): Rule => [{ kind: "midstream" }, ...rule]),
+    );
+  const ofTcp = enforced.filter(({ reach }) => reach.kind !== "ports" || reach.protocol === "tcp");
+  // An inner host's port isn't the published one: lists for some ports can't be told there.
+  const whole = enforced.filter(({ reach }) => reach.kind === "all-traffic");
   return [
-    [{ kind: "tcp" }, COUNT, { kind: "reset" }],
+    [THROUGH_CHAIN, cuts(whole)],
+    [OUT_CHAIN, [[{ kind: "loopback", side: "out" }, RETURN], ...cuts(ofTcp)]],
+  ];
+}
+
+/** One rule for all traffic, or one a range of this side's ports. */
+function reaching(reach: DenyRule["reach"], side: Side, chain: string): readonly Rule[] {
+  const jump: Statement = { kind: "jump", chain };
+  if (reach.kind !== "ports") return [[jump]];
+  return reach.ranges.map((range): Rule => [{ kind: "ports", side, ...range }, jump]);
+}
+
+function verdictRules(verdict: DenyRule["verdict"], family: Family): readonly Rule[] {
+  if (verdict === "drop") return [[COUNT, DROP]];
+  return [
+    [TCP, COUNT, { kind: "reset" }],
     [COUNT, { kind: "unreachable", family }],
   ];
 }

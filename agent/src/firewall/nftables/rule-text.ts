@@ -6,8 +6,8 @@ import type { Family } from "@fleetban/proto/model/prefix";
 import type { DenyRule, SetSpec } from "../backend.ts";
 import type { EntryHook } from "../ipset/rule-text.ts";
 import { maskBytes } from "./expressions.ts";
-import { bundleRules, HOOK_PRIORITY, ruleChains } from "./layout.ts";
-import { BASE_CHAIN, listedChain, TABLE_NAME } from "./names.ts";
+import { basePlaces, bundleChains, ruleChains } from "./layout.ts";
+import { chainsOf, TABLE_NAME } from "./names.ts";
 import { ADDRESS_BITS, type Rule, type Statement } from "./statement.ts";
 
 const FAMILY_WORD: Readonly<Record<Family, string>> = { 4: "ip", 6: "ip6" };
@@ -20,19 +20,22 @@ const UNREACHABLE: Readonly<Record<Family, string>> = {
 /** A bundle that holds nothing yet, with its chains. */
 export function bundleText({ name, family, maxEntries }: SetSpec): readonly string[] {
   const set = `add set ${place(family, name)} { type ${TYPE_WORD[family]}; size ${maxEntries}; flags timeout; counter; }`;
-  const chains = [listedChain(name), name].map((chain) => `add chain ${place(family, chain)}`);
-  const rules = bundleRules({ name, family, stem: name, lengths: [] });
-  return [`add table ${FAMILY_WORD[family]} ${TABLE_NAME}`, set, ...chains, ...ruleLines(family, name, rules)];
+  const chains = chainsOf(name).map((chain) => `add chain ${place(family, chain)}`);
+  const lookups = [...bundleChains({ name, family, stem: name, lengths: [] })];
+  return [
+    `add table ${FAMILY_WORD[family]} ${TABLE_NAME}`,
+    ...[set, ...chains],
+    ...lookups.flatMap(([chain, rules]) => ruleLines(family, chain, rules)),
+  ];
 }
 
 /** On a machine that has the bundles and nothing else, as after a boot. */
 export function rulesText(rules: readonly DenyRule[], family: Family, hook: EntryHook): readonly string[] {
-  const base = `{ type filter hook prerouting priority ${HOOK_PRIORITY[hook]}; policy accept; }`;
+  const bases = Array.from(basePlaces(hook), ([chain, { hook: at, priority }]) => {
+    return `add chain ${place(family, chain)} { type filter hook ${at} priority ${priority}; policy accept; }`;
+  });
   const chains = [...ruleChains(rules, family, hook)];
-  return [
-    `add chain ${place(family, BASE_CHAIN)} ${base}`,
-    ...chains.flatMap(([chain, ruled]) => ruleLines(family, chain, ruled)),
-  ];
+  return [...bases, ...chains.flatMap(([chain, ruled]) => ruleLines(family, chain, ruled))];
 }
 
 function ruleLines(family: Family, chain: string, rules: readonly Rule[]): readonly string[] {
@@ -46,17 +49,19 @@ function place(family: Family, name: string): string {
 function statementText(statement: Statement): string {
   switch (statement.kind) {
     case "loopback":
-      return "iif lo";
+      return statement.side === "in" ? "iif lo" : "oif lo";
     case "reply":
       return "ct direction reply";
     case "icmpv6":
       return `icmpv6 type ${statement.type}`;
     case "ports":
-      return `meta l4proto ${statement.protocol} th dport ${portsText(statement)}`;
-    case "tcp":
-      return "meta l4proto tcp";
-    case "source":
-      return sourceText(statement);
+      return `th ${statement.side === "source" ? "sport" : "dport"} ${portsText(statement)}`;
+    case "midstream":
+      return "tcp flags & (fin | syn | rst | ack) != syn ct state new";
+    case "protocol":
+      return `meta l4proto ${statement.protocol}`;
+    case "address":
+      return addressText(statement);
     case "count":
       return "counter";
     case "verdict":
@@ -75,9 +80,9 @@ function portsText({ first, last }: Extract<Statement, { kind: "ports" }>): stri
   return first === last ? `${first}` : `${first}-${last}`;
 }
 
-function sourceText({ family, length, set }: Extract<Statement, { kind: "source" }>): string {
+function addressText({ side, family, length, set }: Extract<Statement, { kind: "address" }>): string {
   const bits = ADDRESS_BITS[family];
-  const address = `${FAMILY_WORD[family]} saddr`;
+  const address = `${FAMILY_WORD[family]} ${side === "source" ? "saddr" : "daddr"}`;
   return length === bits ? `${address} @${set}` : `${address} & ${maskText(family, length)} @${set}`;
 }
 

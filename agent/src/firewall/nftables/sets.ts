@@ -68,9 +68,9 @@ export function createSets({ kernel, features, readings, onChanged }: NftSetsPar
   }
 
   async function swapSets(a: SetName, b: SetName): Promise<void> {
-    const { bundles } = look();
+    const view = look();
     const [one, other] = [a, b].map((name) => {
-      const bundle = bundles.get(name);
+      const bundle = view.bundles.get(name);
       if (bundle === undefined) throw missingSet("swap set", name);
       return bundle;
     }) as [Bundle, Bundle];
@@ -80,7 +80,7 @@ export function createSets({ kernel, features, readings, onChanged }: NftSetsPar
         `swap sets ${a} and ${b}: are for IPv${one.family} and IPv${other.family}`,
       );
     }
-    must(`swap sets ${a} and ${b}`, swapRequests(one, other));
+    must(`swap sets ${a} and ${b}`, swapRequests(one, other, view));
   }
 
   async function destroySet(name: SetName): Promise<void> {
@@ -103,9 +103,10 @@ export function createSets({ kernel, features, readings, onChanged }: NftSetsPar
       const bundle = known.get(set);
       const length = lengthOf(prefix);
       if (bundle === undefined || !isFor(bundle.family, prefix) || bundle.lengths.includes(length)) continue;
-      const fresh = look().bundles.get(set);
+      const view = look();
+      const fresh = view.bundles.get(set);
       if (fresh === undefined || fresh.lengths.includes(length)) continue;
-      must(`widen set ${set}`, lengthRequests(fresh, length, features.counts));
+      must(`widen set ${set}`, lengthRequests(fresh, length, view, features.counts));
     }
   }
 

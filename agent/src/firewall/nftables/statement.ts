@@ -4,15 +4,31 @@
  */
 import type { Family } from "@fleetban/proto/model/prefix";
 
+export type Side = "source" | "destination";
+
 export type Statement =
-  | { readonly kind: "loopback" }
+  | { readonly kind: "loopback"; readonly side: "in" | "out" }
   /** An answer to a connection that this machine opened. */
   | { readonly kind: "reply" }
   | { readonly kind: "icmpv6"; readonly type: number }
-  | { readonly kind: "ports"; readonly protocol: string; readonly first: number; readonly last: number }
-  | { readonly kind: "tcp" }
-  /** The source's first `length` bits are in a set. */
-  | { readonly kind: "source"; readonly family: Family; readonly length: number; readonly set: string }
+  | { readonly kind: "protocol"; readonly protocol: string }
+  /** Behind one that says the protocol: nft would leave a second out, and then the rules differ. */
+  | {
+      readonly kind: "ports";
+      readonly side: Side;
+      readonly first: number;
+      readonly last: number;
+    }
+  /** TCP that opens nothing, of a connection that conntrack doesn't know. */
+  | { readonly kind: "midstream" }
+  /** The address's first `length` bits are in a set. */
+  | {
+      readonly kind: "address";
+      readonly side: Side;
+      readonly family: Family;
+      readonly length: number;
+      readonly set: string;
+    }
   | { readonly kind: "count" }
   | { readonly kind: "verdict"; readonly verdict: "accept" | "drop" | "return" }
   | { readonly kind: "reset" }

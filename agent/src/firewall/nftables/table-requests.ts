@@ -1,11 +1,10 @@
 /** Requests about tables, chains, rules and sets: what a transaction is made of. */
 import type { Family } from "@fleetban/proto/model/prefix";
-import type { EntryHook } from "../ipset/rule-text.ts";
 import type { Request } from "./conversation.ts";
 import { writeRule } from "./expressions.ts";
-import { HOOK_PRIORITY } from "./layout.ts";
+import type { HookPlace } from "./layout.ts";
 import type { MessageWriter } from "./message-writer.ts";
-import { BASE_CHAIN, TABLE_NAME } from "./names.ts";
+import { TABLE_NAME } from "./names.ts";
 import {
   CHAIN,
   EXPRESSION,
@@ -22,7 +21,7 @@ import {
 } from "./protocol.ts";
 import { ADDRESS_BITS, type Rule } from "./statement.ts";
 
-const PREROUTING = 0;
+const HOOK_NUMBER: Readonly<Record<HookPlace["hook"], number>> = { prerouting: 0, forward: 2, output: 3 };
 const POLICY_ACCEPT = 1;
 const TYPE_NAME: Readonly<Record<Family, number>> = { 4: 7, 6: 8 }; // nft's ipv4_addr, ipv6_addr: how `nft list` shows it
 
@@ -42,12 +41,12 @@ export function deleteTable(family: Family, table: string = TABLE_NAME): Request
   return request(MESSAGE.deleteTable, 0, family, (writer) => writer.text(TABLE.name, table));
 }
 
-export function newBaseChain(family: Family, hook: EntryHook): Request {
+export function newBaseChain(family: Family, chain: string, { hook, priority }: HookPlace): Request {
   return request(MESSAGE.newChain, FLAG.create, family, (writer) => {
-    chainNames(writer, BASE_CHAIN);
+    chainNames(writer, chain);
     writer.nest(CHAIN.hook, () => {
-      writer.u32(HOOK.number, PREROUTING);
-      writer.u32(HOOK.priority, HOOK_PRIORITY[hook]);
+      writer.u32(HOOK.number, HOOK_NUMBER[hook]);
+      writer.u32(HOOK.priority, priority);
     });
     writer.u32(CHAIN.policy, POLICY_ACCEPT);
     writer.text(CHAIN.type, "filter");

@@ -9,7 +9,7 @@ import type { SetName } from "../backend.ts";
 import { ATTRIBUTES_AT, type Attribute, attributesIn, type Message, textOf } from "../ipset/attributes.ts";
 import type { Conversation } from "./conversation.ts";
 import { describeExpressions, namesIn } from "./expressions.ts";
-import { bundleOfStem, isBundleChain, partsOfKernelSet, TABLE_NAME } from "./names.ts";
+import { bundleOfStem, destinationChain, isBundleChain, partsOfKernelSet, TABLE_NAME } from "./names.ts";
 import { CHAIN, ERRNO, HOOK, MESSAGE, RULE, SET, SET_DESCRIPTION, SET_HAS_TIMEOUTS, TABLE } from "./protocol.ts";
 import { ADDRESS_BITS } from "./statement.ts";
 import { tableError } from "./table-error.ts";
@@ -121,7 +121,7 @@ function bundlesIn({ sets, chains }: FamilyView, family: Family): readonly Bundl
     ...{ name, family, stem },
     lengths: lengthsOf(sets, stem, bits),
     maxEntries: sets.get(stem)?.maxEntries ?? 0,
-    references: references.get(name) ?? 0,
+    references: (references.get(name) ?? 0) + (references.get(destinationChain(name)) ?? 0),
   }));
 }
 
