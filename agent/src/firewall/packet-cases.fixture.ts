@@ -1,16 +1,20 @@
 /** What rules do to real packets, behind conntrack: dropped, let in, cut, or left alone. The same for every backend. */
 import assert from "node:assert/strict";
+import { eventually } from "../../../test/support/fleet/eventually.ts";
+import type { Host } from "../../../test/support/fleet/host.ts";
 import { arrives, isDropped } from "../../../test/support/fleet/packets.ts";
 import type { Backend, DenyRule } from "./backend.ts";
 import { add, remove, ruleFixture } from "./conformance.fixture.ts";
 import {
   carries,
   collect,
+  INNER,
   openConnection,
   type PacketStage,
   PEER,
   SERVER,
   sh,
+  timesRepeated,
   WITNESS,
 } from "./packet-stage.fixture.ts";
 
@@ -118,6 +122,29 @@ export const PACKET_CASES: readonly PacketCase[] = [
     },
   },
   {
+    name: "a cut connection stays cut when conntrack has forgotten it",
+    async run(backend, stage) {
+      for (const address of [SERVER.v4, SERVER.v6]) await staysCut(backend, stage, stage.server, address);
+    },
+  },
+  {
+    name: "a cut connection to an inner host stays cut when conntrack has forgotten it",
+    async run(backend, stage) {
+      const through = [`${INNER}/32 via ${SERVER.v4}`, `${PEER.v4}/32 via ${SERVER.v4}`] as const;
+      sh("for each in /proc/sys/net/ipv4/conf/*/send_redirects; do echo 0 > $each; done");
+      sh(`iptables-nft -t nat -I POSTROUTING -s ${PEER.v4} -d ${INNER} -j ACCEPT`); // no MASQUERADE: routed both ways
+      await stage.peer.run("ip", ["route", "add", ...through[0].split(" ")]);
+      await stage.inner.run("ip", ["route", "add", ...through[1].split(" ")]);
+      try {
+        await staysCut(backend, stage, stage.inner, INNER);
+      } finally {
+        await stage.peer.run("ip", ["route", "del", ...through[0].split(" ")]);
+        await stage.inner.run("ip", ["route", "del", ...through[1].split(" ")]);
+        sh(`iptables-nft -t nat -D POSTROUTING -s ${PEER.v4} -d ${INNER} -j ACCEPT`);
+      }
+    },
+  },
+  {
     name: "the server reaches its own listed addresses over loopback",
     async run(backend, stage) {
       await list(backend, stage, SERVER.v4);
@@ -146,6 +173,27 @@ async function list(backend: Backend, stage: PacketStage, prefix: string): Promi
   const set = ruleFixture.deny[prefix.includes(":") ? 6 : 4];
   assert.deepEqual(await backend.apply([add(set, prefix)]), []);
   await stage.settle();
+}
+
+/** Else the host's own next segment makes it the one who opened the connection, and the peer the one who answers. */
+async function staysCut(backend: Backend, stage: PacketStage, host: Host, address: string): Promise<void> {
+  const { near, far, close } = await openConnection(stage.peer, host, address);
+  try {
+    assert.equal(await carries(near, far), true);
+    await list(backend, stage, address.includes(":") ? PEER.v6 : PEER.v4);
+    const [atHost, atPeer] = [collect(far), collect(near)];
+    sh("conntrack -F"); // as a reset by the peer does, which the host's socket never sees
+    far.write("the host speaks");
+    near.write("nobody reads this");
+    const repeats = () => Promise.all([timesRepeated(host, far), timesRepeated(stage.peer, near)]);
+    await eventually(
+      "both ends have repeated themselves, or something came through",
+      async () => atHost() !== "" || atPeer() !== "" || (await repeats()).every((times) => times >= 2),
+    );
+    assert.deepEqual([atHost(), atPeer()], ["", ""]);
+  } finally {
+    close();
+  }
 }
 
 function reaching(port: number): DenyRule {

@@ -15,9 +15,9 @@ import { enterNetns } from "../../../test/support/netns.ts";
 export const SERVER = { v4: "45.33.1.1", published: "45.33.1.2", v6: "2a01:4f8:1::1" };
 export const PEER = { v4: "45.33.9.9", v6: "2a01:4f8:1::9" };
 export const WITNESS = { v4: "45.33.9.10", v6: "2a01:4f8:1::10" };
+export const INNER = "45.33.9.20";
 /** Longer than a first packet that got lost by itself. */
 const SILENT_MS = 2_500;
-const INNER = "45.33.9.20";
 
 export interface PacketStage extends AsyncDisposable {
   readonly server: Host;
@@ -126,6 +126,12 @@ export function collect(socket: Socket): () => string {
     text += data;
   });
   return () => text;
+}
+
+/** How often what waits in a socket was sent again. */
+export async function timesRepeated(on: Host, socket: Socket): Promise<number> {
+  const said = await on.run("ss", ["-tinH", "sport", "=", `:${socket.localPort}`]);
+  return Number(/ backoff:(\d+)/.exec(said)?.[1] ?? 0);
 }
 
 export function sh(script: string): string {

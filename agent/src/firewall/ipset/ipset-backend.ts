@@ -12,7 +12,6 @@ import type { ChainPart } from "./rule-layout.ts";
 import type { EntryHook } from "./rule-text.ts";
 import { openGeneration, watchRuleChanges } from "./rule-watch.ts";
 import { createRules } from "./rules.ts";
-import { CHAIN } from "./table-state.ts";
 
 export interface IpsetBackendParts {
   /** Rejects where netlink can't be spoken; then the `ipset` program is used. */
@@ -53,9 +52,15 @@ export async function openIpsetBackend(parts: IpsetBackendParts): Promise<Backen
   };
 }
 
-/** Ours, and those whose first rule is to jump to it. */
+/** Ours, and those whose first rule is to jump to one of them. */
 function chainsOf(parts: readonly ChainPart[]): WatchedChains {
-  return new Map(parts.map(({ table, hooks }) => [table, new Set<string>([CHAIN, ...hooks])]));
+  const chains = new Map<string, Set<string>>();
+  for (const { table, chain, hooks } of parts) {
+    const known = chains.get(table) ?? new Set();
+    for (const name of [chain, ...hooks]) known.add(name);
+    chains.set(table, known);
+  }
+  return chains;
 }
 
 async function tryLoad(loadNetlink: () => Promise<OpenNetlink>, log: Log): Promise<OpenNetlink | undefined> {

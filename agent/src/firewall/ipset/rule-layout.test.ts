@@ -5,19 +5,19 @@ import type { DenyRule } from "../backend.ts";
 import { ruleFixture } from "../conformance.fixture.ts";
 import { freshText, removalText, restoreText } from "./restore-text.ts";
 import { layoutOf } from "./rule-layout.ts";
-import { differenceFrom, readTableState, tablesWithChain } from "./table-state.ts";
+import { chainsIn, differenceFrom, readTableState } from "./table-state.ts";
 
 const REJECTING: DenyRule = { ...ruleFixture, verdict: "reject" };
 
-test("dropping takes one chain, in the table of the hook", () => {
-  assert.deepEqual(tables([ruleFixture], "conntrack"), ["mangle PREROUTING"]);
+test("dropping takes one chain, in the table of the hook, and one for what is sent where answers return", () => {
+  assert.deepEqual(tables([ruleFixture], "conntrack"), ["mangle PREROUTING", "mangle OUTPUT"]);
   assert.deepEqual(tables([ruleFixture], "raw"), ["raw PREROUTING"]);
   assert.deepEqual(tables([], "raw"), ["raw PREROUTING"]);
 });
 
 test("rejecting makes what catches marked packets before what marks them", () => {
   const behind = ["security INPUT,FORWARD", "filter INPUT,FORWARD"];
-  assert.deepEqual(tables([ruleFixture, REJECTING], "conntrack"), [...behind, "mangle PREROUTING"]);
+  assert.deepEqual(tables([ruleFixture, REJECTING], "conntrack"), [...behind, "mangle PREROUTING", "mangle OUTPUT"]);
   assert.deepEqual(tables([REJECTING], "raw"), [...behind, "raw PREROUTING", "mangle PREROUTING"]);
 });
 
@@ -57,7 +57,7 @@ test("a list for some ports, and one that drops, are not looked up behind filter
 });
 
 test("chain and jump are replaced in one transaction, and jumps that aren't ours left", () => {
-  const part = { table: "mangle", hooks: ["PREROUTING"], lines: ["-i lo -j RETURN"] } as const;
+  const part = { table: "mangle", chain: "fleetban-in", hooks: ["PREROUTING"], lines: ["-i lo -j RETURN"] } as const;
   const jumps = ["PREROUTING", "OUTPUT", "PREROUTING"].map((hook) => ({ hook, place: 1 }));
   assert.equal(
     restoreText([{ part, before: { jumps } }]),
@@ -72,7 +72,24 @@ test("chain and jump are replaced in one transaction, and jumps that aren't ours
       "",
     ].join("\n"),
   );
-  assert.equal(removalText("raw", { jumps: [] }), "*raw\n-F fleetban-in\n-X fleetban-in\nCOMMIT\n");
+  const place = { table: "raw", chain: "fleetban-in" } as const;
+  assert.equal(removalText(place, { jumps: [] }), "*raw\n-F fleetban-in\n-X fleetban-in\nCOMMIT\n");
+});
+
+test("two chains of a table are one transaction", () => {
+  const text = freshText([ruleFixture], 4, "conntrack");
+  assert.deepEqual(
+    text.split("\n").filter((line) => !line.startsWith("-A")),
+    [
+      "*mangle",
+      ":fleetban-in - [0:0]",
+      "-I PREROUTING 1 -j fleetban-in",
+      ":fleetban-out - [0:0]",
+      "-I OUTPUT 1 -j fleetban-out",
+      "COMMIT",
+      "",
+    ],
+  );
 });
 
 test("what differs is said, each in its words", () => {
@@ -92,12 +109,16 @@ test("what differs is said, each in its words", () => {
     ["jump gone", (lines) => lines.filter((line) => line !== "-A PREROUTING -j fleetban-in"), /^jump from mangle PRE/],
     ["not first", (lines) => ["-A PREROUTING -j other", ...lines], /first rule of mangle PREROUTING/],
     ["twice", (lines) => ["-A PREROUTING -j fleetban-in", ...lines], /first rule of mangle PREROUTING/],
-    ["a line gone", (lines) => lines.filter((line) => !line.includes("DROP")), /^rule 3 of fleetban-in in mangle/],
-    ["a line changed", (lines) => lines.map((line) => line.replace("DROP", "ACCEPT")), /^rule 3 of fleetban-in/],
+    [
+      "a line gone",
+      (lines) => lines.filter((line) => !line.endsWith("src -j DROP")),
+      /^rule 4 of fleetban-in in mangle/,
+    ],
+    ["a line changed", (lines) => lines.map((line) => line.replace("DROP", "ACCEPT")), /^rule 2 of fleetban-in/],
     ["a line too many", (lines) => [...lines, "-A fleetban-in -j ACCEPT"], /a rule too many: -j ACCEPT/],
   ];
   for (const [name, change, expected] of cases) {
-    const found = differenceFrom(part, readTableState(change(there).join("\n")));
+    const found = differenceFrom(part, readTableState(change(there).join("\n"), "fleetban-in"));
     if (expected === undefined) assert.equal(found, undefined, name);
     else assert.match(found ?? "", expected, name);
   }
@@ -107,9 +128,17 @@ test("a chain of another hook or verdict is found in what iptables-save prints",
   const section = (table: string, chain: string) =>
     `# by iptables-save\n*${table}\n:INPUT ACCEPT [0:0]\n${chain}COMMIT\n`;
   const ours = ":fleetban-in - [0:0]\n";
+  const out = ":fleetban-out - [0:0]\n";
   const saved =
-    section("security", ours) + section("nat", "") + section("filter", ":other - [0:0]\n") + section("raw", ours);
-  assert.deepEqual(tablesWithChain(saved), ["raw", "security"]);
+    section("security", ours) +
+    section("nat", "") +
+    section("mangle", out) +
+    section("filter", ":other - [0:0]\n") +
+    section("raw", ours);
+  assert.deepEqual(
+    chainsIn(saved).map(({ table, chain }) => `${table} ${chain}`),
+    ["raw fleetban-in", "mangle fleetban-out", "security fleetban-in"],
+  );
 });
 
 function tables(rules: readonly DenyRule[], hook: "conntrack" | "raw"): string[] {

@@ -7,6 +7,10 @@
  * would let in. In the raw hook there is no connection yet: those answers are lost. Loopback is never looked at (invariant
  * 5), nor is IPv6's neighbor discovery, which no conntrack knows: without it a listed neighbor is gone for the machine's
  * own connections, too.
+ *
+ * Who is an answerer is conntrack's word, and conntrack forgets: a listed peer ends the entry of an established connection by
+ * a reset that our socket never sees, and our next retransmission, picked up in the middle, makes us the one who opened it.
+ * So TCP from the middle towards a listed address is dropped before conntrack believes it.
  */
 import type { PortRange, Reach } from "@fleetban/proto/model/listing";
 import type { Family } from "@fleetban/proto/model/prefix";
@@ -35,6 +39,8 @@ const BY_HOOK: Readonly<Record<EntryHook, readonly string[]>> = {
   conntrack: ["-i lo -j RETURN", "-m conntrack --ctdir REPLY -j RETURN"],
   raw: ["-i lo -j RETURN"],
 };
+/** TCP that opens nothing, of a connection that conntrack doesn't know. Before all lookups: few packets get that far. */
+const MIDSTREAM = "-p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN -m conntrack --ctstate NEW";
 const BY_FAMILY: Readonly<Record<Family, readonly string[]>> = {
   4: [],
   6: [
@@ -48,7 +54,31 @@ export function entryLines(rules: readonly DenyRule[], family: Family, hook: Ent
   const enforced = rules.filter(({ reach }) => isEnforceable(reach));
   const judged = enforced.flatMap((rule) => ruleLines(rule, family));
   const marked = enforced.some(({ verdict }) => verdict === "reject") ? [`${IS_MARKED} -j ACCEPT`] : [];
-  return [...BY_HOOK[hook], ...BY_FAMILY[family], ...judged, ...marked];
+  const [loopback = "", ...answers] = BY_HOOK[hook];
+  return [loopback, ...forwardedLines(enforced, family, hook), ...answers, ...BY_FAMILY[family], ...judged, ...marked];
+}
+
+/** Our chain for what this machine sends; nothing where no answers return. */
+export function outLines(rules: readonly DenyRule[], family: Family): readonly string[] {
+  const cuts = rules.filter(({ reach }) => isEnforceable(reach)).flatMap((rule) => cutLines(rule, family));
+  return ["-o lo -j RETURN", ...cuts];
+}
+
+/** What an inner host sends. Its port isn't the published one: lists for some ports don't apply. */
+function forwardedLines(rules: readonly DenyRule[], family: Family, hook: EntryHook): readonly string[] {
+  if (hook === "raw") return [];
+  return rules.filter(({ reach }) => reach.kind === "all-traffic").flatMap((rule) => cutLines(rule, family));
+}
+
+function cutLines({ deny, except, reach }: DenyRule, family: Family): readonly string[] {
+  if (reach.kind === "ports" && reach.protocol !== "tcp") return [];
+  const ports =
+    reach.kind === "ports"
+      ? portGroups(reach.ranges).map((group) => [`-m multiport --sports ${group.join(",")}`])
+      : [[]];
+  return ports.map((port) =>
+    [MIDSTREAM, ...port, ...lookups(deny[family], except, family, "dst"), TARGET.drop].join(" "),
+  );
 }
 
 /**
@@ -73,11 +103,16 @@ function ruleLines({ deny, except, reach, verdict }: DenyRule, family: Family): 
   return reachMatches(reach).map((reached) => [...reached, ...sources, TARGET[verdict]].join(" "));
 }
 
-/** Source in the deny set and in none of those, uncounted. */
-function lookups(deny: SetName, except: DenyRule["except"], family: Family): readonly string[] {
+/** In the deny set and in none of those, uncounted. */
+function lookups(
+  deny: SetName,
+  except: DenyRule["except"],
+  family: Family,
+  side: "src" | "dst" = "src",
+): readonly string[] {
   return [
-    `-m set --match-set ${deny} src ! --update-counters`,
-    ...except.map((set) => `-m set ! --match-set ${set[family]} src`),
+    `-m set --match-set ${deny} ${side} ! --update-counters`,
+    ...except.map((set) => `-m set ! --match-set ${set[family]} ${side}`),
   ];
 }
 

@@ -12,7 +12,7 @@ import { type Replacement, removalText, restoreText } from "./restore-text.ts";
 import { type ChainPart, layoutOf, type Table } from "./rule-layout.ts";
 import type { EntryHook } from "./rule-text.ts";
 import { rulesFailure } from "./rules-failure.ts";
-import { CHAIN, differenceFrom, readTableState, type TableState, tablesWithChain } from "./table-state.ts";
+import { type ChainPlace, chainsIn, differenceFrom, readTableState, type TableState } from "./table-state.ts";
 
 export interface Rules {
   ensure(rules: readonly DenyRule[]): Promise<void>;
@@ -43,7 +43,7 @@ export function createRules(parts: RulesParts): Rules {
   /** False where the kernel lacks what an answer needs: then what is to be rejected is dropped. */
   let canReject = true;
   let layout: readonly ChainPart[] = [];
-  /** Tables of the layout at which chains of another one were last looked for. */
+  /** Chains of the layout at which chains of another one were last looked for. */
   let swept: string | undefined;
 
   function layoutFor(rules: readonly DenyRule[], family: Family): readonly ChainPart[] {
@@ -55,25 +55,27 @@ export function createRules(parts: RulesParts): Rules {
     differenceFrom({ ...part, lines: spelled.get(keyOf(part)) ?? part.lines }, state);
 
   async function ensureFamily(chosen: Flavor, family: Family, wanted: readonly ChainPart[]): Promise<void> {
+    const read = createReader(parts, chosen, family);
     const differing: Replacement[] = [];
     for (const part of wanted) {
-      const before = await readTable(parts, chosen, family, part.table);
+      const before = await read(part);
       if (difference(part, before) !== undefined) differing.push({ part, before });
     }
     if (differing.length === 0) return;
     await restore(parts, chosen, family, restoreText(differing));
+    const readAnew = createReader(parts, chosen, family);
     for (const { part } of differing) {
-      const { lines } = await readTable(parts, chosen, family, part.table);
+      const { lines } = await readAnew(part);
       if (lines.length === part.lines.length) spelled.set(keyOf(part), lines);
     }
   }
 
   async function ensureAll(chosen: Flavor, rules: readonly DenyRule[]): Promise<void> {
     for (const family of FAMILIES) await ensureFamily(chosen, family, layoutFor(rules, family));
-    const tables = layout.map(({ table }) => table);
-    if (swept === tables.join()) return;
-    for (const family of FAMILIES) await removeFrom(parts, chosen, family, tables); // of another hook or verdict
-    swept = tables.join();
+    const places = layout.map(placeOf).join();
+    if (swept === places) return;
+    for (const family of FAMILIES) await removeFrom(parts, chosen, family, layout); // of another hook or verdict
+    swept = places;
   }
 
   return {
@@ -95,8 +97,9 @@ export function createRules(parts: RulesParts): Rules {
       const wanted = JSON.stringify(rules);
       if (generation !== undefined && seen?.generation === generation && seen.wanted === wanted) return PRESENT;
       for (const family of FAMILIES) {
+        const read = createReader(parts, flavor, family);
         for (const part of layoutFor(rules, family)) {
-          const what = difference(part, await readTable(parts, flavor, family, part.table));
+          const what = difference(part, await read(part));
           if (what !== undefined) return { kind: "missing", what: `${what} (IPv${family})` };
         }
       }
@@ -106,7 +109,7 @@ export function createRules(parts: RulesParts): Rules {
     async remove() {
       const removed: string[] = [];
       for (const { flavor: present, saved } of await flavorsPresent(parts)) {
-        if (tablesWithChain(saved).length === 0) continue;
+        if (chainsIn(saved).length === 0) continue;
         for (const family of FAMILIES) removed.push(...(await removeFrom(parts, present, family, [])));
       }
       return removed;
@@ -114,8 +117,12 @@ export function createRules(parts: RulesParts): Rules {
   };
 }
 
-function keyOf({ table, lines }: ChainPart): string {
-  return [table, ...lines].join("\n");
+function keyOf(part: ChainPart): string {
+  return [placeOf(part), ...part.lines].join("\n");
+}
+
+function placeOf({ table, chain }: ChainPlace): string {
+  return `${table} ${chain}`;
 }
 
 /** A table, a target or a match that this kernel doesn't have. */
@@ -123,24 +130,32 @@ function isLacking(error: unknown): boolean {
   return error instanceof BackendError && (error.code === "kernel-refused" || error.code === "kernel-sets-missing");
 }
 
-/** Our chain, from all tables but these. */
+/** Our chains, except these. */
 async function removeFrom(
   parts: RulesParts,
   flavor: Flavor,
   family: Family,
-  kept: readonly Table[],
+  kept: readonly ChainPlace[],
 ): Promise<readonly string[]> {
   const removed: string[] = [];
-  for (const table of tablesWithChain(await run(parts, [rulesProgram(flavor, family, "-save")]))) {
-    if (kept.includes(table)) continue;
-    await restore(parts, flavor, family, removalText(table, await readTable(parts, flavor, family, table)));
-    removed.push(`chain ${CHAIN} of ${rulesProgram(flavor, family, "")} in ${table}`);
+  const keptPlaces = new Set(kept.map(placeOf));
+  for (const place of chainsIn(await run(parts, [rulesProgram(flavor, family, "-save")]))) {
+    if (keptPlaces.has(placeOf(place))) continue;
+    const state = await createReader(parts, flavor, family)(place);
+    await restore(parts, flavor, family, removalText(place, state));
+    removed.push(`chain ${place.chain} of ${rulesProgram(flavor, family, "")} in ${place.table}`);
   }
   return removed;
 }
 
-async function readTable(parts: RulesParts, flavor: Flavor, family: Family, table: Table): Promise<TableState> {
-  return readTableState(await run(parts, [rulesProgram(flavor, family, ""), ...WAIT, "-t", table, "-S"]));
+/** Lists each table once. */
+function createReader(parts: RulesParts, flavor: Flavor, family: Family): (place: ChainPlace) => Promise<TableState> {
+  const texts = new Map<Table, string>();
+  return async ({ table, chain }) => {
+    const text = texts.get(table) ?? (await run(parts, [rulesProgram(flavor, family, ""), ...WAIT, "-t", table, "-S"]));
+    texts.set(table, text);
+    return readTableState(text, chain);
+  };
 }
 
 async function restore(parts: RulesParts, flavor: Flavor, family: Family, input: string): Promise<void> {

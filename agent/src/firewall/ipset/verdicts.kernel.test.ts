@@ -77,7 +77,7 @@ async function nothingIsLeft(stage: PacketStage, flavor: string): Promise<void> 
   const tables = () =>
     sh(`iptables-${flavor}-save; ip6tables-${flavor}-save`)
       .split(/^\*/m)
-      .filter((section) => section.includes(":fleetban-in "))
+      .filter((section) => section.includes(":fleetban-"))
       .map((section) => section.split("\n")[0]);
   const expected = new Map([
     ["conntrack drop", ["mangle"]],
