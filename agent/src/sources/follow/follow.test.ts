@@ -31,6 +31,7 @@ function follow(
   settings: Settings,
 ) {
   const lines: string[] = [];
+  const offered = new Set<string>();
   const events: string[] = [];
   const positions = new Map<string, SourcePosition>(settings.positions);
   const stopper = new AbortController();
@@ -49,6 +50,7 @@ function follow(
       rotated: () => folder.files.rotatedOf(PATH),
       async take(records) {
         refusals -= 1;
+        for (const { record } of records) offered.add(record);
         if (refusals >= 0) throw new Error("no room");
         lines.push(...records.map(({ record }) => record));
         for (const { position } of records) keep(position);
@@ -60,6 +62,8 @@ function follow(
   ended.catch(() => undefined); // looked at by `stop`
   return {
     lines,
+    /** Those of takes that failed, too. */
+    offered,
     events,
     positions,
     async stop() {
@@ -175,6 +179,20 @@ test("what can't be taken is given again until it can, and nothing behind it bef
   await clock.run(20_000);
   assert.deepEqual(follower.lines, ["one", "two"]);
   assert.deepEqual(follower.events, ["sources.take_failed"], "said once");
+  await follower.stop();
+});
+
+test("what is written while nothing can be taken is offered, too: who takes also acts on it", async () => {
+  const { clock, folder, follow } = createWorld();
+  const follower = follow({ refusals: 1_000 });
+  folder.append(PATH, "one\n");
+  await clock.run(0);
+  folder.append(PATH, "two\nthr");
+  await clock.run(6_000);
+  assert.deepEqual([...follower.offered], ["one", "two"]);
+  folder.append(PATH, "ee\n");
+  await clock.run(12_000);
+  assert.deepEqual([...follower.offered], ["one", "two", "three"]);
   await follower.stop();
 });
 

@@ -19,6 +19,8 @@ import { createWakeup } from "./wakeup.ts";
 const LOOK_EVERY_MS = 1_000;
 /** A writer that opened the file just before it was renamed still writes there. */
 const REPLACED_GRACE_MS = 2_000;
+/** So many wait for a taker that refuses; the file keeps the rest. */
+const WAITING_RECORDS = 2_000;
 const RETRY = { baseMs: 100, maxMs: 5_000 };
 
 export interface FollowParts {
@@ -157,24 +159,39 @@ async function drain<Record>(follower: Follower<Record>, tail: Tail<Record>, sig
   }
   for (;;) {
     signal.throwIfAborted();
-    const chunk = readChunk(tail, parts.clock.nowMs());
-    if (chunk === undefined) return;
-    const { writtenByMs } = chunk;
-    const records = chunk.records.map(({ record, end }) => {
-      return { record, writtenByMs, position: { ...positionOf(settings, tail), value: String(end) } };
-    });
-    if (records.length > 0) await give(follower, records, signal);
-    tail.settled = chunk.records.at(-1)?.end ?? tail.settled;
+    const records = readRecords(follower, tail);
+    if (records === undefined) return;
+    if (records.length > 0) await give(follower, tail, records, signal);
+    tail.settled = Number(records.at(-1)?.position.value ?? tail.settled);
   }
 }
 
-async function give<Record>(
+/** `undefined` at the end of the file. */
+function readRecords<Record>(
   { parts, settings }: Follower<Record>,
-  records: readonly FollowedRecord<Record>[],
+  tail: Tail<Record>,
+): FollowedRecord<Record>[] | undefined {
+  const chunk = readChunk(tail, parts.clock.nowMs());
+  return chunk?.records.map(({ record, end }) => {
+    const position = { ...positionOf(settings, tail), value: String(end) };
+    return { record, writtenByMs: chunk.writtenByMs, position };
+  });
+}
+
+/**
+ * Again and again until it is taken. What is written meanwhile joins it: whoever takes also acts on it at once, and a
+ * full disk must not keep a ban from this machine's kernel.
+ */
+async function give<Record>(
+  follower: Follower<Record>,
+  tail: Tail<Record>,
+  records: FollowedRecord<Record>[],
   signal: AbortSignal,
 ): Promise<void> {
+  const { parts, settings } = follower;
   for (let attempt = 0; ; attempt += 1) {
     try {
+      if (attempt > 0 && records.length < WAITING_RECORDS) records.push(...(readRecords(follower, tail) ?? []));
       return await settings.take(records);
     } catch (error) {
       signal.throwIfAborted();
