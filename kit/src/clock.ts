@@ -3,6 +3,7 @@
  *
  * `nowMs` may jump (somebody sets the machine's clock); durations are measured with `monotonicMs` only.
  */
+import type { Background } from "./background.ts";
 import type { Brand } from "./brand.ts";
 
 export type Milliseconds = Brand<number, "Milliseconds">;
@@ -20,6 +21,8 @@ export interface Clock {
   /** Rejects with `signal.reason` when the signal aborts first. */
   sleep(durationMs: number, signal?: AbortSignal): Promise<void>;
   timer(durationMs: number, run: () => void): Timer;
+  /** Where work that can wait has to give way. */
+  readonly background?: Background;
 }
 
 export function ms(milliseconds: number): Milliseconds {

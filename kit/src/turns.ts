@@ -10,6 +10,23 @@ export interface Turns {
   next(): Promise<void>;
 }
 
+/** For work that can wait: on a machine that gives us little, it rests between two slices. */
+export function createBackgroundTurns(clock: Pick<Clock, "monotonicMs" | "sleep" | "background">): Turns {
+  const { background } = clock;
+  if (background === undefined) return createTurns(clock);
+  let begunMs = clock.monotonicMs();
+  let piece = background.begin();
+  return {
+    isOver: () => clock.monotonicMs() - begunMs >= background.pieceMs,
+    async next() {
+      piece.end();
+      await clock.sleep(background.restMs());
+      begunMs = clock.monotonicMs();
+      piece = background.begin();
+    },
+  };
+}
+
 export function createTurns(clock: Pick<Clock, "monotonicMs" | "sleep">): Turns {
   let begunMs = clock.monotonicMs();
   return {
