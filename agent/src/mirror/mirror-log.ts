@@ -41,7 +41,7 @@ export function deltaRecord(delta: MirrorDelta): Uint8Array {
   const { epoch, fromRevision, toRevision, committedAtMs, listings } = delta;
   const digest = Buffer.from(digestToBytes(delta.digest)).toString("hex");
   const remove = Buffer.concat([...flatPieces(listingColumns(delta.remove.map(bareListing)))]);
-  const put = [...flatPieces(listingColumns(delta.put))];
+  const put = [...flatPieces(delta.putColumns ?? listingColumns(delta.put))];
   const removeBytes = remove.length;
   const header = { kind: "delta", epoch, fromRevision, toRevision, committedAtMs, digest, listings, removeBytes };
   return framed([...headed(header), remove, ...put]);

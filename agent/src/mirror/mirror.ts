@@ -6,10 +6,11 @@
  */
 
 import type { Clock } from "@fleetban/kit/clock";
-import { createTurns } from "@fleetban/kit/turns";
+import { createBackgroundTurns, createTurns } from "@fleetban/kit/turns";
 import type { Blocklist } from "@fleetban/proto/model/blocklist";
 import { sumInSlices } from "@fleetban/proto/model/blocklist-columns";
 import type { Epoch, List, ListNo, Revision } from "@fleetban/proto/model/listing";
+import type { ListingColumns } from "@fleetban/proto/model/sorted-columns";
 import { carryOut, type DeltaChanges, differenceAfter } from "./apply-delta.ts";
 import type { Held, MirrorChange, MirroredList, Position } from "./held.ts";
 
@@ -20,6 +21,8 @@ export interface MirrorDelta extends DeltaChanges {
   readonly fromRevision: Revision;
   readonly toRevision: Revision;
   readonly committedAtMs: number;
+  /** What is put, where it is there as columns already. */
+  readonly putColumns?: readonly ListingColumns[];
 }
 
 export type AppliedDelta =
@@ -32,6 +35,9 @@ export interface Replaced {
   /** The ledger was restored or replaced between the two. */
   readonly isNewEpoch: boolean;
 }
+
+/** Nobody waits for a delta with more changes: it can't be a fresh ban. */
+const LONG_DELTA = 512;
 
 export class Mirror {
   readonly #clock: Pick<Clock, "monotonicMs" | "sleep">;
@@ -71,7 +77,8 @@ export class Mirror {
     const held = this.get(delta.list)?.held;
     const misfit = misfitOf(held, delta);
     if (misfit !== undefined || held === undefined) return { kind: "mismatch", reason: misfit ?? "" };
-    const turns = createTurns(this.#clock);
+    const isLong = delta.remove.length + delta.put.length > LONG_DELTA;
+    const turns = isLong ? createBackgroundTurns(this.#clock) : createTurns(this.#clock);
     const difference = await differenceAfter(held.blocklist, delta, turns);
     if (difference !== undefined) return { kind: "mismatch", reason: difference };
     const changes = await carryOut(held.blocklist, delta, turns);
@@ -99,7 +106,7 @@ export class Mirror {
   async proveDigest(list: ListNo): Promise<boolean> {
     const held = this.get(list)?.held;
     if (held === undefined) return true;
-    const turns = createTurns(this.#clock);
+    const turns = createBackgroundTurns(this.#clock);
     const { blocklist } = held;
     const claimed = blocklist.digest; // of the same moment as the columns
     const slices = sumInSlices(blocklist, blocklist.unsortedColumns());

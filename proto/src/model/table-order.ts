@@ -10,7 +10,7 @@ import { blankWords } from "./prefix-words.ts";
 import { emptyListingColumns, type ListingColumns, writePrefix, writeValues } from "./sorted-columns.ts";
 
 const LENGTHS = 64; // more than the 33 lengths of IPv4, a power of two
-const SLICE_ROWS = 8_192; // some 3 ms; only the native sort can't be sliced
+const SLICE_ROWS = 1_024; // some 0.4 ms; only the native sort can't be sliced
 
 /** As they stand in the table. */
 export function unsortedColumnsOf(table: PrefixTable): ListingColumns {

@@ -24,7 +24,7 @@ import { WireError } from "./wire-error.ts";
 export type MakeColumns<Columns extends PrefixColumns> = (family: Family, count: number) => Columns;
 
 const EMPTY = Buffer.alloc(0);
-const SLICE_ROWS = 8_192; // some 2 ms
+const SLICE_ROWS = 1_024; // some 0.3 ms, 3 in code that runs for the first time
 
 /** Takes a pair of columns as `prefixColumns` gives it. */
 export function encodePrefixes(families: readonly PrefixColumns[]): Prefixes {
