@@ -24,6 +24,7 @@ import type { LinkLists } from "./lists.ts";
 import type { Reports } from "./reports.ts";
 import { type LinkSpool, sendSightings } from "./send-sightings.ts";
 import { LinkError, type SessionEnd } from "./state.ts";
+import { createUnpacking } from "./unpacking.ts";
 
 const WELCOME_DEADLINE_MS = 10_000;
 const CERTIFICATE_LOOK_MS = 60_000;
@@ -95,12 +96,14 @@ async function converse(
   const over = new AbortController();
   let end: SessionEnd = { kind: "lost", cause: new LinkError("stream-lost", "the coordinator ended the stream") };
   const send = (message: AgentMessage) => connection.send(message);
+  function finish(received: SessionEnd): void {
+    end = received;
+    over.abort(new LinkError("stream-lost", "the session is over"));
+  }
   const tasks = {
     receive: async () => {
-      const received = await receive(parts, send, incoming, over.signal);
-      if (over.signal.aborted) return; // something else ended it, and says why
-      end = received;
-      over.abort(new LinkError("stream-lost", "the session is over"));
+      const received = await receive(parts, send, incoming, finish, over.signal);
+      if (!over.signal.aborted) finish(received); // else something else ended it, and says why
     },
     sightings: (inner: AbortSignal) => sendSightings(parts.spool, parts.clock, send, inner),
     reports: (inner: AbortSignal) => parts.reports.run(send, inner),
@@ -134,19 +137,38 @@ async function receive(
   parts: SessionParts,
   send: (message: AgentMessage) => Promise<void>,
   incoming: AsyncIterator<CoordinatorMessage>,
+  finish: (end: SessionEnd) => void,
   signal: AbortSignal,
 ): Promise<SessionEnd> {
-  for (;;) {
-    const next = await incoming.next();
-    if (next.done === true || signal.aborted) {
-      return { kind: "lost", cause: new LinkError("stream-lost", "the coordinator ended the stream") };
+  const unpacking = createUnpacking(finish, signal);
+  try {
+    for (;;) {
+      const next = await incoming.next();
+      if (next.done === true || signal.aborted) {
+        return { kind: "lost", cause: new LinkError("stream-lost", "the coordinator ended the stream") };
+      }
+      const { value } = next;
+      await acknowledgeChunk(send, value);
+      const isTaken = await unpacking.take(value, () => take(parts, send, value));
+      const end = isTaken ? undefined : await take(parts, send, value);
+      if (end !== undefined) return end;
     }
-    const end = await take(parts, send, next.value);
-    if (end !== undefined) return end;
+  } finally {
+    await unpacking.settled(); // the next session begins with what the mirror has then
   }
 }
 
-/** In order, one at a time: a delta is in the mirror before the next message is looked at. */
+/** In the order in which they came; what becomes of it is another question. */
+async function acknowledgeChunk(
+  send: (message: AgentMessage) => Promise<void>,
+  { kind }: CoordinatorMessage,
+): Promise<void> {
+  if (kind?.$case !== "snapshotChunk") return;
+  const { list, revision, chunk } = kind.value;
+  await send({ kind: { $case: "chunkReceived", value: { list, revision, chunk } } });
+}
+
+/** In order, one at a time, but for a list that is being unpacked: a delta is in the mirror before the next message is looked at. */
 async function take(
   parts: SessionParts,
   send: (message: AgentMessage) => Promise<void>,
@@ -165,9 +187,7 @@ async function take(
     case "snapshotChunk": {
       const outcome = await parts.lists.snapshotChunk(kind.value);
       if (outcome.kind === "differs") return { kind: "resync", list: kind.value.list };
-      const { list, revision, chunk } = kind.value;
-      await send({ kind: { $case: "chunkReceived", value: { list, revision, chunk } } });
-      if (outcome.kind === "complete") parts.reports.due(list, 0);
+      if (outcome.kind === "complete") parts.reports.due(kind.value.list, 0);
       return undefined;
     }
     case "settings":
