@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { addresses, FEEDS, FLEET, listing } from "../mirror/mirror.fixture.ts";
 import { enforcingFixture } from "./firewall.fixture.ts";
+import { DEFAULT_PACE } from "./pacing.ts";
 
 const FLEET_V4 = "fleetban-fleet-v4";
 
@@ -45,6 +46,23 @@ test("an entry that finds no room is wished again as soon as there is some", asy
       (await agent.kernel.entries(FLEET_V4)).includes(listing("83.0.0.1").prefix),
   );
   assert.equal((await agent.kernel.headers()).find(({ name }) => name === FLEET_V4)?.references, 1);
+  await agent.stop();
+});
+
+test("a fresh ban that finds its set full, while a larger one is being filled at leisure, hurries the filling", async () => {
+  const listed = addresses(1_760).map((prefix) => listing(prefix));
+  const agent = await enforcingFixture(
+    { fleet: listed.slice(0, 900) },
+    { pace: { ...DEFAULT_PACE, minEntries: 8, maxEntries: 8, cpuShare: 0.01 } },
+  );
+  agent.kernel.msPerEntry = 0.5;
+  await agent.delta(FLEET, [], listed.slice(900)); // of room for 1,924
+  await agent.pass(2_000);
+  const fresh = addresses(300, 7).map((prefix) => listing(prefix));
+  await agent.delta(FLEET, [], fresh);
+  await agent.pass(4_000); // at leisure, 8 entries each 400 ms, it would take 88 s
+  const entries = new Set(await agent.kernel.entries(FLEET_V4));
+  assert.equal(fresh.filter(({ prefix }) => entries.has(prefix)).length, fresh.length);
   await agent.stop();
 });
 

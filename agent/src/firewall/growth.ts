@@ -35,7 +35,7 @@ export interface Growth {
 
 export interface GrowthParts {
   readonly backend: Backend;
-  readonly lanes: Pick<Lanes, "sweep" | "wish">;
+  readonly lanes: Pick<Lanes, "sweep" | "wish" | "hurry">;
   readonly exclusive: Exclusive;
   readonly log: Log;
   readonly nowSeconds: () => number;
@@ -134,6 +134,7 @@ export function createGrowth({ backend, lanes, exclusive, log, nowSeconds }: Gro
     full(set, prefix, lane) {
       const ofSet = waiting.get(set) ?? new Map<Prefix, Lane>();
       waiting.set(set, ofSet.set(prefix, ofSet.get(prefix) === "urgent" ? "urgent" : lane));
+      if (lane === "urgent" && growing.has(set)) lanes.hurry(set);
       void growth.grow(set, Math.max(set.entries.size, set.maxEntries));
     },
     growIfNearlyFull(set) {

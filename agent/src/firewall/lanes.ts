@@ -27,6 +27,8 @@ export interface Batch {
 export interface Lanes {
   wish(lane: Lane, set: KernelSet, prefix: Prefix): void;
   sweep(spec: SweepSpec): void;
+  /** Something urgent waits for the set to grow: what fills its replacement is urgent, too. */
+  hurry(set: KernelSet): void;
   /** Waits until there is something to do. Urgent: some hundred at most; bulk: `entries` at most. */
   take(entries: number, signal: AbortSignal): Promise<Batch>;
   /** What was taken last is carried out. */
@@ -145,6 +147,14 @@ export function createLanes(clock: Clock, planOne: PlanOne, truth: () => number 
       const before = queue.findIndex(({ order }) => order > spec.order);
       queue.splice(before < 0 ? queue.length : before, 0, createSweep(spec));
       wake(spec.lane);
+    },
+    hurry(set) {
+      const isHurried = (sweep: Sweep) => sweep.set === set && sweep.order === SWEEP_ORDER.growth;
+      const hurried = sweeps.bulk.filter(isHurried);
+      if (hurried.length === 0) return;
+      sweeps.bulk = sweeps.bulk.filter((sweep) => !isHurried(sweep));
+      sweeps.urgent.unshift(...hurried);
+      wake("urgent");
     },
     async take(entries, signal) {
       const turns = createTurns(clock);
