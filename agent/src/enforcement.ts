@@ -6,10 +6,11 @@
  */
 import type { Clock } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
-import { createTurns } from "@fleetban/kit/turns";
+import { finishInTurns } from "@fleetban/kit/slices";
+import { createBackgroundTurns } from "@fleetban/kit/turns";
 import { type DigestKey, parseDigestKey } from "@fleetban/proto/model/digest";
 import { type ListNo, listNo } from "@fleetban/proto/model/listing";
-import { deltaFromMessage } from "@fleetban/proto/wire/delta";
+import { deltaInSlices } from "@fleetban/proto/wire/delta";
 import { type List as ListMessage, listFromWire, type Welcome } from "@fleetban/proto/wire/fleet";
 import { chunkFromMessage, decodeSnapshotBody } from "@fleetban/proto/wire/snapshot";
 import { WireError } from "@fleetban/proto/wire/wire-error";
@@ -41,7 +42,7 @@ export interface Enforcement extends LinkLists {
 export function createEnforcement(parts: EnforcementParts): Enforcement {
   const { mirror, file, firewall, log } = parts;
   const assembly = createSnapshotAssembly((body, expected) =>
-    decodeSnapshotBody(body, expected, createTurns(parts.clock)),
+    decodeSnapshotBody(body, expected, createBackgroundTurns(parts.clock)),
   );
   const distrusted = new Set<ListNo>();
   let key: DigestKey | undefined;
@@ -88,7 +89,8 @@ export function createEnforcement(parts: EnforcementParts): Enforcement {
     async delta(message): Promise<DeltaOutcome> {
       const list = listNo(message.list);
       if (distrusted.has(list)) return differs(list, "an earlier snapshot");
-      const delta = readOr(() => deltaFromMessage(message));
+      const turns = createBackgroundTurns(parts.clock);
+      const delta = await readOr(() => finishInTurns(deltaInSlices(message), turns));
       if (delta instanceof WireError) return differs(list, delta.message);
       const outcome = await mirror.applyDelta(delta);
       if (outcome.kind === "mismatch") return differs(list, outcome.reason);
@@ -99,7 +101,7 @@ export function createEnforcement(parts: EnforcementParts): Enforcement {
     },
     async snapshotChunk(message): Promise<ChunkOutcome> {
       const list = listNo(message.list);
-      const chunk = readOr(() => chunkFromMessage(message));
+      const chunk = await readOr(async () => chunkFromMessage(message));
       if (chunk instanceof WireError) return differs(list, chunk.message);
       if (key === undefined || mirror.get(list) === undefined) return differs(list, "a snapshot of an unknown list");
       const assembled = await assembly.add(chunk, key);
@@ -116,9 +118,9 @@ export function createEnforcement(parts: EnforcementParts): Enforcement {
   };
 }
 
-function readOr<T>(read: () => T): T | WireError {
+async function readOr<T>(read: () => Promise<T>): Promise<T | WireError> {
   try {
-    return read();
+    return await read();
   } catch (error) {
     if (error instanceof WireError) return error;
     throw error;

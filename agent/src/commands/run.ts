@@ -2,6 +2,9 @@
 import { chmodSync, mkdirSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
+import { createBackground } from "@fleetban/kit/background";
+import type { Clock } from "@fleetban/kit/clock";
+import { createCoreUse } from "@fleetban/kit/drivers/core-use";
 import { serveHttp } from "@fleetban/kit/drivers/http-endpoints";
 import { systemClock } from "@fleetban/kit/drivers/system-clock";
 import { systemRandom } from "@fleetban/kit/drivers/system-random";
@@ -35,6 +38,7 @@ import { protectSessions } from "../own-addresses/protected-sessions.ts";
 import { backendFor, type EnforceMode } from "../trial/trial-state.ts";
 import { type RunMode, runModes } from "./run-modes.ts";
 
+const PACING_OFF = 1_000;
 const READY_LOOK_MS = 200;
 const SSHD_LOGS = ["/var/log/auth.log", "/var/log/secure", "/var/log/messages"] as const;
 const RESOLVERS = "/etc/resolv.conf";
@@ -84,7 +88,7 @@ async function open(config: AgentConfig, mode: EnforceMode, log: Log): Promise<A
   const backend = await openBackend({ ...config, backend: chosen }, systemClock, log);
   return await openAgent(
     {
-      ...{ clock: systemClock, random: systemRandom, log, version: VERSION },
+      ...{ clock: clockFor(config), random: systemRandom, log, version: VERSION },
       name: config.name === "" ? hostname() : config.name,
       backend,
       otherBackends: otherBackends(backend.name, systemClock, log),
@@ -105,6 +109,13 @@ async function open(config: AgentConfig, mode: EnforceMode, log: Log): Promise<A
     },
     config,
   );
+}
+
+/** With pacing off nothing is held back. */
+function clockFor(config: AgentConfig): Clock {
+  if (config["pace.cpu_permille"] === PACING_OFF) return systemClock;
+  const { monotonicMs } = systemClock;
+  return { ...systemClock, background: createBackground({ monotonicMs, coreUse: createCoreUse() }) };
 }
 
 /** A missing folder is made, so that a new data directory needs no further step. */

@@ -6,7 +6,7 @@
  */
 import type { Clock } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
-import { createTurns } from "@fleetban/kit/turns";
+import { createBackgroundTurns } from "@fleetban/kit/turns";
 import type { AppendFile, Files } from "../mirror/files.ts";
 import type { DenyRule, Op } from "./backend.ts";
 import type { BootLines } from "./boot-lines.ts";
@@ -130,7 +130,7 @@ export function createBootFiles(parts: BootFilesParts): BootFiles {
   }
 
   async function* paced(pieces: Iterable<Buffer>): AsyncIterable<Buffer> {
-    const turns = createTurns(clock);
+    const turns = createBackgroundTurns(clock);
     for (const piece of pieces) {
       yield piece;
       await drainRecents();

@@ -6,7 +6,7 @@
  */
 
 import type { Clock } from "@fleetban/kit/clock";
-import { createTurns } from "@fleetban/kit/turns";
+import { createBackgroundTurns } from "@fleetban/kit/turns";
 import type { Blocklist } from "@fleetban/proto/model/blocklist";
 import { bucketOfPrefix, type DigestKey } from "@fleetban/proto/model/digest";
 import type { Listing, ListNo } from "@fleetban/proto/model/listing";
@@ -54,7 +54,7 @@ export function createCut(room: Room, clock: Pick<Clock, "monotonicMs" | "sleep"
     const { blocklist } = counted;
     const histogram = new Histogram();
     counted.histogram = histogram;
-    const turns = createTurns(clock);
+    const turns = createBackgroundTurns(clock);
     for (const { prefix, rank } of listingsOf(blocklist.columns())) {
       histogram.add(rank, bucketOfPrefix(blocklist.key, blocklist.list, prefix), 1);
       if (turns.isOver()) await turns.next();

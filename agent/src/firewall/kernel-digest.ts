@@ -7,7 +7,7 @@
  */
 
 import type { Clock } from "@fleetban/kit/clock";
-import { createTurns } from "@fleetban/kit/turns";
+import { createBackgroundTurns } from "@fleetban/kit/turns";
 import { type Digest, DigestSum } from "@fleetban/proto/model/digest";
 import { type Family, familyOf } from "@fleetban/proto/model/prefix";
 import { listingsOf, prefixesOf } from "@fleetban/proto/model/sorted-columns";
@@ -31,7 +31,7 @@ export async function kernelDigestOfList(
 ): Promise<Digest> {
   const { blocklist } = held;
   const sum = new DigestSum(blocklist.key, blocklist.list);
-  const turns = createTurns(clock);
+  const turns = createBackgroundTurns(clock);
   const now = ledgerNow();
   const isWanted = (listing: Parameters<Cut["isAbove"]>[1]) =>
     list.effect === "exempt" || cut.isAbove(list.list, listing);

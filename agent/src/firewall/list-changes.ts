@@ -4,7 +4,7 @@
  * Urgent is what a server waits for: everything exempt, a fresh ban, a ban lifted, an extension that comes at the last
  * minute. Feeds and the other extensions are bulk.
  */
-import { createTurns } from "@fleetban/kit/turns";
+import { createBackgroundTurns, createTurns } from "@fleetban/kit/turns";
 import { LIST_FEEDS } from "@fleetban/proto/model/listing";
 import { familyOf, type Prefix } from "@fleetban/proto/model/prefix";
 import type { MirrorChange } from "../mirror/held.ts";
@@ -16,6 +16,8 @@ import type { ListState } from "./list-sets.ts";
 import { keepAll, type LoadParts } from "./load-list.ts";
 import { setsOf } from "./set-registry.ts";
 
+/** Nobody waits for a delta with more changes. */
+const LONG = 512;
 const LATE_EXTENSION_SECONDS = 600;
 
 export type ChangeParts = Pick<LoadParts, "clock" | "log" | "lanes" | "lists" | "brake" | "onMemory"> & {
@@ -30,7 +32,7 @@ export async function wishChanges(
   changes: readonly MirrorChange[],
   approved: boolean,
 ): Promise<void> {
-  const turns = createTurns(parts.clock);
+  const turns = changes.length > LONG ? createBackgroundTurns(parts.clock) : createTurns(parts.clock);
   const now = parts.clock.monotonicMs() / 1_000;
   const goes = changes.filter(({ prefix, after }) => after === undefined && isInForce(state, prefix, now));
   const isHeld =

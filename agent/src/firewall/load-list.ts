@@ -7,7 +7,7 @@
 
 import type { Clock } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
-import { createTurns } from "@fleetban/kit/turns";
+import { createBackgroundTurns } from "@fleetban/kit/turns";
 import { LIST_FEEDS, type List } from "@fleetban/proto/model/listing";
 import { familyOf, type Prefix } from "@fleetban/proto/model/prefix";
 import { prefixColumns, prefixesOf } from "@fleetban/proto/model/sorted-columns";
@@ -132,7 +132,7 @@ export async function makeRoom(
 
 /** Entries in force that no listing stands behind, those without timeout (not ours) apart. */
 async function unlistedIn({ clock }: LoadParts, { pair }: ListState, held: Held): Promise<readonly Prefix[]> {
-  const turns = createTurns(clock);
+  const turns = createBackgroundTurns(clock);
   const unlisted: Prefix[] = [];
   const now = clock.monotonicMs() / 1_000;
   for (const set of setsOf(pair)) {
@@ -147,7 +147,7 @@ async function unlistedIn({ clock }: LoadParts, { pair }: ListState, held: Held)
 }
 
 async function unwantedIn({ clock, wanted }: LoadParts, set: KernelSet): Promise<readonly Prefix[]> {
-  const turns = createTurns(clock);
+  const turns = createBackgroundTurns(clock);
   const unwanted: Prefix[] = [];
   for (const prefix of prefixesOf([set.entries.columns()])) {
     if (wanted(set, prefix).kind === "absent") unwanted.push(prefix);

@@ -9,13 +9,13 @@ import fc from "fast-check";
 import { addresses } from "../mirror/mirror.fixture.ts";
 import { createExclusive } from "./exclusive.ts";
 import { createLanes } from "./lanes.ts";
-import { nextBatchEntries } from "./pacing.ts";
+import { nextBatchEntries, type PaceLimits } from "./pacing.ts";
 import { createPercentiles } from "./percentiles.ts";
 import { createPump } from "./pump.ts";
 import { createSetRegistry } from "./set-registry.ts";
 import { SWEEP_ORDER } from "./sweep.ts";
 
-const limits = { minEntries: 16, maxEntries: 4_096, stepEntries: 16, targetMs: ms(50), cpuShare: 0.25 };
+const limits: PaceLimits = { minEntries: 16, maxEntries: 4_096, stepEntries: 16, targetMs: ms(50), cpuShare: 0.25 };
 
 test("a batch size stays within its limits, and halves when the last batch took too long", () => {
   fc.assert(
@@ -47,6 +47,43 @@ test("applying takes its share of the time and no more", async () => {
   assert.ok(busyMs > 48_000 && busyMs < 51_000, `${busyMs} ms of 200,000`);
 });
 
+/** From one entry a batch to thousands. */
+const wide: PaceLimits = { ...limits, minEntries: 1, stepEntries: 8 };
+
+/** What it settled on, and how long a fresh ban waited at worst. */
+async function loadSlowly(msPerEntry: number, pace: PaceLimits = wide) {
+  const { clock, sweep, wish, batches } = startPump(msPerEntry, undefined, pace);
+  sweep(addresses(200_000));
+  const waitedMs: number[] = [];
+  for (const [index, ban] of addresses(20, 9).entries()) {
+    const arrivesMs = 15_000 + index * 1_037;
+    await clock.run(arrivesMs);
+    wish("urgent", [ban]);
+    await clock.run(arrivesMs + 1_000);
+    const batch = batches.find(({ lane, atMs }) => lane === "urgent" && atMs >= arrivesMs);
+    waitedMs.push((batch?.atMs ?? Number.POSITIVE_INFINITY) - arrivesMs);
+  }
+  const settledOn = batches.filter(({ lane, atMs }) => lane === "bulk" && atMs > 15_000).map(({ entries }) => entries);
+  return { most: Math.max(...settledOn), worstMs: Math.max(...waitedMs) };
+}
+
+test("a kernel that is ten and a hundred times slower gets smaller batches, and a fresh ban waits no longer", async () => {
+  const [asUsual, tenfold, hundredfold] = [await loadSlowly(0.05), await loadSlowly(0.5), await loadSlowly(5)];
+  assert.ok(asUsual.most > 4 * tenfold.most, `${asUsual.most} and ${tenfold.most} entries`);
+  assert.ok(tenfold.most > 4 * hundredfold.most, `${tenfold.most} and ${hundredfold.most} entries`);
+  for (const [msPerEntry, { worstMs }] of [
+    [0.05, asUsual],
+    [0.5, tenfold],
+    [5, hundredfold],
+  ] as const) {
+    const boundMs = wide.targetMs + (wide.stepEntries + 1) * msPerEntry;
+    assert.ok(worstMs <= boundMs, `${worstMs} ms at ${msPerEntry} ms an entry`);
+  }
+  const off = { ...wide, minEntries: 4_096, cpuShare: 1 };
+  const unpaced = await loadSlowly(0.5, off);
+  assert.ok(unpaced.worstMs > 5 * limits.targetMs, `${unpaced.worstMs} ms with pacing off`);
+});
+
 test("a wish stays one, however often it is wished, and urgent is never demoted", async () => {
   const { clock, wish, batches } = startPump(1);
   const [one] = addresses(1);
@@ -73,7 +110,7 @@ test("what is decided to be nothing costs no batch, and the wishes behind it are
   );
 });
 
-function startPump(msPerEntry: number, isWanted: (prefix: Prefix) => boolean = () => true) {
+function startPump(msPerEntry: number, isWanted: (prefix: Prefix) => boolean = () => true, pace = limits) {
   const clock = createVirtualClock();
   const sets = createSetRegistry(parseDigestKey(new Uint8Array(16)));
   const set = sets.local[4];
@@ -85,7 +122,7 @@ function startPump(msPerEntry: number, isWanted: (prefix: Prefix) => boolean = (
   );
   const pump = createPump({
     ...{ lanes, clock, exclusive: createExclusive(), applyUs: createPercentiles() },
-    limits: () => limits,
+    limits: () => pace,
     pauseMs: () => 0,
     onBatch: () => undefined,
     async apply({ lane, planned }) {

@@ -4,6 +4,7 @@
  * An urgent wish waits for the batch in the kernel, never for the rest after it (invariant 7). Work of a millisecond
  * earns its rest together with the next: timers are no finer.
  */
+import type { Piece } from "@fleetban/kit/background";
 import { type Clock, ms } from "@fleetban/kit/clock";
 import { createTurns } from "@fleetban/kit/turns";
 import type { Exclusive } from "./exclusive.ts";
@@ -55,6 +56,25 @@ export function createPump(parts: PumpParts): Pump {
     await lanes.restUnlessUrgent(restingMs, signal);
   }
 
+  /** Urgent wishes don't wait for it, and don't shorten it for what comes after them. Undefined = there is nothing yet. */
+  async function beginWhenDue(signal: AbortSignal): Promise<Piece | undefined> {
+    const { background } = clock;
+    if (background === undefined) return undefined;
+    for (let restMs = background.restMs(); restMs > 0 && hasOnlyBulk(); restMs = background.restMs()) {
+      await lanes.restUnlessUrgent(restMs, signal);
+    }
+    return lanes.has("bulk") ? background.begin() : undefined;
+  }
+
+  const hasOnlyBulk = () => lanes.has("bulk") && !lanes.has("urgent");
+
+  /** On a machine that gives us little, a batch is no longer than a piece of work that can wait. */
+  function inTime(wanted: PaceLimits): PaceLimits {
+    const { background } = clock;
+    if (background === undefined || background.share === 1) return wanted;
+    return { ...wanted, targetMs: ms(Math.min(wanted.targetMs, background.pieceMs)) };
+  }
+
   return {
     get batchEntries() {
       return entries;
@@ -62,14 +82,16 @@ export function createPump(parts: PumpParts): Pump {
     async run(signal) {
       const turns = createTurns(clock);
       for (;;) {
+        const piece = await beginWhenDue(signal);
         const batch = await lanes.take(entries, signal);
         const tookMs = await carryOut(batch);
+        if (batch.lane === "bulk") piece?.end();
         lanes.done();
         parts.onBatch(batch);
         const pauseMs = parts.pauseMs();
         if (pauseMs > 0) await clock.sleep(pauseMs, signal);
         if (batch.lane === "bulk" && batch.planned.length > 0) {
-          entries = nextBatchEntries(entries, ms(tookMs), limits());
+          entries = nextBatchEntries(entries, ms(tookMs), inTime(limits()));
           if (batch.mayRest) await rest(tookMs, signal);
         }
         if (turns.isOver()) await turns.next();

@@ -6,7 +6,7 @@
  */
 
 import type { Clock } from "@fleetban/kit/clock";
-import { createTurns } from "@fleetban/kit/turns";
+import { createBackgroundTurns } from "@fleetban/kit/turns";
 import type { Prefix } from "@fleetban/proto/model/prefix";
 import { type PrefixColumns, prefixesOf } from "@fleetban/proto/model/sorted-columns";
 import type { Backend } from "./backend.ts";
@@ -41,7 +41,7 @@ export function createReadBack({ backend, clock, newTable }: ReadBackParts): Rea
 
   async function read(set: KernelSet): Promise<EntryTable> {
     const table = newTable(set.family, set.entries.size);
-    const turns = createTurns(clock);
+    const turns = createBackgroundTurns(clock);
     for await (const piece of backend.readSet(set.name)) {
       const now = nowSeconds();
       for (const { prefix, timeoutSeconds } of piece) table.put(prefix, endAfter(timeoutSeconds, now));
@@ -73,7 +73,7 @@ export function createReadBack({ backend, clock, newTable }: ReadBackParts): Rea
 
   async function lacking(columns: PrefixColumns, table: EntryTable): Promise<readonly Prefix[]> {
     const absent: Prefix[] = [];
-    const turns = createTurns(clock);
+    const turns = createBackgroundTurns(clock);
     for (const prefix of prefixesOf([columns])) {
       if (!table.has(prefix)) absent.push(prefix);
       if (turns.isOver()) await turns.next();

@@ -8,7 +8,7 @@
 
 import type { Clock } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
-import { createTurns } from "@fleetban/kit/turns";
+import { createBackgroundTurns } from "@fleetban/kit/turns";
 import type { List, ListNo } from "@fleetban/proto/model/listing";
 import type { AppendFile, Files } from "./files.ts";
 import { baseName, type Generation, generationsIn, logName } from "./generation.ts";
@@ -135,7 +135,7 @@ export function createMirrorFile({ files, folder, mirror, clock, log }: MirrorFi
 
   async function writeGeneration(generation: Generation, disk: OnDisk, pieces: Iterable<Uint8Array>): Promise<void> {
     let bytes = 0;
-    const turns = createTurns(clock);
+    const turns = createBackgroundTurns(clock);
     async function* counted() {
       for (const piece of pieces) {
         bytes += piece.length;
