@@ -41,6 +41,8 @@ const PACING_OFF = { "pace.target_ms": 10_000, "pace.cpu_permille": 1_000 };
 const EVERY_MS = 250;
 const WARM_EVERY_MS = 60;
 const WARM_BANS = 200;
+/** Loaded before the list that is timed. */
+const WARM_LISTINGS = 2_000;
 const IDLE_BANS = { full: 200, quick: 60 };
 /** One process an address: measured so far, beyond it is arithmetic. */
 const SINGLY = { full: 500, quick: 100 };
@@ -85,6 +87,7 @@ async function loadAll(undo: AsyncDisposableStack, listings: number): Promise<vo
   const stage = await openStage(ended, { abuseipdb: ABUSEIPDB, config: ABUSEIPDB_CONFIG });
   const abuseipdb = await stage.network.host(...ABUSEIPDB_HOST);
   const candidates = await openCandidates(stage);
+  await feedList(abuseipdb, stage.coordinator, WARM_LISTINGS);
   for (const { parts } of candidates) {
     await endureIdle({ ...parts, name: `${parts.name}-warm`, share: 1, everyMs: WARM_EVERY_MS }, WARM_BANS);
   }
@@ -94,9 +97,9 @@ async function loadAll(undo: AsyncDisposableStack, listings: number): Promise<vo
   for (const { parts } of candidates) process.kill(parts.server.agent.pid() ?? 0, "SIGSTOP");
   await stage.coordinator.kill9();
   await stage.coordinator.start();
-  await feedList(abuseipdb, stage.coordinator, listings);
+  await feedList(abuseipdb, stage.coordinator, WARM_LISTINGS + listings);
   for (const one of candidates) {
-    tellLoaded(one, listings, await endureLoad(one.parts, listings));
+    tellLoaded(one, listings, await endureLoad(one.parts, WARM_LISTINGS + listings));
     await one.parts.server.agent.kill9(); // it would have its share of the next one's deltas
   }
 }
