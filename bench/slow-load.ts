@@ -26,7 +26,7 @@ const FEEDS = ["fleetban-feeds-v4", "fleetban-feeds-v6"];
 const ONLINE = '"event":"link.online"';
 const LEAST_BANS = 200;
 const TOLD_WITHIN_MS = 60_000;
-const LOADED_WITHIN_MS = 120_000;
+const LOADED_WITHIN_MS = 420_000;
 const NS_A_MS = 1e6;
 const MS_A_TICK = 10;
 
