@@ -34,16 +34,18 @@ export interface LogSettings {
 export async function followLog(parts: LogParts, settings: LogSettings, signal: AbortSignal): Promise<never> {
   const { sink, clock, files } = parts;
   const interpreter = createLogInterpreter(parts);
-  let items: { readonly of: readonly FollowedRecord<string>[]; readonly read: readonly SourceItem[] } | undefined;
+  let interpreted = 0;
+  let items: readonly SourceItem[] = [];
 
-  /** Lines are interpreted once, even when they have to be given again. */
+  /** Lines are interpreted once, even when they have to be given again, with what has joined them. */
   async function take(records: readonly FollowedRecord<string>[]): Promise<void> {
-    if (items?.of !== records) {
-      items = { of: records, read: records.flatMap(interpret) };
-      if (items.read.some(isTwiceTold)) await clock.sleep(ACTION_FIRST_MS, signal);
-    }
-    await sink.take(items.read);
-    items = undefined;
+    const fresh = records.slice(interpreted).flatMap(interpret);
+    interpreted = records.length;
+    items = [...items, ...fresh];
+    if (fresh.some(isTwiceTold)) await clock.sleep(ACTION_FIRST_MS, signal);
+    await sink.take(items);
+    interpreted = 0;
+    items = [];
     if (interpreter.isHolding) releaseLater();
   }
 
