@@ -226,7 +226,8 @@ export const CONFORMANCE_CASES: readonly ConformanceCase[] = [
       await create(backend, A, 4, 110_000);
       const prefixes = addressesFixture(100_000);
       assert.deepEqual(await backend.apply(prefixes.map((prefix) => add(A, prefix))), []);
-      assert.deepEqual(await prefixesOf(backend, A), prefixes.toSorted());
+      const read = new Set(await prefixesOf(backend, A)); // one that changes its place meanwhile may show twice
+      assert.deepEqual([...read], prefixes.toSorted());
     },
   },
   {
