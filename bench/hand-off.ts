@@ -47,7 +47,7 @@ function readActionBan(): string {
     return found.replaceAll(/\n[ \t]+/g, "\n").replaceAll("%%", "%");
   };
   return value("actionban")
-    .replace("<_read_name>", () => value("_read_name"))
+    .replace("<_read>", () => value("_read"))
     .replace("<_ban>", () => value("_ban"));
 }
 
@@ -55,6 +55,7 @@ function fillIn(action: string, path: string, address: string): string {
   const tags: Record<string, string> = {
     ...{ name: JAIL, ip: address, fid: address, family: "inet4", time: String(Date.now() / 1_000) },
     ...{ bantime: String(BAN_SECONDS), failures: String(FAILURES), bancount: "1", restored: "0", handoff: path },
+    ...{ protocol: "tcp", port: "ssh", evidence: "" },
   };
   return action.replaceAll(/<([a-z0-9_]+)>/g, (tag, name: string) => tags[name] ?? tag);
 }
