@@ -38,15 +38,18 @@ test("a number that another process has now, another boot and a damaged file hol
   }
 });
 
-test("of many that find the same stale file one gets it, and nothing stays beside it", async (t) => {
+test("of many that find the same stale file one gets it, in one process and among several", async (t) => {
   const path = await pathIn(t);
   for (let round = 0; round < 20; round += 1) {
     await writeFile(path, "stale");
     const locks = await Promise.all(Array.from({ length: 8 }, () => lockFile(path)));
     assert.equal(locks.filter(({ kind }) => kind === "locked").length, 1);
     assert.deepEqual(await readdir(join(path, "..")), ["held.lock"]);
-    await rm(path);
+    for (const lock of locks) if (lock.kind === "locked") await lock.release();
   }
+  await writeFile(path, "stale");
+  const said = await Promise.all(Array.from({ length: 4 }, () => sayOf(t, path)));
+  assert.deepEqual(said.toSorted(), ["held", "held", "held", "locked"]);
 });
 
 async function pathIn(t: TestContext): Promise<string> {
@@ -56,6 +59,17 @@ async function pathIn(t: TestContext): Promise<string> {
 }
 
 async function startHolder(t: TestContext, path: string): Promise<ChildProcess> {
+  const { child, said } = await startContender(t, path);
+  assert.equal(said, "locked");
+  return child;
+}
+
+async function sayOf(t: TestContext, path: string): Promise<string> {
+  return (await startContender(t, path)).said;
+}
+
+/** Tries for the lock, says what it got, and lives until the test ends. */
+async function startContender(t: TestContext, path: string): Promise<{ child: ChildProcess; said: string }> {
   const program = `const { lockFile } = await import(${JSON.stringify(MODULE)});
     console.log((await lockFile(${JSON.stringify(path)})).kind);
     setInterval(() => undefined, 1_000);`;
@@ -64,6 +78,5 @@ async function startHolder(t: TestContext, path: string): Promise<ChildProcess> 
   });
   t.after(() => child.kill("SIGKILL"));
   const [said] = await once(child.stdout, "data");
-  assert.equal(String(said).trim(), "locked");
-  return child;
+  return { child, said: String(said).trim() };
 }

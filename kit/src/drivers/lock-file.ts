@@ -1,77 +1,73 @@
 /**
- * A file that one living process holds: whoever finds it learns who that is. What a killed one left holds nobody up.
+ * A file that one living process holds: whoever finds it locked learns who that is. What a killed one left holds nobody up.
  *
- * It names its process by number, start and boot, so that a number given anew to another doesn't count. It appears whole
- * (made aside, then linked), and what is stale is moved away before it is removed: of two that find the same stale file,
- * neither can take away what the other has just made.
+ * The lock is the kernel's, flock(2): it goes with the process however that dies, and no two can have it, which names in
+ * a folder can't promise (of two that find a stale file, one takes away what the other has just made). Node has no call
+ * for it, so `flock` of util-linux locks the open file that it inherits, and the lock lasts for as long as that is open
+ * here. The text in the file is for people and for `holderOfLock`: process number, start and boot.
  */
-import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, ftruncateSync, openSync, writeSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { FleetbanError } from "../errors.ts";
 import { startOf } from "./process-start.ts";
 
 export type LockFile =
   | { readonly kind: "locked"; readonly release: () => Promise<void> }
+  /** 0 = it can't be seen from here (another container), or has only just begun. */
   | { readonly kind: "held"; readonly pid: number };
 
 const MODE = 0o644;
 const BOOT_ID = "/proc/sys/kernel/random/boot_id";
+const FLOCK_HELD = 1; // flock(1): with --nonblock, somebody else has it
 
-let serial = 0; // two attempts of one process at once must not share a file
-
-/** Its folder must be there. Rejects when the folder can't be written to. */
+/** Its folder must be there. Rejects when the file can't be written to, or without `flock`. */
 export async function lockFile(path: string): Promise<LockFile> {
-  const bootId = await readBootId();
-  const mine = `${process.pid} ${await startOf(process.pid)} ${bootId}\n`;
-  serial += 1;
-  const aside = `${path}.${process.pid}-${serial}`;
-  for (;;) {
-    if (await isMade(path, aside, mine)) return { kind: "locked", release: () => rm(path, { force: true }) };
-    const text = await textOf(path);
-    const pid = await holderOf(text, bootId);
-    if (pid !== undefined) return { kind: "held", pid };
-    if (text !== undefined) await takeAway(path, aside, text);
+  const text = `${process.pid} ${await startOf(process.pid)} ${await readBootId()}\n`;
+  const file = openSync(path, "a+", MODE); // a number: a FileHandle that nobody keeps is closed, and the lock with it
+  let isMine = false;
+  try {
+    isMine = await isLocked(file, path);
+    if (!isMine) return { kind: "held", pid: (await holderOfLock(path)) ?? 0 };
+    ftruncateSync(file);
+    writeSync(file, text);
+  } finally {
+    if (!isMine) closeSync(file);
+  }
+  return { kind: "locked", release: async () => release(file) };
+}
+
+/** Who holds it, by what it wrote there; undefined = nobody that lives and can be seen from here. */
+export async function holderOfLock(path: string): Promise<number | undefined> {
+  const text = await readFile(path, "utf8").catch(() => "");
+  const [pid, start, boot] = text.trim().split(" ");
+  if (pid === undefined || start === undefined || boot !== (await readBootId())) return undefined;
+  return (await startOf(Number(pid))) === start ? Number(pid) : undefined;
+}
+
+/** The file stays: another may have opened it already, and would lock a file that nobody can find. */
+function release(file: number): void {
+  try {
+    ftruncateSync(file);
+  } finally {
+    closeSync(file);
   }
 }
 
-/** Who holds it; undefined = nobody. */
-export async function holderOfLock(path: string): Promise<number | undefined> {
-  return await holderOf(await textOf(path), await readBootId());
+async function isLocked(file: number, path: string): Promise<boolean> {
+  const locker = spawn("flock", ["--exclusive", "--nonblock", "3"], { stdio: ["ignore", "ignore", "ignore", file] });
+  try {
+    const [code] = (await once(locker, "exit")) as [number | null];
+    if (code === 0 || code === FLOCK_HELD) return code === 0;
+    throw new FleetbanError("lock-failed", `${path}: cannot be locked (flock ended with ${code})`);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw cause;
+    const hint = "install the package util-linux";
+    throw new FleetbanError("lock-failed", `${path}: cannot be locked, the program flock is missing`, { hint, cause });
+  }
 }
 
 async function readBootId(): Promise<string> {
   return (await readFile(BOOT_ID, "utf8").catch(() => "")).trim();
-}
-
-async function isMade(path: string, aside: string, text: string): Promise<boolean> {
-  await writeFile(aside, text, { mode: MODE });
-  try {
-    await link(aside, path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
-    throw error;
-  } finally {
-    await rm(aside, { force: true });
-  }
-}
-
-async function holderOf(text: string | undefined, bootId: string): Promise<number | undefined> {
-  const [pid, start, boot] = (text ?? "").trim().split(" ");
-  if (pid === undefined || start === undefined || boot !== bootId) return undefined;
-  return (await startOf(Number(pid))) === start ? Number(pid) : undefined;
-}
-
-/** Only what was judged: when another has put its own there meanwhile, that goes back to its place. */
-async function takeAway(path: string, aside: string, judged: string): Promise<void> {
-  try {
-    await rename(path, aside);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return; // another was quicker
-    throw error;
-  }
-  if ((await textOf(aside)) !== judged) await link(aside, path).catch(() => undefined);
-  await rm(aside, { force: true });
-}
-
-async function textOf(path: string): Promise<string | undefined> {
-  return await readFile(path, "utf8").catch(() => undefined);
 }
