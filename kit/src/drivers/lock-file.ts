@@ -35,7 +35,11 @@ export async function lockFile(path: string): Promise<LockFile> {
   } finally {
     if (!isMine) closeSync(file);
   }
-  return { kind: "locked", release: async () => release(file) };
+  const release = async () => {
+    if (isMine) giveUp(file);
+    isMine = false; // a second call would close whatever has that number then
+  };
+  return { kind: "locked", release };
 }
 
 /** Who holds it, by what it wrote there; undefined = nobody that lives and can be seen from here. */
@@ -47,7 +51,7 @@ export async function holderOfLock(path: string): Promise<number | undefined> {
 }
 
 /** The file stays: another may have opened it already, and would lock a file that nobody can find. */
-function release(file: number): void {
+function giveUp(file: number): void {
   try {
     ftruncateSync(file);
   } finally {
