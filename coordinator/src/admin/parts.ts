@@ -6,7 +6,7 @@ import type { Authority } from "../enrollment/certificates.ts";
 import type { FeedsParts } from "../feeds/parts.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import type { Policy } from "../policy/policy.ts";
+import type { PolicySource } from "../policy/policy.ts";
 import type { Store } from "../store/store.ts";
 import type { Health } from "../web/health.ts";
 import type { CoordinatorMetrics } from "../web/metrics.ts";
@@ -16,7 +16,7 @@ export interface AdminParts {
   readonly ledger: Ledger;
   readonly fleet: Fleet;
   readonly feeds: FeedsParts;
-  readonly policy: Policy;
+  readonly policy: PolicySource;
   readonly health: Pick<Health, "warnables">;
   readonly metrics: Pick<CoordinatorMetrics, "auditRecord" | "probe">;
   readonly authority: Authority;

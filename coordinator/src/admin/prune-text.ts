@@ -19,7 +19,7 @@ export async function explainPrune(
   now: UnixSeconds,
 ): Promise<ExplainedPrune> {
   const [listing] = await openEndedListings(sql, [prefix]);
-  if (listing !== undefined) return textOf(judgeIdle(listing, await selectWitnesses(sql), policy, now));
+  if (listing !== undefined) return textOf(judgeIdle(listing, await selectWitnesses(sql), policy(), now));
   const atMs = await prunedAtMs(sql, prefix);
   if (atMs === undefined) return { text: "", wayOff: undefined };
   return {

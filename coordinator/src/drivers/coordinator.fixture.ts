@@ -51,12 +51,13 @@ export async function startCoordinator(
 ) {
   const database = await createTestDatabase(t);
   const { store } = database;
+  const inForce = { ...DEFAULT_POLICY, ...policy };
   const folder = await mkdtemp(join(tmpdir(), "fb-"));
   await defineFeeds(store, definitions);
   const [clock, random] = [systemClock, systemRandom];
   const metrics = createCoordinatorMetrics("test");
   const authority = await openAuthorityFiles(join(folder, "ca"), { clock, random, log });
-  const ledger = await openLedger({ store, clock, random, log, policy: { ...DEFAULT_POLICY, ...policy } });
+  const ledger = await openLedger({ store, clock, random, log, policy: () => inForce });
   const fleet = createFleet({ ledger, clock, random, log, replica: "test", observe: metrics });
   const jobs = { warnables: () => [] };
   const health = createHealth({ store, ledger, jobs, clock });
@@ -74,7 +75,7 @@ export async function startCoordinator(
   const program = { version: "test", replica: "test", startedAtMs: clock.nowMs(), jobs: "timer" as const };
   const admin = createAdmin({
     ...{ store, ledger, fleet, feeds, health, metrics, authority, clock, random, log, program, addresses },
-    policy: { ...DEFAULT_POLICY, ...policy },
+    policy: () => inForce,
   });
   const certificates = await openServerCertificates(authority, { clock, random, log });
   const adminSocket = join(folder, "admin.sock");

@@ -30,6 +30,7 @@ import type { Jobs } from "../jobs/jobs.ts";
 import { createTimerJobs } from "../jobs/timer.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { openLedger } from "../ledger/open-ledger.ts";
+import type { PolicySource } from "../policy/policy.ts";
 import { openStore } from "../store/open-store.ts";
 import type { Store } from "../store/store.ts";
 import { webRoutes } from "../web/endpoints.ts";
@@ -65,6 +66,7 @@ interface Base {
 
 interface Parts extends Base {
   readonly store: Store;
+  readonly policy: PolicySource;
   readonly ledger: Ledger;
   readonly authority: Authority;
   readonly fleet: Fleet;
@@ -126,9 +128,11 @@ async function openParts(base: Base, closers: Closers): Promise<Parts> {
     ...(config.postgres_programs === undefined ? {} : { postgresPrograms: config.postgres_programs }),
   });
   closers.push(() => store.close());
+  const inForce = policyOf(config);
+  const policy = () => inForce;
   const definitions = feedDefinitionsOf(config);
   await defineFeeds(store, definitions);
-  const ledger = await openLedger({ store, clock, random, log, policy: policyOf(config), observe: metrics });
+  const ledger = await openLedger({ store, clock, random, log, policy, observe: metrics });
   closers.push(() => ledger.close());
   const fleet = createFleet({ ledger, clock, random, log, replica, observe: metrics });
   closers.push(() => fleet.close());
@@ -154,7 +158,7 @@ async function openParts(base: Base, closers: Closers): Promise<Parts> {
     runId,
   };
   const health = createHealth({ store, ledger, jobs, clock });
-  return { ...base, store, ledger, authority, fleet, jobs, feeds, health };
+  return { ...base, store, policy, ledger, authority, fleet, jobs, feeds, health };
 }
 
 /** Listens, says that it is ready, and works until `work` aborts. */
@@ -196,7 +200,7 @@ async function serve(
     signal: work.signal,
   });
   parts.jobs.schedule({ name: "feeds", everyMs: FEEDS_EVERY_MS, run: (inner) => refreshFeeds(parts.feeds, inner) });
-  for (const job of hitsJobs({ store, ledger, log, policy: policyOf(config) })) parts.jobs.schedule(job);
+  for (const job of hitsJobs({ store, ledger, log, policy: parts.policy })) parts.jobs.schedule(job);
   readiness.isReady = true;
   log.info("coordinator.started", {
     version: VERSION,
@@ -235,7 +239,7 @@ async function listen(
   };
   const { version, replica, startedAtMs } = { version: VERSION, ...parts };
   const program = { version, replica, startedAtMs, jobs: parts.jobs.kind };
-  const admin = createAdmin({ ...parts, policy: policyOf(config), program, addresses });
+  const admin = createAdmin({ ...parts, program, addresses });
   await mkdir(dirname(config.admin_socket), { recursive: true });
   return openListeners(
     { ...parts, admin, enrollment, certificates, sql: store.sql, isReady: () => readiness.isReady },

@@ -31,7 +31,7 @@ const places = JSON.parse(process.argv[2] ?? "{}") as Places;
 const log = createLog((line) => process.stderr.write(`${line}\n`), systemClock, "info");
 const address = { kind: "socket", folder: places.socketFolder, database: places.database } as const;
 const store = await openAt(address, "postgres", log);
-const ledger = await openLedger({ store, clock: systemClock, random: systemRandom, log, policy: DEFAULT_POLICY });
+const ledger = await openLedger({ store, clock: systemClock, random: systemRandom, log, policy: () => DEFAULT_POLICY });
 void ledger.run(new AbortController().signal); // owned by the process, which ends by a kill
 const parts = {
   store,

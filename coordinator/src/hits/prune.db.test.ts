@@ -141,7 +141,10 @@ async function started(t: Parameters<typeof createTestDatabase>[0]) {
       await sql`update listings set until = null where prefix = ${address} and reasons @> '[{"kind": "ban"}]'`;
     },
     prune: (changes: Partial<typeof policy> = {}) =>
-      pruneListings({ store, ledger, log: silentLog, policy: { ...policy, ...changes } }, new AbortController().signal),
+      pruneListings(
+        { store, ledger, log: silentLog, policy: () => ({ ...policy, ...changes }) },
+        new AbortController().signal,
+      ),
     listed: (prefix: NonNullable<typeof ONE>) => ledger.get(LIST_FLEET, prefix) !== undefined,
   };
 }

@@ -10,7 +10,7 @@ import type { Log } from "@fleetban/kit/log";
 import { msFromSeconds, secondsFromMs, type UnixSeconds } from "@fleetban/proto/model/time";
 import { recordAct } from "../admin/audit.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import type { Policy } from "../policy/policy.ts";
+import type { Policy, PolicySource } from "../policy/policy.ts";
 import { judgeIdle } from "../policy/prune.ts";
 import type { Sql } from "../store/sql.ts";
 import type { Store } from "../store/store.ts";
@@ -19,7 +19,7 @@ import { type IdleListing, openEndedListings, pruneBans, rememberTries, selectWi
 export interface PruneParts {
   readonly store: Pick<Store, "sql" | "transaction">;
   readonly ledger: Pick<Ledger, "clockHeld" | "ledgerTimeMs" | "write" | "decideAnew">;
-  readonly policy: Policy;
+  readonly policy: PolicySource;
   readonly log: Log;
 }
 
@@ -27,20 +27,21 @@ export interface PruneParts {
 const PRUNED_A_COMMIT = 200;
 
 export async function pruneListings(parts: PruneParts, signal: AbortSignal): Promise<number> {
-  const { store, ledger, policy, log } = parts;
+  const { store, ledger, log } = parts;
+  const policy = parts.policy();
   const listings = await openEndedListings(store.sql);
   await store.transaction((sql) => rememberTries(sql, listings));
   if (policy.pruneAfterSeconds === 0 || ledger.clockHeld) return 0; // a clock that jumped makes everything old
-  const idle = await idleAmong(parts, store.sql, listings, secondsFromMs(ledger.ledgerTimeMs()));
+  const idle = await idleAmong(policy, store.sql, listings, secondsFromMs(ledger.ledgerTimeMs()));
   let pruned = 0;
   for (let at = 0; at < idle.length; at += PRUNED_A_COMMIT) {
     signal.throwIfAborted();
     const slice = idle.slice(at, at + PRUNED_A_COMMIT).map(({ prefix }) => prefix);
     const { changed } = await ledger.write({ kind: "policy" }, async (sql, now) => {
-      const still = await idleAmong(parts, sql, await openEndedListings(sql, slice), now);
+      const still = await idleAmong(policy, sql, await openEndedListings(sql, slice), now);
       const prefixes = still.map(({ prefix }) => prefix);
       await pruneBans(sql, prefixes);
-      for (const listing of still) await record(parts, sql, listing);
+      for (const listing of still) await record(policy, sql, listing);
       return await ledger.decideAnew(sql, prefixes, now);
     });
     pruned += changed;
@@ -50,7 +51,7 @@ export async function pruneListings(parts: PruneParts, signal: AbortSignal): Pro
 }
 
 async function idleAmong(
-  { policy }: PruneParts,
+  policy: Policy,
   sql: Sql,
   listings: readonly IdleListing[],
   now: UnixSeconds,
@@ -59,7 +60,7 @@ async function idleAmong(
   return listings.filter((listing) => judgeIdle(listing, witnesses, policy, now).kind === "prune");
 }
 
-async function record({ policy }: PruneParts, sql: Sql, { prefix, since, lastTriedAt }: IdleListing): Promise<void> {
+async function record(policy: Policy, sql: Sql, { prefix, since, lastTriedAt }: IdleListing): Promise<void> {
   const tried =
     lastTriedAt === undefined ? "never tried" : `last tried ${new Date(msFromSeconds(lastTriedAt)).toISOString()}`;
   const reason = `${tried}; policy.prune_after is ${formatDuration(policy.pruneAfterSeconds)}`;

@@ -16,10 +16,11 @@ export async function openTestLedger(
   given: { policy?: Partial<Policy> } & Partial<Omit<LedgerParts, "store" | "policy">> = {},
 ): Promise<Ledger> {
   const { policy, ...parts } = given;
+  const inForce = { ...DEFAULT_POLICY, ...policy };
   const ledger = await openLedger({
     ...{ store, clock: systemClock, random: systemRandom, log: silentLog },
     ...parts,
-    policy: { ...DEFAULT_POLICY, ...policy },
+    policy: () => inForce,
   });
   const stop = new AbortController();
   const running = ledger.run(stop.signal).catch((error: unknown) => {

@@ -3,7 +3,7 @@ import type { Clock } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
 import type { Random } from "@fleetban/kit/random";
 import { lengthOf, type Prefix, widen } from "@fleetban/proto/model/prefix";
-import type { Policy } from "../policy/policy.ts";
+import type { PolicySource } from "../policy/policy.ts";
 import type { Store } from "../store/store.ts";
 import { acceptable, planAddresses, selectProtected } from "./addresses.ts";
 import type { Applied } from "./apply-changes.ts";
@@ -28,7 +28,7 @@ export interface LedgerParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly policy: Policy;
+  readonly policy: PolicySource;
   /** Absent = nobody counts. */
   readonly observe?: CommitObserver;
 }
@@ -46,12 +46,12 @@ export async function openLedger(parts: LedgerParts): Promise<OpenLedger> {
   const ledgerClock = new LedgerClock(clock);
   const memory = new Memory({ store, clock, ledgerClock, random, log });
   await memory.load();
-  await keepPartitions(store, ledgerClock.nowMs(), policy);
+  await keepPartitions(store, ledgerClock.nowMs(), policy());
   const sightingsLane = store.openLane();
   const lane = store.openLane();
   const writer = createWriter({
     ...{ lane: sightingsLane, memory, clock, ledgerClock, random, log, policy, observe: parts.observe ?? UNOBSERVED },
-    quotas: createQuotas(policy.quota),
+    quotas: createQuotas(() => policy().quota),
   });
   const stopped = new AbortController();
   const writeParts = { store, lane, memory, clock, random };
@@ -96,7 +96,7 @@ export async function openLedger(parts: LedgerParts): Promise<OpenLedger> {
       });
       return { revision, changed, refused };
     },
-    decideAnew: async (sql, prefixes, now) => decideAnew(await selectEvidence(sql, prefixes), policy, now),
+    decideAnew: async (sql, prefixes, now) => decideAnew(await selectEvidence(sql, prefixes), policy(), now),
     deltaSince: (list, from, features) => deltaSince(memory.state(list), from, features),
     async catchUp(revision) {
       if (memory.seen < revision) await memory.catchUp();
@@ -118,7 +118,7 @@ export async function openLedger(parts: LedgerParts): Promise<OpenLedger> {
         cause: { kind: "claim", no: agentNo },
         touched,
         async plan(sql) {
-          const plan = await planAddresses(sql, agentNo, usable, policy);
+          const plan = await planAddresses(sql, agentNo, usable, policy());
           held = plan.held;
           touched.splice(0, touched.length, ...plan.touched);
           return plan.changes;

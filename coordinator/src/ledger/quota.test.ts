@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { createQuotas } from "./quota.ts";
 
 test("an agent has its burst, then its rate, and no other agent's", () => {
-  const quotas = createQuotas({ burst: 10, perMinute: 60 });
+  const quotas = createQuotas(() => ({ burst: 10, perMinute: 60 }));
   assert.equal(quotas.take(1, 4, 0), 4);
   assert.equal(quotas.take(1, 10, 0), 6);
   assert.equal(quotas.take(1, 10, 0), 0);

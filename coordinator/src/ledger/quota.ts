@@ -13,10 +13,11 @@ interface Bucket {
 
 const MINUTE_MS = 60_000;
 
-export function createQuotas({ burst, perMinute }: Policy["quota"]): Quotas {
+export function createQuotas(settings: () => Policy["quota"]): Quotas {
   const buckets = new Map<number, Bucket>();
   return {
     take(agentNo, wanted, monotonicMs) {
+      const { burst, perMinute } = settings();
       const bucket = buckets.get(agentNo) ?? { tokens: burst, filledMs: monotonicMs };
       buckets.set(agentNo, bucket);
       const gained = ((monotonicMs - bucket.filledMs) * perMinute) / MINUTE_MS;

@@ -4,7 +4,7 @@
  */
 import type { Log } from "@fleetban/kit/log";
 import { runTasks } from "@fleetban/kit/task-group";
-import type { Policy } from "../policy/policy.ts";
+import type { PolicySource } from "../policy/policy.ts";
 import { isPassing } from "../store/store-error.ts";
 import type { Applied } from "./apply-changes.ts";
 import { CHANNEL } from "./change-queries.ts";
@@ -19,7 +19,7 @@ import type { WriteParts, WriteRequest } from "./write-changes.ts";
 export interface TaskParts extends WriteParts {
   readonly ledgerClock: LedgerClock;
   readonly log: Log;
-  readonly policy: Policy;
+  readonly policy: PolicySource;
   write(request: WriteRequest): Promise<Applied>;
   readAddresses(): Promise<void>;
 }
@@ -101,7 +101,7 @@ async function poll(parts: TaskParts, clockHold: ClockHold): Promise<void> {
 
 async function decideAllHeld({ lane, memory, policy }: TaskParts): Promise<void> {
   for (;;) {
-    const parts = { key: memory.key, lists: memory.lists, epoch: memory.epoch, policy };
+    const parts = { key: memory.key, lists: memory.lists, epoch: memory.epoch, policy: policy() };
     const applied = await lane.transaction((sql) => decideHeld(sql, parts));
     if (applied === undefined) return;
     if (!memory.offer(applied.lists)) await memory.catchUp();
@@ -124,6 +124,6 @@ async function expire({ store, memory, ledgerClock, write, clock }: TaskParts, s
 }
 
 async function retain({ store, ledgerClock, policy }: TaskParts): Promise<void> {
-  await keepPartitions(store, ledgerClock.nowMs(), policy);
-  await forgetOld(store.sql, policy);
+  await keepPartitions(store, ledgerClock.nowMs(), policy());
+  await forgetOld(store.sql, policy());
 }

@@ -9,6 +9,7 @@ import { backoffMs } from "@fleetban/kit/backoff";
 import type { Clock } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
 import type { Random } from "@fleetban/kit/random";
+import type { PolicySource } from "../policy/policy.ts";
 import type { Lane } from "../store/store.ts";
 import { isDiskFull, isPassing } from "../store/store-error.ts";
 import { answerTo, type CommitParts, commitGroup, type PendingBatch } from "./commit-sightings.ts";
@@ -17,7 +18,8 @@ import type { LedgerClock } from "./ledger-clock.ts";
 import type { Memory } from "./memory.ts";
 import { STALE_EPOCH } from "./stale-epoch.ts";
 
-export interface WriterParts extends Pick<CommitParts, "policy" | "quotas"> {
+export interface WriterParts extends Pick<CommitParts, "quotas"> {
+  readonly policy: PolicySource;
   readonly lane: Lane;
   readonly memory: Memory;
   readonly clock: Clock;
@@ -128,7 +130,7 @@ async function commitOnce(parts: WriterParts, group: readonly Waiting[]): Promis
     commitGroup(
       sql,
       {
-        ...{ key: memory.key, lists: memory.lists, epoch: memory.epoch, policy, quotas },
+        ...{ key: memory.key, lists: memory.lists, epoch: memory.epoch, policy: policy(), quotas },
         monotonicMs: clock.monotonicMs(),
         isHeld: ledgerClock.isHeld,
         onFailed: (prefix, error) => log.error("ledger.decide_failed", { prefix, error }),

@@ -32,6 +32,9 @@ export interface Policy {
   readonly pruneAfterSeconds: number;
 }
 
+/** Gives the policy in force now: whoever decides asks once and decides all of it by that one. */
+export type PolicySource = () => Policy;
+
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;

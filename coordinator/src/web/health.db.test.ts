@@ -71,7 +71,7 @@ test("a replica that does not follow the ledger is told", async (t) => {
   const { store } = await createTestDatabase(t);
   const asleep = await openLedger({
     ...{ store, clock: systemClock, random: systemRandom, log: silentLog },
-    policy: DEFAULT_POLICY,
+    policy: () => DEFAULT_POLICY,
   });
   beforeClose(store, () => asleep.close());
   const health = healthOf(store, asleep);
