@@ -165,6 +165,7 @@ exempt  exempt  0  0  (none)
 fleet  deny  0  0  (none)
 feeds  deny  0  0  (none)
 probe  deny  0  0  (none)
+trial  deny  0  0  (none)
 
 AGENT  STATE  SEEN  BACKEND  ENTRIES  KERNEL  VERSION  WARNINGS
 web1  online  WHEN  test  0  equal  test  (none)
@@ -240,6 +241,7 @@ exempt  exempt  0  0  (none)
 fleet  deny  1  1  WHEN
 feeds  deny  0  0  (none)
 probe  deny  0  0  (none)
+trial  deny  0  0  (none)
 
 $ fleetban certificates create anna --out ${out}
 ${out}: a key and a certificate that ends WHEN
@@ -352,6 +354,15 @@ $ fleetban --json lists list
   {
   "list": 4,
   "name": "probe",
+  "effect": "deny",
+  "revision": 0,
+  "digest": "SERIAL",
+  "listings": 0,
+  "committed_at_ms": 0
+  },
+  {
+  "list": 5,
+  "name": "trial",
   "effect": "deny",
   "revision": 0,
   "digest": "SERIAL",

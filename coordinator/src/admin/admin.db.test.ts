@@ -301,6 +301,7 @@ test("status, lists and listings tell what is there", async (t) => {
       ["fleet", "deny", 1],
       ["feeds", "deny", 0],
       ["probe", "deny", 0],
+      ["trial", "deny", 0],
     ],
   );
   assert.deepEqual(
@@ -315,7 +316,10 @@ test("status, lists and listings tell what is there", async (t) => {
     [["fleet", "8.8.8.8", 0, ["ban"]]],
   );
   const wrong = admin.listListings({ list: "nope", prefix: "", limit: 0 }).toArray();
-  assert.match(await refusal(wrong), /^not-found: list nope: does not exist \| there are: exempt, fleet, feeds, probe/);
+  assert.match(
+    await refusal(wrong),
+    /^not-found: list nope: does not exist \| there are: exempt, fleet, feeds, probe, trial/,
+  );
 });
 
 async function connected(coordinator: TestCoordinator, name: string): Promise<TestAgent> {

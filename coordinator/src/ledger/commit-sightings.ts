@@ -33,6 +33,7 @@ import {
   storeSightings,
 } from "./sighting-queries.ts";
 import { STALE_EPOCH } from "./stale-epoch.ts";
+import { STALE_POLICY } from "./stale-policy.ts";
 import { isCandidate, type NewSighting, offendersOf, type Triaged, triage } from "./triage.ts";
 
 /** A batch that waits for its commit. */
@@ -96,6 +97,7 @@ export async function commitGroup(
   }
   const { ledger, evidence, present } = early ?? (await readUnderLock(sql, [...fresh.keys()]));
   if (ledger.epoch !== parts.epoch) throw STALE_EPOCH;
+  if (ledger.policyNo !== parts.policy.policyNo) throw STALE_POLICY;
   const decided = decideBatch(fresh, evidence, parts.policy, ledger.now, ledger.firstStrikeNo);
   for (const { prefix, error } of decided.failed) {
     parts.onFailed(prefix, error);

@@ -30,11 +30,11 @@ export function freshByOffender(sightings: readonly Triaged[]): Map<Prefix, Fres
   for (const { outcome, offender, sighting, agentNo, sightedAtMs } of sightings) {
     const isProlonged = outcome === "no-strike" && sighting.kind === "prolong";
     if (outcome !== "counted" && !isProlonged) continue;
-    const { banSeconds, failures } = sighting;
+    const { source, protocol, banSeconds, failures } = sighting;
     const jail = plainText(sighting.jail, JAIL_MAX);
     const kind = isProlonged ? "prolong" : "ban";
     const known = fresh.get(offender) ?? [];
-    known.push({ agentNo, kind, jail, at: secondsFromMs(sightedAtMs), banSeconds, failures });
+    known.push({ agentNo, kind, jail, source, protocol, at: secondsFromMs(sightedAtMs), banSeconds, failures });
     fresh.set(offender, known);
   }
   return fresh;

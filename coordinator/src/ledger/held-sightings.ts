@@ -6,9 +6,10 @@ import type { Sql } from "../store/sql.ts";
 import { type Applied, type ApplyParts, applyChanges } from "./apply-changes.ts";
 import { decideBatch } from "./conclude.ts";
 import { lockLedger, saveRemembered, selectEvidence } from "./evidence-queries.ts";
-import { outcomeCode } from "./sighting-codes.ts";
+import { outcomeCode, sourceName } from "./sighting-codes.ts";
 import { momentFromSql, prefixFromSql } from "./sql-values.ts";
 import { STALE_EPOCH } from "./stale-epoch.ts";
+import { STALE_POLICY } from "./stale-policy.ts";
 
 const SIGHTINGS_A_COMMIT = 500;
 
@@ -19,6 +20,7 @@ export async function decideHeld(
 ): Promise<Applied | undefined> {
   const ledger = await lockLedger(sql, SIGHTINGS_A_COMMIT);
   if (ledger.epoch !== parts.epoch) throw STALE_EPOCH;
+  if (ledger.policyNo !== parts.policy.policyNo) throw STALE_POLICY;
   const fresh = await takeHeld(sql);
   if (fresh.size === 0) return undefined;
   const evidence = await selectEvidence(sql, [...fresh.keys()]);
@@ -30,18 +32,28 @@ export async function decideHeld(
 
 async function takeHeld(sql: Sql): Promise<Map<Prefix, FreshSighting[]>> {
   const rows = await sql<
-    { offender: string; agent_no: number; jail: string; sighted: number; ban_seconds: number; failures: number }[]
+    {
+      offender: string;
+      agent_no: number;
+      jail: string;
+      source: number;
+      protocol: string;
+      sighted: number;
+      ban_seconds: number;
+      failures: number;
+    }[]
   >`
     update sightings s set outcome = ${outcomeCode("counted")}
     from (select received_at, spool_no, seq from sightings where outcome = ${outcomeCode("held")}
       order by received_at limit ${SIGHTINGS_A_COMMIT}) as h
     where s.received_at = h.received_at and s.spool_no = h.spool_no and s.seq = h.seq
-    returning offender::text, agent_no, jail, extract(epoch from sighted_at)::float8 as sighted, ban_seconds, failures`;
+    returning offender::text, agent_no, jail, source, protocol, extract(epoch from sighted_at)::float8 as sighted, ban_seconds, failures`;
   const fresh = new Map<Prefix, FreshSighting[]>();
-  for (const { offender, agent_no, jail, sighted, ban_seconds, failures } of rows) {
+  for (const { offender, agent_no, jail, protocol, failures, ...row } of rows) {
     const prefix = prefixFromSql(offender);
-    const at = momentFromSql(sighted);
-    const one = { agentNo: agent_no, kind: "ban" as const, jail, at, banSeconds: ban_seconds, failures };
+    const at = momentFromSql(row.sighted);
+    const told = { jail, source: sourceName(row.source), protocol };
+    const one = { agentNo: agent_no, kind: "ban" as const, ...told, at, banSeconds: row.ban_seconds, failures };
     fresh.set(prefix, [...(fresh.get(prefix) ?? []), one]);
   }
   return fresh;

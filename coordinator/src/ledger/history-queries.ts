@@ -12,17 +12,23 @@ export interface LedgerRow {
   readonly key: DigestKey;
   readonly revision: Revision;
   readonly clockMs: number;
+  /** Moves when lists are added or reach otherwise. */
+  readonly listsVersion: number;
 }
 
 export async function selectLedger(sql: Sql): Promise<LedgerRow | undefined> {
-  const [row] = await sql<{ epoch: Buffer; digest_key: Buffer; revision: number; clock_ms: number }[]>`
-    select epoch, digest_key, revision, extract(epoch from clock_timestamp())::float8 * 1000 as clock_ms from ledger`;
+  const [row] = await sql<
+    { epoch: Buffer; digest_key: Buffer; revision: number; clock_ms: number; lists_version: number }[]
+  >`
+    select epoch, digest_key, revision, extract(epoch from clock_timestamp())::float8 * 1000 as clock_ms, lists_version
+    from ledger`;
   if (row === undefined) return undefined;
   return {
     epoch: row.epoch.toString("hex") as Epoch,
     key: parseDigestKey(row.digest_key),
     revision: row.revision as Revision,
     clockMs: row.clock_ms,
+    listsVersion: row.lists_version,
   };
 }
 

@@ -24,7 +24,8 @@ const MADE_MAX = 64;
 type Delta = Extract<Outgoing, { kind: "delta" }>;
 
 export class ListState {
-  readonly list: List;
+  /** Its reach may be changed by a policy; its number and name never. */
+  list: List;
   readonly epoch: Epoch;
   readonly head: Blocklist;
   #revision: Revision;

@@ -44,6 +44,7 @@ export class Memory {
   #key = new Uint32Array() as unknown as DigestKey;
   /** Everything up to here is in it. */
   #seen = 0 as Revision;
+  #listsVersion = 0;
   /** It differed from the ledger, and has to be loaded anew. */
   #isBroken = false;
   #following: Promise<void> | undefined;
@@ -97,6 +98,7 @@ export class Memory {
     this.#epoch = ledger.epoch;
     this.#key = ledger.key;
     this.#seen = ledger.revision;
+    this.#listsVersion = ledger.listsVersion;
     this.#isBroken = false;
     this.#tell([...lists.keys()]);
   }
@@ -128,6 +130,7 @@ export class Memory {
       await renewEpoch(store, random, ledger.epoch, this.#seen);
       return this.load();
     }
+    if (ledger.listsVersion !== this.#listsVersion) await this.#readLists(ledger);
     while (this.#seen < ledger.revision) {
       const commits = await selectCommits(
         store.sql,
@@ -142,6 +145,17 @@ export class Memory {
       }
     }
     await this.#readKept();
+  }
+
+  /** A policy has added lists, or given one another reach. */
+  async #readLists(ledger: LedgerRow): Promise<void> {
+    for (const { list, committedAtMs } of await selectLists(this.#parts.store.sql)) {
+      const known = this.#states.get(list.list);
+      if (known === undefined) this.#states.set(list.list, await this.#loadState(list, ledger, committedAtMs));
+      else known.list = list;
+      this.#lists.set(list.list, list);
+    }
+    this.#listsVersion = ledger.listsVersion;
   }
 
   async #readKept(): Promise<void> {

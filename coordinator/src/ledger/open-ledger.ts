@@ -29,6 +29,8 @@ export interface LedgerParts {
   readonly random: Random;
   readonly log: Log;
   readonly policy: PolicySource;
+  /** Asks the database for it: a commit has found that another one is in force. Absent = there never is another. */
+  readonly readPolicy?: () => Promise<void>;
   /** Absent = nobody counts. */
   readonly observe?: CommitObserver;
 }
@@ -41,7 +43,7 @@ export interface OpenLedger extends Ledger {
 }
 
 export async function openLedger(parts: LedgerParts): Promise<OpenLedger> {
-  const { store, clock, random, log, policy } = parts;
+  const { store, clock, random, log, policy, readPolicy = async () => undefined } = parts;
   await beginLedger(store, random);
   const ledgerClock = new LedgerClock(clock);
   const memory = new Memory({ store, clock, ledgerClock, random, log });
@@ -50,11 +52,21 @@ export async function openLedger(parts: LedgerParts): Promise<OpenLedger> {
   const sightingsLane = store.openLane();
   const lane = store.openLane();
   const writer = createWriter({
-    ...{ lane: sightingsLane, memory, clock, ledgerClock, random, log, policy, observe: parts.observe ?? UNOBSERVED },
+    ...{
+      lane: sightingsLane,
+      memory,
+      clock,
+      ledgerClock,
+      random,
+      log,
+      policy,
+      readPolicy,
+      observe: parts.observe ?? UNOBSERVED,
+    },
     quotas: createQuotas(() => policy().quota),
   });
   const stopped = new AbortController();
-  const writeParts = { store, lane, memory, clock, random };
+  const writeParts = { store, lane, memory, clock, random, policy, readPolicy };
   const write = (request: WriteRequest): Promise<Applied> => writeChanges(writeParts, request, stopped.signal);
   let addresses = await selectProtected(store.sql);
   const readAddresses = async () => {
@@ -132,7 +144,7 @@ export async function openLedger(parts: LedgerParts): Promise<OpenLedger> {
       const onAbort = () => stop(signal.reason);
       signal.addEventListener("abort", onAbort, { once: true });
       try {
-        await runLedgerTasks({ ...writeParts, ledgerClock, log, policy, write, readAddresses }, signal);
+        await runLedgerTasks({ ...writeParts, ledgerClock, log, write, readAddresses }, signal);
       } finally {
         signal.removeEventListener("abort", onAbort);
       }

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { systemClock } from "@fleetban/kit/drivers/system-clock";
 import { LIST_FLEET } from "@fleetban/proto/model/listing";
 import { parsePrefix } from "@fleetban/proto/model/prefix";
-import { DEFAULT_POLICY } from "../policy/policy.ts";
+import { DEFAULT_POLICY } from "../policy/policy-in-force.ts";
 import type { Store } from "../store/store.ts";
 import { createTestDatabase } from "../store/test-database.ts";
 import { eventually } from "./eventually.fixture.ts";

@@ -4,7 +4,6 @@
  */
 import type { Log } from "@fleetban/kit/log";
 import { runTasks } from "@fleetban/kit/task-group";
-import type { PolicySource } from "../policy/policy.ts";
 import { isPassing } from "../store/store-error.ts";
 import type { Applied } from "./apply-changes.ts";
 import { CHANNEL } from "./change-queries.ts";
@@ -19,7 +18,6 @@ import type { WriteParts, WriteRequest } from "./write-changes.ts";
 export interface TaskParts extends WriteParts {
   readonly ledgerClock: LedgerClock;
   readonly log: Log;
-  readonly policy: PolicySource;
   write(request: WriteRequest): Promise<Applied>;
   readAddresses(): Promise<void>;
 }

@@ -97,6 +97,6 @@ function outcomeOf(
   if (facts.pardoned.has(sighting.address)) return "pardoned";
   if (sighting.kind !== "ban") return "no-strike";
   if (sameActs(sighting).some((act) => counted.has(actKey(agentNo, act)))) return "repeated";
-  if (weightOf(sighting.jail, policy) <= 0) return "weightless";
+  if (weightOf(sighting, policy) <= 0) return "weightless";
   return isHeld ? "held" : "counted";
 }

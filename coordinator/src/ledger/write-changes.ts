@@ -8,6 +8,7 @@ import { backoffMs } from "@fleetban/kit/backoff";
 import type { Clock } from "@fleetban/kit/clock";
 import type { Random } from "@fleetban/kit/random";
 import type { Prefix } from "@fleetban/proto/model/prefix";
+import type { PolicySource } from "../policy/policy.ts";
 import type { Lane, Store } from "../store/store.ts";
 import { isPassing } from "../store/store-error.ts";
 import { type Applied, applyChanges } from "./apply-changes.ts";
@@ -16,6 +17,7 @@ import type { Cause, Plan, WriteOptions } from "./ledger.ts";
 import { LedgerError } from "./ledger-error.ts";
 import type { Memory } from "./memory.ts";
 import { STALE_EPOCH } from "./stale-epoch.ts";
+import { STALE_POLICY } from "./stale-policy.ts";
 
 export interface WriteParts {
   readonly store: Store;
@@ -23,6 +25,9 @@ export interface WriteParts {
   readonly memory: Memory;
   readonly clock: Clock;
   readonly random: Random;
+  readonly policy: PolicySource;
+  /** Asks the database for the policy in force. */
+  readonly readPolicy: () => Promise<void>;
 }
 
 export interface WriteRequest {
@@ -46,12 +51,14 @@ export async function writeChanges(parts: WriteParts, request: WriteRequest, sig
     try {
       return follow(memory, await tryOnce(parts, request, tried));
     } catch (error) {
-      const isFinal = !(isPassing(error) || error === STALE_EPOCH) || clock.monotonicMs() > deadlineMs;
+      const isStale = error === STALE_EPOCH || error === STALE_POLICY;
+      const isFinal = !(isPassing(error) || isStale) || clock.monotonicMs() > deadlineMs;
       if (isFinal && tried.xid === undefined) throw error;
       const isUnknown = error instanceof Error && "code" in error && error.code === "commit-unknown";
       if (isUnknown && (await hasCommitted(parts, tried, signal))) return follow(memory, tried.applied as Applied);
       if (isFinal) throw error;
       if (error === STALE_EPOCH) await memory.catchUp().catch(() => undefined);
+      if (error === STALE_POLICY) await parts.readPolicy().catch(() => undefined);
     }
     await clock.sleep(backoffMs(attempt, parts.random, PAUSE), signal);
   }
@@ -62,10 +69,11 @@ interface Tried {
   applied?: Applied;
 }
 
-function tryOnce({ lane, memory }: WriteParts, request: WriteRequest, tried: Tried): Promise<Applied> {
+function tryOnce({ lane, memory, policy }: WriteParts, request: WriteRequest, tried: Tried): Promise<Applied> {
   return lane.transaction(async (sql) => {
     const ledger = await lockLedger(sql, 0);
     if (ledger.epoch !== memory.epoch) throw STALE_EPOCH;
+    if (ledger.policyNo !== policy().policyNo) throw STALE_POLICY;
     tried.xid = ledger.xid;
     const changes = await request.plan(sql, ledger.now);
     if (changes.length > CHANGES_MAX) {

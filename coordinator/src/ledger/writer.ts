@@ -17,9 +17,11 @@ import type { CommittedSightings, SightingBatch } from "./ledger.ts";
 import type { LedgerClock } from "./ledger-clock.ts";
 import type { Memory } from "./memory.ts";
 import { STALE_EPOCH } from "./stale-epoch.ts";
+import { STALE_POLICY } from "./stale-policy.ts";
 
 export interface WriterParts extends Pick<CommitParts, "quotas"> {
   readonly policy: PolicySource;
+  readonly readPolicy: () => Promise<void>;
   readonly lane: Lane;
   readonly memory: Memory;
   readonly clock: Clock;
@@ -87,6 +89,7 @@ export function createWriter(parts: WriterParts): Writer {
       } catch (error) {
         isStoreFull = isDiskFull(error);
         if (error === STALE_EPOCH) await parts.memory.catchUp().catch(() => undefined);
+        else if (error === STALE_POLICY) await parts.readPolicy().catch(() => undefined);
         else if (!isPassing(error)) return commitApart(group, error);
         else if (attempt === 1) log.warn("ledger.commit_failed", { sightings: sightingsOf(group), error });
       }

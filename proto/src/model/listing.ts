@@ -87,6 +87,8 @@ export const LIST_EXEMPT = listNo(1);
 export const LIST_FLEET = listNo(2);
 export const LIST_FEEDS = listNo(3);
 export const LIST_PROBE = listNo(4);
+/** What a policy on trial would add. */
+export const LIST_TRIAL = listNo(5);
 
 /** 100 → `feedHigh`, 25 and below → `feedLow`, evenly between. */
 export function feedRank(confidence: number): Rank {
