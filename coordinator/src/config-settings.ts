@@ -3,7 +3,8 @@ import { parseDurationSeconds } from "@fleetban/kit/duration";
 import type { CoordinatorConfig } from "./config.ts";
 import type { PortWish } from "./drivers/grpc-server.ts";
 import type { FeedDefinition } from "./feeds/feed.ts";
-import { DEFAULT_POLICY, type Policy } from "./policy/policy.ts";
+import type { Policy } from "./policy/policy.ts";
+import { DEFAULT_POLICY } from "./policy/policy-in-force.ts";
 
 export function policyOf(config: CoordinatorConfig): Policy {
   const ladderSeconds = config["policy.ladder"].map(parseDurationSeconds);

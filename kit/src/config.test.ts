@@ -134,3 +134,19 @@ test("what is no YAML is told by line, a key given twice too", () => {
   );
   assert.throws(() => readConfig("- a\n", "agent.yaml", TABLE), /must hold keys with values/);
 });
+
+test("mistakes between values are told with the others, a wrong value being taken as its default", () => {
+  const read = (text: string) =>
+    readConfig(text, "agent.yaml", { low: number(1), high: number(5) }, ({ low, high }, complain) => {
+      if (low > high) complain(["low"], `is above high (${high}); lower it`);
+    });
+  assert.throws(() => read("high: x\nlow: 6\n"), {
+    message:
+      'agent.yaml:1: high is "x": must be a whole number of at least 0\nagent.yaml:2: low is above high (5); lower it',
+  });
+  assert.equal(read("high: 7\nlow: 6\n").low, 6);
+});
+
+function number(value: number) {
+  return { kind: "number", default: value, description: "" } as const;
+}

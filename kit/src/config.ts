@@ -61,8 +61,19 @@ export class ConfigError extends FleetbanError {
   }
 }
 
-/** Throws a ConfigError that tells every mistake. */
-export function readConfig<const Table extends ConfigTable>(text: string, file: string, table: Table): ConfigOf<Table> {
+/** Tells a mistake between values; `path` is the way through the maps to the key that has to change. */
+export type ComplainAt = (path: readonly string[], problem: string) => void;
+
+/**
+ * Throws a ConfigError that tells every mistake; `compare` looks for those between values, each of which is right by
+ * itself: in place of a wrong one it is given the default.
+ */
+export function readConfig<const Table extends ConfigTable>(
+  text: string,
+  file: string,
+  table: Table,
+  compare?: (config: ConfigOf<Table>, complain: ComplainAt) => void,
+): ConfigOf<Table> {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
   const mistakes: ConfigMistake[] = document.errors.map(({ pos, message }) => {
@@ -71,12 +82,16 @@ export function readConfig<const Table extends ConfigTable>(text: string, file: 
   });
   if (mistakes.length > 0) throw new ConfigError(mistakes);
 
-  const complain: Complain = (path, key, problem) => {
-    mistakes.push({ file, line: lineOf(document, lines, path), key, problem });
+  const reading: Reading = {
+    isWhole: true,
+    complain(path, key, problem) {
+      mistakes.push({ file, line: lineOf(document, lines, path), key, problem });
+    },
   };
-  const record = readTable(document.toJS(), table, { path: [], key: "" }, complain);
+  const record = readTable(document.toJS(), table, { path: [], key: "" }, reading) as ConfigOf<Table>;
+  if (reading.isWhole) compare?.(record, (path, problem) => reading.complain(path, path.join("."), problem));
   if (mistakes.length > 0) throw new ConfigError(mistakes.toSorted((first, second) => first.line - second.line));
-  return record as ConfigOf<Table>;
+  return record;
 }
 
 /** Where a value stands: its way through the maps, and the key that people know it by. */
@@ -85,16 +100,20 @@ interface Place {
   readonly key: string;
 }
 
-type Complain = (path: readonly string[], key: string, problem: string) => void;
+interface Reading {
+  complain(path: readonly string[], key: string, problem: string): void;
+  /** False = something has no value, and there is no default for it: what stands there can't be compared. */
+  isWhole: boolean;
+}
 
-function readTable(raw: unknown, table: ConfigTable, place: Place, complain: Complain): object {
+function readTable(raw: unknown, table: ConfigTable, place: Place, reading: Reading): object {
   const found = new Map<string, { readonly raw: unknown; readonly place: Place }>();
   gather(raw, "", place.path);
   const entries = Object.entries(table).map(([key, spec]) => {
     const at = found.get(key) ?? { raw: undefined, place: { path: place.path, key: below(place.key, key) } };
     return [
       key,
-      spec.kind === "named" ? readNamed(spec, at.raw, at.place, complain) : readKey(spec, at.raw, at.place, complain),
+      spec.kind === "named" ? readNamed(spec, at.raw, at.place, reading) : readKey(spec, at.raw, at.place, reading),
     ];
   });
   return Object.freeze(Object.fromEntries(entries));
@@ -103,41 +122,42 @@ function readTable(raw: unknown, table: ConfigTable, place: Place, complain: Com
   function gather(map: unknown, prefix: string, path: readonly string[]): void {
     if (map === undefined || map === null) return;
     if (!isRecord(map)) {
-      complain(path, below(place.key, prefix.slice(0, -1)), "must hold keys with values");
+      reading.complain(path, below(place.key, prefix.slice(0, -1)), "must hold keys with values");
       return;
     }
     for (const [name, value] of Object.entries(map)) {
       const key = prefix + name;
       const at = { path: [...path, name], key: below(place.key, key) };
-      if (found.has(key)) complain(at.path, at.key, "is given twice; remove one of them");
+      if (found.has(key)) reading.complain(at.path, at.key, "is given twice; remove one of them");
       else if (Object.hasOwn(table, key)) found.set(key, { raw: value, place: at });
       else if (Object.keys(table).some((known) => known.startsWith(`${key}.`))) gather(value, `${key}.`, at.path);
-      else complain(at.path, at.key, unknownKey(key, table));
+      else reading.complain(at.path, at.key, unknownKey(key, table));
     }
   }
 }
 
-function readNamed(spec: NamedKind, raw: unknown, { path, key }: Place, complain: Complain): object {
+function readNamed(spec: NamedKind, raw: unknown, { path, key }: Place, reading: Reading): object {
   if (raw === undefined || raw === null) return Object.freeze({});
   if (!isRecord(raw)) {
-    complain(path, key, "must hold names with keys below them");
+    reading.complain(path, key, "must hold names with keys below them");
     return {};
   }
   const entries = Object.entries(raw).map(([name, inner]) => {
-    return [name, readTable(inner, spec.of, { path: [...path, name], key: below(key, name) }, complain)];
+    return [name, readTable(inner, spec.of, { path: [...path, name], key: below(key, name) }, reading)];
   });
   return Object.freeze(Object.fromEntries(entries));
 }
 
-function readKey(spec: ConfigValueKind, raw: unknown, { path, key }: Place, complain: Complain): unknown {
+function readKey(spec: ConfigValueKind, raw: unknown, { path, key }: Place, reading: Reading): unknown {
   if (raw === undefined || raw === null) {
-    if (!("default" in spec)) complain(path, key, `is missing: ${spec.description}`);
-    return spec.default === undefined ? undefined : defaultOf(spec, key);
+    if (!("default" in spec)) reading.complain(path, key, `is missing: ${spec.description}`);
+  } else {
+    const read = readValue(spec, raw);
+    if ("value" in read) return Object.freeze(read.value);
+    reading.complain(path, key, `is ${JSON.stringify(raw)}: ${read.problem}`);
   }
-  const read = readValue(spec, raw);
-  if ("value" in read) return Object.freeze(read.value);
-  complain(path, key, `is ${JSON.stringify(raw)}: ${read.problem}`);
-  return undefined;
+  if (!("default" in spec)) reading.isWhole = false;
+  return spec.default === undefined ? undefined : defaultOf(spec, key);
 }
 
 /** Defaults are written as in the config, and read the same way. */

@@ -20,9 +20,10 @@ import { defineFeeds } from "../feeds/define-feeds.ts";
 import type { FeedDefinition } from "../feeds/feed.ts";
 import { FETCH_LIMITS } from "../feeds/parts.ts";
 import { createFleet } from "../fleet/fleet.ts";
-import { followRevocations, writeReports } from "../fleet/write-reports.ts";
+import { followGroups, followRevocations, writeReports } from "../fleet/write-reports.ts";
 import { openLedger } from "../ledger/open-ledger.ts";
-import { DEFAULT_POLICY, type Policy } from "../policy/policy.ts";
+import type { Policy } from "../policy/policy.ts";
+import { DEFAULT_POLICY } from "../policy/policy-in-force.ts";
 import { beforeClose, createTestDatabase } from "../store/test-database.ts";
 import { createHealth } from "../web/health.ts";
 import { createCoordinatorMetrics } from "../web/metrics.ts";
@@ -90,6 +91,7 @@ export async function startCoordinator(
       ledger: (signal) => ledger.run(signal),
       reports: (signal) => writeReports({ fleet, store, clock, log }, signal),
       revocations: (signal) => followRevocations({ fleet, store, clock, log }, signal),
+      groups: (signal) => followGroups({ fleet, store, clock, log }, signal),
     },
     stop.signal,
   );

@@ -9,7 +9,7 @@ import { downloadOverHttp } from "../drivers/http-download.ts";
 import { startBullJobs } from "../jobs/bullmq.ts";
 import { createTimerJobs } from "../jobs/timer.ts";
 import { openLedger } from "../ledger/open-ledger.ts";
-import { DEFAULT_POLICY } from "../policy/policy.ts";
+import { DEFAULT_POLICY } from "../policy/policy-in-force.ts";
 import { openAt } from "../store/open-store.ts";
 import { defineFeeds } from "./define-feeds.ts";
 import type { FeedDefinition } from "./feed.ts";

@@ -5,7 +5,7 @@ import { LIST_FLEET, RANK } from "@fleetban/proto/model/listing";
 import { parsePrefix } from "@fleetban/proto/model/prefix";
 import { openTestLedger } from "../ledger/ledger.fixture.ts";
 import { batchOf, sightingOf } from "../ledger/sightings.fixture.ts";
-import { DEFAULT_POLICY } from "../policy/policy.ts";
+import { DEFAULT_POLICY } from "../policy/policy-in-force.ts";
 import { createTestDatabase } from "../store/test-database.ts";
 import { pruneListings } from "./prune.ts";
 

@@ -7,7 +7,8 @@ import { laterUntil } from "@fleetban/proto/model/until";
 import fc from "fast-check";
 import { decide, type Verdict } from "./decide.ts";
 import { type Evidence, type Exemption, emptyEvidence, type FreshSighting, type Strike } from "./evidence.ts";
-import { DEFAULT_POLICY, type Policy } from "./policy.ts";
+import type { Policy } from "./policy.ts";
+import { DEFAULT_POLICY } from "./policy-in-force.ts";
 
 const HOUR = 3600;
 const DAY = 24 * HOUR;
@@ -190,7 +191,17 @@ function now(second: number) {
 }
 
 function sighting(second: number, given: Partial<FreshSighting> = {}): FreshSighting {
-  return { agentNo: 1, kind: "ban", jail: "sshd", at: now(second), banSeconds: 600, failures: 5, ...given };
+  return {
+    agentNo: 1,
+    kind: "ban",
+    jail: "sshd",
+    source: "fail2ban",
+    protocol: "tcp",
+    at: now(second),
+    banSeconds: 600,
+    failures: 5,
+    ...given,
+  };
 }
 
 function strike(strikeNo: number, second: number, rungSeconds = HOUR): Strike {
@@ -210,7 +221,9 @@ function anySighting() {
   return fc.record({
     agentNo: fc.integer({ min: 1, max: 4 }),
     kind: fc.constantFrom("ban" as const, "ban" as const, "prolong" as const),
-    jail: fc.constantFrom("sshd", "noise"),
+    jail: fc.constantFrom("sshd", "noise", "nginx-http-auth"),
+    source: fc.constantFrom("fail2ban" as const, "log" as const),
+    protocol: fc.constantFrom("tcp", "udp"),
     at: fc.integer({ min: 0, max: 30 * DAY }).map(now),
     banSeconds: fc.constantFrom(-1, 0, 600, HOUR, 5 * HOUR, 10 * DAY),
     failures: fc.constant(5),

@@ -136,7 +136,7 @@ function wasInForce(strike: Strike | undefined, at: UnixSeconds): boolean {
 /** A ban lists for the rung, at least for the local ban time; a prolongation for the local time alone. */
 function endOf({ kind, at, banSeconds }: FreshSighting, rungSeconds: number, policy: Policy): number {
   const localSeconds = banSeconds < 0 ? policy.maxSeconds : banSeconds;
-  const seconds = kind === "ban" ? Math.max(rungSeconds, localSeconds) : localSeconds;
+  const seconds = kind === "ban" ? Math.max(rungSeconds, localSeconds, policy.minSeconds) : localSeconds;
   return at + Math.min(seconds, policy.maxSeconds);
 }
 

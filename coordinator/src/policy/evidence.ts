@@ -1,6 +1,7 @@
 /** What `decide` is given of one prefix: a value, gathered by the ledger under its lock. */
 import type { Rank } from "@fleetban/proto/model/listing";
 import type { Prefix } from "@fleetban/proto/model/prefix";
+import type { Source } from "@fleetban/proto/model/sighting";
 import type { UnixSeconds } from "@fleetban/proto/model/time";
 
 /** A sighting of this commit that may count: not repeated, not over quota, of a jail with weight. */
@@ -9,6 +10,8 @@ export interface FreshSighting {
   /** A prolongation tells the real time of a ban that was sighted before. */
   readonly kind: "ban" | "prolong";
   readonly jail: string;
+  readonly source: Source;
+  readonly protocol: string;
   readonly at: UnixSeconds;
   /** Of the local ban; -1 = for ever, 0 = unknown. */
   readonly banSeconds: number;

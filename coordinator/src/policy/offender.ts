@@ -13,7 +13,7 @@ export function remember(evidence: Evidence, from: UnixSeconds, policy: Policy):
   if (counted.length === 0) return before;
   const kept = before !== undefined && before.lastAt > from ? before : undefined;
   const lastAt = unixSeconds(Math.max(before?.lastAt ?? 0, ...counted.map(({ at }) => at)));
-  const added = counted.reduce((sum, { jail, at }) => sum + faded(weightOf(jail, policy), lastAt - at, policy), 0);
+  const added = counted.reduce((sum, one) => sum + faded(weightOf(one, policy), lastAt - one.at, policy), 0);
   return {
     firstAt: unixSeconds(Math.min(before?.firstAt ?? Number.POSITIVE_INFINITY, ...counted.map(({ at }) => at))),
     lastAt,

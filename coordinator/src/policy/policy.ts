@@ -1,10 +1,35 @@
-/** The settings by which the fleet decides, as one typed record. */
+/**
+ * The settings by which the fleet decides, as one typed record. What each means to an operator, its bounds and its default
+ * stand in judgement-table.ts.
+ */
+import { LIST_FLEET, type ListNo } from "@fleetban/proto/model/listing";
+import type { Family } from "@fleetban/proto/model/prefix";
+import type { Source } from "@fleetban/proto/model/sighting";
+
+/** What a sighting's weight depends on. */
+export interface Told {
+  readonly jail: string;
+  readonly source: Source;
+  readonly protocol: string;
+}
+
+/** When a network is listed because of what is listed in it. */
+export interface Widening {
+  /** So many distinct narrower ones: addresses for v4, networks for v6; 0 = never. */
+  readonly members: number;
+  /** Distinct agents that saw them. */
+  readonly agents: number;
+  /** Of the networks, narrowest first; each counts those of the length before. */
+  readonly lengths: readonly number[];
+}
 
 export interface Policy {
   /** Number of the row in `policies`; 0 = the defaults below. */
   readonly policyNo: number;
   /** How long the first strike lists, the second, …; the last for all further ones. */
   readonly ladderSeconds: readonly number[];
+  /** No sighting lists for less. */
+  readonly minSeconds: number;
   /** No sighting lists for longer, whatever the local ban time. */
   readonly maxSeconds: number;
   /** A strike counts for the ladder until this long after its end. */
@@ -19,9 +44,19 @@ export interface Policy {
   /** Sum of weights that lists; it halves in each half-life. */
   readonly threshold: number;
   readonly halfLifeSeconds: number;
-  /** What one sighting weighs, by jail; 0 = it is stored, and no evidence. */
+  /** What one sighting weighs, where it is said of the jail; 0 = it is stored, and no evidence. */
   readonly jailWeights: Readonly<Record<string, number>>;
   readonly defaultWeight: number;
+  /** Of jails that read text which an attacker can write. */
+  readonly forgeableWeight: number;
+  /** Their names; `*` stands for any text. */
+  readonly forgeableJails: readonly string[];
+  /** Factors. */
+  readonly sourceWeights: Readonly<Record<Source, number>>;
+  readonly udpWeight: number;
+  /** Where not to `fleet`. */
+  readonly jailLists: Readonly<Record<string, ListNo>>;
+  readonly widening: Readonly<Record<Family, Widening>>;
   /** Sightings an agent may send: a bucket of that size, refilled at that rate. */
   readonly quota: { readonly burst: number; readonly perMinute: number };
   /** An agent's claim on an address that so many agents have sighted is held. */
@@ -35,31 +70,29 @@ export interface Policy {
 /** Gives the policy in force now: whoever decides asks once and decides all of it by that one. */
 export type PolicySource = () => Policy;
 
-const MINUTE = 60;
-const HOUR = 60 * MINUTE;
-const DAY = 24 * HOUR;
+const SURE = 1;
 
-export const DEFAULT_POLICY: Policy = {
-  policyNo: 0,
-  ladderSeconds: [HOUR, 4 * HOUR, DAY, 7 * DAY, 30 * DAY],
-  maxSeconds: 30 * DAY,
-  strikeMemorySeconds: 30 * DAY,
-  repeatStrikes: 3,
-  corroboration: 1,
-  corroborationWindowSeconds: DAY,
-  feedsCorroborate: true,
-  threshold: 1,
-  halfLifeSeconds: DAY,
-  jailWeights: {},
-  defaultWeight: 1,
-  // A server under the heaviest distributed attack bans some thousand addresses an hour.
-  quota: { burst: 5_000, perMinute: 600 },
-  widelySightedAgents: 3,
-  retentionSeconds: 30 * DAY,
-  // Open-ended is an operator's word: nothing of ours ends it unasked.
-  pruneAfterSeconds: 0,
-};
+/** What one sighting weighs when it is made. */
+export function weightOf({ jail, source, protocol }: Told, policy: Policy): number {
+  const byProtocol = protocol.toLowerCase() === "udp" ? policy.udpWeight : SURE;
+  return jailWeight(jail, policy) * policy.sourceWeights[source] * byProtocol;
+}
 
-export function weightOf(jail: string, policy: Policy): number {
-  return Object.hasOwn(policy.jailWeights, jail) ? (policy.jailWeights[jail] ?? 0) : policy.defaultWeight;
+/** What is said of the jail by name, else by what it reads. */
+export function jailWeight(jail: string, policy: Policy): number {
+  const { jailWeights, forgeableJails, forgeableWeight, defaultWeight } = policy;
+  if (Object.hasOwn(jailWeights, jail)) return jailWeights[jail] ?? 0;
+  return forgeableJails.some((pattern) => isLike(jail, pattern)) ? forgeableWeight : defaultWeight;
+}
+
+/** The list for what this jail bans. */
+export function listOfJail(jail: string, { jailLists }: Policy): ListNo {
+  return (Object.hasOwn(jailLists, jail) ? jailLists[jail] : undefined) ?? LIST_FLEET;
+}
+
+function isLike(jail: string, pattern: string): boolean {
+  const star = pattern.indexOf("*");
+  if (star < 0) return jail === pattern;
+  const [before, behind] = [pattern.slice(0, star), pattern.slice(star + 1)];
+  return jail.length >= before.length + behind.length && jail.startsWith(before) && jail.endsWith(behind);
 }

@@ -11,7 +11,7 @@ import { openTestLedger } from "../ledger/ledger.fixture.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { openLedger } from "../ledger/open-ledger.ts";
 import { batchOf, sightingOf } from "../ledger/sightings.fixture.ts";
-import { DEFAULT_POLICY } from "../policy/policy.ts";
+import { DEFAULT_POLICY } from "../policy/policy-in-force.ts";
 import type { Store } from "../store/store.ts";
 import { beforeClose, createTestDatabase } from "../store/test-database.ts";
 import { createHealth } from "./health.ts";

@@ -1,0 +1,14 @@
+/** Policy text → the whole file as one typed record. All mistakes are told at once, with line and remedy. */
+import { type ComplainAt, readConfig } from "@fleetban/kit/config";
+import { compareJudgement } from "./compare-judgement.ts";
+import { POLICY_TABLE, type PolicyFile } from "./policy-table.ts";
+
+/** What can only be said of several values together; a section adds its own function here. */
+const COMPARISONS: readonly ((file: PolicyFile, complain: ComplainAt) => void)[] = [compareJudgement];
+
+/** Throws a ConfigError; `name` is how people know the text, for the messages. */
+export function readPolicy(text: string, name: string): PolicyFile {
+  return readConfig(text, name, POLICY_TABLE, (file, complain) => {
+    for (const compare of COMPARISONS) compare(file, complain);
+  });
+}
