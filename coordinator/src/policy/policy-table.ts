@@ -4,10 +4,16 @@
  * A section that belongs to another room is that room's `*-table.ts`, spread in here.
  */
 import type { ConfigOf, ConfigTable } from "@fleetban/kit/config";
+import { GUARDRAIL_TABLE } from "../guardrails/guardrail-table.ts";
+import { NOTIFICATION_TABLE } from "../notifications/notification-table.ts";
+import { REPORT_TABLE } from "../reports/report-table.ts";
 import { JUDGEMENT_TABLE } from "./judgement-table.ts";
 
 export const POLICY_TABLE = {
   ...JUDGEMENT_TABLE,
+  ...GUARDRAIL_TABLE,
+  ...REPORT_TABLE,
+  ...NOTIFICATION_TABLE,
 } as const satisfies ConfigTable;
 
 /** The whole file, by key path, with every default filled in. */
