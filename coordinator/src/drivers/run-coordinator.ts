@@ -23,7 +23,7 @@ import { defineFeeds } from "../feeds/define-feeds.ts";
 import { FETCH_LIMITS, type FeedsParts } from "../feeds/parts.ts";
 import { refreshFeeds } from "../feeds/refresh.ts";
 import { createFleet, type Fleet } from "../fleet/fleet.ts";
-import { followRevocations, writeReports } from "../fleet/write-reports.ts";
+import { followGroups, followRevocations, writeReports } from "../fleet/write-reports.ts";
 import { hitsJobs } from "../hits/hits-jobs.ts";
 import { startBullJobs } from "../jobs/bullmq.ts";
 import type { Jobs } from "../jobs/jobs.ts";
@@ -175,6 +175,7 @@ async function serve(
       ledger: (inner) => ledger.run(inner),
       reports: (inner) => writeReports({ fleet, store, clock, log }, inner),
       revocations: (inner) => followRevocations({ fleet, store, clock, log }, inner),
+      groups: (inner) => followGroups({ fleet, store, clock, log }, inner),
       certificates: (inner) => certificates.run(inner),
       readiness: (inner) => followReadiness(health, readiness, clock, inner),
     },

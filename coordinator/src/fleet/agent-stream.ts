@@ -5,16 +5,17 @@
  * moment, and both would wait for ever. What reading makes is bounded instead: outbox.ts merges or refuses, intake.ts
  * waits for commits. Owned by the registry (fleet.ts).
  */
+import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
 import { type List, type ListNo, listNo } from "@fleetban/proto/model/listing";
 import { bytesOf, type Prefix, parsePrefix } from "@fleetban/proto/model/prefix";
 import { PROTOCOL_VERSION } from "@fleetban/proto/wire/channel";
-import { type AgentMessage, GoodbyeReason, type Hello, type ProbeResult } from "@fleetban/proto/wire/fleet";
+import { type AgentMessage, GoodbyeReason, type Hello, listToWire, type ProbeResult } from "@fleetban/proto/wire/fleet";
 import { WireError } from "@fleetban/proto/wire/wire-error";
 import type { HitTotals } from "../hits/hit-totals.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import type { Agent } from "./agent.ts";
+import { type Agent, type AgentGroup, settingsOf } from "./agent.ts";
 import type { AgentChannel } from "./channel.ts";
 import type { FleetCounters } from "./counters.ts";
 import { FleetError, violation } from "./errors.ts";
@@ -57,20 +58,26 @@ const ALIVE_PROBE_NO = 0;
 const ALIVE_ADDRESS = "192.0.2.255";
 
 export class AgentStream {
-  readonly agent: Agent;
+  #agent: Agent;
   readonly #parts: StreamParts;
   readonly #channel: AgentChannel;
   readonly #probes = new Map<number, (result: ProbeResult | undefined) => void>();
   #outbox: Outbox | undefined;
   #intake: Intake | undefined;
   #hello: Hello | undefined;
+  /** As the agent was last told of them; undefined before Welcome. */
+  #lists: readonly List[] | undefined;
   #isOver = false;
 
   constructor(parts: StreamParts, agent: Agent, channel: AgentChannel) {
-    this.agent = agent;
+    this.#agent = agent;
     this.#parts = parts;
     this.#channel = channel;
     channel.onDrain(() => this.#outbox?.drained());
+  }
+
+  get agent(): Agent {
+    return this.#agent;
   }
 
   /** Hexadecimal; empty before Hello. */
@@ -108,6 +115,34 @@ export class AgentStream {
 
   wake(lists: ReadonlySet<ListNo>): void {
     this.#outbox?.wake(lists);
+  }
+
+  /**
+   * The group as it is now, and the lists as they are: tells the agent what has changed. False = it could not be told now;
+   * it is tried again. A list that is withdrawn is so by an operator's act, at once.
+   */
+  regroup(group: AgentGroup, all: readonly List[]): boolean {
+    const [outbox, hello, before] = [this.#outbox, this.#hello, this.#lists];
+    if (outbox === undefined || hello === undefined || before === undefined || this.#isOver) return false;
+    const isSameGroup = isDeepStrictEqual(settingsOf(group), settingsOf(this.#agent.group));
+    const agent = { ...this.#agent, group };
+    const lists = listsFor(agent, hello.features, all);
+    if (!isSameGroup && !outbox.send({ kind: { $case: "settings", value: settingsOf(group) } })) return false;
+    if (!isDeepStrictEqual(lists, before) && !this.#tellLists(outbox, lists, before)) return false;
+    this.#agent = agent;
+    return true;
+  }
+
+  #tellLists(outbox: Outbox, lists: readonly List[], before: readonly List[]): boolean {
+    if (!outbox.send({ kind: { $case: "lists", value: { lists: lists.map(listToWire) } } })) return false;
+    const gone = before.filter(({ list }) => !lists.some((kept) => kept.list === list));
+    for (const { list } of gone) {
+      outbox.send({ kind: { $case: "listRemoved", value: { list, approved: true } } });
+      this.#parts.reported.withdrawn(this.#agent.agentNo, list);
+    }
+    this.#lists = lists;
+    outbox.change(lists);
+    return true;
   }
 
   /** Says why, and ends. A stream that is full is ended without the word: it would wait behind all the rest. */
@@ -187,6 +222,7 @@ export class AgentStream {
     const onFailure = (error: unknown) => this.#refuse(error);
     const { agentNo } = agent;
     this.#outbox = outbox;
+    this.#lists = lists;
     this.#intake = createIntake({ agentNo, ledger, clock, pace, counters, observe, outbox, onFailure });
     outbox.send(welcomeMessage(ledger, { agent, hello, lists, acked, replica }));
     this.#withdraw(outbox, named, lists);

@@ -197,7 +197,7 @@ test("a list that an agent has and the fleet has not is withdrawn by name", asyn
   const agent = new TestAgent(coordinator.fleetClient(await coordinator.enroll("web1")));
   const epoch = Buffer.alloc(16);
   await agent.connect({ positions: [{ list: 77, epoch, revision: 3, digest: Buffer.alloc(16), partial: undefined }] });
-  await until("the withdrawal", () => agent.received.includes("listRemoved"));
+  await until("the withdrawal", () => agent.received.includes("list 77 removed, not approved"));
 });
 
 test("an agent's public address is protected as soon as it says it, and not listed when sighted", async (t) => {

@@ -13,7 +13,7 @@ import { specialPurposeOf } from "@fleetban/proto/model/special-purpose";
 import { GoodbyeReason } from "@fleetban/proto/wire/fleet";
 import { createHitTotals, type HitTotals } from "../hits/hit-totals.ts";
 import type { AgentAddress, Ledger } from "../ledger/ledger.ts";
-import type { Agent } from "./agent.ts";
+import type { Agent, AgentGroup } from "./agent.ts";
 import { AgentStream, type ProbeAnswer, type StreamParts } from "./agent-stream.ts";
 import type { AgentChannel } from "./channel.ts";
 import { createCounters, type FleetCounters } from "./counters.ts";
@@ -40,6 +40,8 @@ export interface Fleet {
   serve(agent: Agent, channel: AgentChannel): Promise<void>;
   online(): readonly Agent[];
   isOnline(agentNo: number): boolean;
+  /** Tells agents what their groups have become, and which lists there are now. */
+  regroup(groups: ReadonlyMap<string, AgentGroup>): void;
   /** Cuts what is there at once; how many streams that were. */
   revoke(agentNo: number): number;
   /** Never listed, never routed; another one each time. */
@@ -172,6 +174,14 @@ export function createFleet(parts: FleetParts): Fleet {
 
     online: () => [...streams.values()].map(({ agent }) => agent),
     isOnline: (agentNo) => streams.has(agentNo),
+
+    regroup(groups) {
+      const all = ledger.lists().map(({ list }) => list);
+      for (const stream of streams.values()) {
+        const group = groups.get(stream.agent.group.name);
+        if (group !== undefined) stream.regroup(group, all);
+      }
+    },
 
     revoke(agentNo) {
       const stream = streams.get(agentNo);

@@ -72,6 +72,16 @@ export class Outbox {
     this.#pump();
   }
 
+  /** Others than before: what is new is begun from nothing, what is gone is written no more. */
+  change(lists: readonly List[]): void {
+    const wanted = new Map(lists.map((list) => [list.list, list]));
+    for (const list of this.#progress.keys()) if (!wanted.has(list)) this.#progress.delete(list);
+    this.open(
+      lists.filter(({ list }) => !this.#progress.has(list)),
+      new Map(),
+    );
+  }
+
   /** The lists have moved in the ledger. */
   wake(lists: Iterable<ListNo>): void {
     for (const list of lists) {

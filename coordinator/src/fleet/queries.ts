@@ -36,6 +36,21 @@ export async function agentOfCertificate(sql: Sql, serial: string): Promise<Cert
   return { agent, isRevoked: row.is_revoked };
 }
 
+export async function selectGroups(sql: Sql): Promise<Map<string, AgentGroup>> {
+  const rows = await sql<{ name: string; lists: number[]; settings: AgentGroup["settings"] }[]>`
+    select name, lists, settings from agent_groups`;
+  return new Map(
+    rows.map(({ name, lists, settings }) => [name, { name, lists: new Set(lists.map(listNo)), settings }]),
+  );
+}
+
+/** What is known of lists that these agents are given no more. */
+export async function forgetWithdrawn(sql: Sql): Promise<void> {
+  await sql`
+    delete from agent_lists l using agents a join agent_groups g on g.name = a.agent_group
+    where l.agent_no = a.agent_no and not l.list_no = any(g.lists)`;
+}
+
 /** Those of these agents that were revoked, by whichever replica. */
 export async function revokedAmong(sql: Sql, agents: readonly number[]): Promise<number[]> {
   if (agents.length === 0) return [];

@@ -68,6 +68,8 @@ export interface Reported {
   agent(agentNo: number): ReportedAgent;
   find(agentNo: number): ReportedAgent | undefined;
   applied(agentNo: number, list: ListNo, applied: AppliedList): void;
+  /** The list was taken from the agent. */
+  withdrawn(agentNo: number, list: ListNo): void;
   changed(agentNo: number): void;
   /** A mirror that is not the ledger's at its revision; the third within an hour is a warnable, not a loop. */
   differed(agentNo: number, nowMs: number): void;
@@ -110,6 +112,10 @@ export function createReported(): Reported {
       agent(agentNo).lists.set(list, applied);
       changedLists.set(`${agentNo}/${list}`, { agentNo, list });
       for (const heard of [...listeners]) heard();
+    },
+    withdrawn(agentNo, list) {
+      agent(agentNo).lists.delete(list);
+      changedLists.delete(`${agentNo}/${list}`);
     },
     changed: (agentNo) => void changedAgents.add(agentNo),
     differed(agentNo, nowMs) {

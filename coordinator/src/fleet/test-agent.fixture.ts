@@ -165,6 +165,15 @@ export class TestAgent {
         if (this.isAlive) this.send({ kind: { $case: "probeResult", value } });
         return;
       }
+      case "lists":
+        this.received.push(`lists ${kind.value.lists.map(({ list }) => list).join(" ")}`);
+        return;
+      case "listRemoved": {
+        const { list, approved } = kind.value;
+        this.mirrors.delete(listNo(list));
+        this.received.push(`list ${list} removed${approved ? "" : ", not approved"}`);
+        return;
+      }
       case "goodbye":
         this.retryAfterMs = kind.value.retryAfterMs;
         this.goodbye = Object.entries(GoodbyeReason).find(([, value]) => value === kind.value.reason)![0];
