@@ -86,8 +86,65 @@ test("one address is reported once in a quarter hour; private ones, odd categori
     assert.equal((await report(fake.url, form)).status, status, JSON.stringify(form));
   }
   fake.advanceClock(16 * MINUTE_MS);
-  const again = await report(fake.url, { ip: "5.6.7.8", categories: "18,22" });
+  const again = await report(fake.url, { ip: "5.6.7.8", categories: "18,22", comment: "and again" });
   assert.deepEqual(await again.json(), { data: { ipAddress: "5.6.7.8", abuseConfidenceScore: 52 } });
+});
+
+test("what says the same of the same address within a day is merged", async (t) => {
+  const fake = await start(t);
+  const form = { ip: "5.6.7.8", categories: "18,22", comment: "knocked" };
+  for (const comment of ["knocked", "knocked", "knocked again"]) {
+    assert.equal((await report(fake.url, { ...form, comment })).status, 200);
+    fake.advanceClock(16 * MINUTE_MS);
+  }
+  assert.deepEqual(
+    fake.reports().map(({ comment }) => comment),
+    ["knocked", "knocked again"],
+  );
+});
+
+test("a file of reports is taken row by row, and refused as a whole for its form", async (t) => {
+  const fake = await start(t);
+  await report(fake.url, { ip: "5.6.7.8", categories: "18" });
+  const rows = [
+    '5.6.7.9,"18,22",2026-01-01T00:00:00Z,"one, two ""three"""',
+    "5.6.7.8,18,,again",
+    "5.6.7.9,18,,twice",
+    "127.0.foo.bar,18,,x",
+    "5.6.7.10,24,,x",
+  ];
+  const taken = await bulk(fake.url, ["IP,Categories,ReportDate,Comment", ...rows].join("\n"));
+  assert.equal(taken.status, 200);
+  assert.deepEqual(await taken.json(), {
+    data: {
+      savedReports: 1,
+      invalidReports: [
+        { error: "Duplicate IP", input: "5.6.7.8", rowNumber: 3 },
+        { error: "Duplicate IP", input: "5.6.7.9", rowNumber: 4 },
+        { error: "Invalid IP", input: "127.0.foo.bar", rowNumber: 5 },
+        { error: "Invalid Category", input: "5.6.7.10", rowNumber: 6 },
+      ],
+    },
+  });
+  assert.equal(fake.reports().at(-1)!.comment, 'one, two "three"');
+  const long = Array.from({ length: 10_001 }, (_, at) => `5.6.${at >> 8}.${at & 255},18,,x`);
+  for (const text of ["ip,categories\n5.6.7.9,18", `IP,Categories,ReportDate,Comment\n${long.join("\n")}`]) {
+    assert.equal((await bulk(fake.url, text)).status, 422);
+  }
+  assert.equal((await bulk(fake.url, `IP,Categories,ReportDate,Comment\n${"x".repeat(2_000_001)}`)).status, 422);
+  assert.equal((await bulk(fake.url, "IP,Categories,ReportDate,Comment")).status, 200);
+  assert.equal((await bulk(fake.url, "IP,Categories,ReportDate,Comment")).status, 429);
+});
+
+test("a check tells the reports, those of a lost answer too", async (t) => {
+  const fake = await start(t);
+  fake.injectReport({ kind: "lost-answer" });
+  await assert.rejects(report(fake.url, { ip: "5.6.7.8", categories: "18,22", comment: "knocked" }));
+  const headers = { key: FREE_KEY, accept: "application/json" };
+  const answer = await fetch(`${fake.url}/check?ipAddress=5.6.7.8&maxAgeInDays=1&verbose`, { headers });
+  const { data } = (await answer.json()) as { data: { totalReports: number; reports: { comment: string }[] } };
+  assert.deepEqual([data.totalReports, data.reports[0]!.comment], [1, "knocked"]);
+  assert.equal((await fetch(`${fake.url}/check?ipAddress=10.0.0.1`, { headers })).status, 422);
 });
 
 async function start(t: TestContext) {
@@ -118,4 +175,10 @@ function blacklist(url: string, { key = FREE_KEY, accept = "application/json", q
 function report(url: string, form: Record<string, string>): Promise<Response> {
   const headers = { key: FREE_KEY, accept: "application/json" };
   return fetch(`${url}/report`, { method: "POST", headers, body: new URLSearchParams(form) });
+}
+
+function bulk(url: string, csv: string): Promise<Response> {
+  const body = new FormData();
+  body.set("csv", new Blob([csv], { type: "text/csv" }), "reports.csv");
+  return fetch(`${url}/bulk-report`, { method: "POST", headers: { key: FREE_KEY, accept: "application/json" }, body });
 }

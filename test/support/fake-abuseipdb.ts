@@ -1,14 +1,22 @@
 /**
- * AbuseIPDB's API v2 as far as fleetban meets it: blacklist and report, keys, quotas of a UTC day, both kinds of 429, and
- * everything that can go wrong on the way.
+ * AbuseIPDB's API v2 as far as fleetban meets it: blacklist, reports one by one and in bulk, check, keys, quotas of a UTC day,
+ * both kinds of 429, and everything that can go wrong on the way.
  *
  * Every request is counted before it is answered, with the status it got; with a state file the counts survive a kill -9 of
- * the fake. Faults are taken in the order in which they were planned, one an answer of `/blacklist`.
+ * the fake. Faults are taken in the order in which they were planned, one an answer of `/blacklist`, and apart from them one
+ * an answer of the endpoints that take and tell reports.
  * For another process the same can be told and asked at `/_fake/` (see `fake-abuseipdb/control.ts`).
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type Answer, type ApiError, errorAnswer, quotaError, unauthorized } from "./fake-abuseipdb/answer.ts";
+import {
+  type Answer,
+  type ApiError,
+  errorAnswer,
+  htmlAnswer,
+  quotaError,
+  unauthorized,
+} from "./fake-abuseipdb/answer.ts";
 import {
   type Blacklist,
   type BlacklistEntry,
@@ -16,9 +24,11 @@ import {
   readBlacklistQuery,
   selectEntries,
 } from "./fake-abuseipdb/blacklist.ts";
+import { takeBulkReport } from "./fake-abuseipdb/bulk-report.ts";
+import { answerCheck } from "./fake-abuseipdb/check.ts";
 import { answerControl } from "./fake-abuseipdb/control.ts";
 import { madeUpEntries } from "./fake-abuseipdb/entries.ts";
-import { bendAnswer, bendList, type Fault, type PlannedFault } from "./fake-abuseipdb/fault.ts";
+import { bendAnswer, bendList, type Fault, type PlannedFault, type ReportFault } from "./fake-abuseipdb/fault.ts";
 import { type Endpoint, PLANS, type PlanName } from "./fake-abuseipdb/plans.ts";
 import { takeReport } from "./fake-abuseipdb/report.ts";
 import { sendAnswer } from "./fake-abuseipdb/send-answer.ts";
@@ -46,6 +56,8 @@ export interface FakeAbuseIpdb {
   /** Makes the next list new, as after a day. */
   regenerate(): void;
   inject(fault: Fault, times?: number): void;
+  /** For the next so many answers to a report, a bulk report or a check. */
+  injectReport(fault: ReportFault, times?: number): void;
   clearFaults(): void;
   advanceClock(byMs: number): void;
   close(): Promise<void>;
@@ -56,12 +68,13 @@ export const FREE_KEY = "0123456789abcdefghijklmnopqrstuvwxyz".repeat(3).slice(0
 export const SUBSCRIBER_KEY = "zyxwvutsrqponmlkjihgfedcba9876543210".repeat(3).slice(0, 80);
 
 const BASE_PATH = "/api/v2";
-const REPORT_MAX_BYTES = 65_536;
+const BODY_MAX_BYTES = 4_000_000;
 
 export async function startFakeAbuseIpdb(options: FakeOptions = {}): Promise<FakeAbuseIpdb> {
   const keys = options.keys ?? { [FREE_KEY]: "free", [SUBSCRIBER_KEY]: "basic" };
   const { state, save } = openState(options.stateFile);
   const plannedFaults: PlannedFault[] = [];
+  const reportFaults: ReportFault[] = [];
   const clock = options.nowMs ?? Date.now;
   let advancedMs = 0;
   let entries = options.entries ?? madeUpEntries(10_000);
@@ -79,7 +92,7 @@ export async function startFakeAbuseIpdb(options: FakeOptions = {}): Promise<Fak
     const endpoint = url.pathname.slice(BASE_PATH.length + 1) as Endpoint;
     const accept = String(request.headers.accept ?? "");
     const key = String(request.headers.key ?? url.searchParams.get("key") ?? "");
-    const form = request.method === "POST" ? new URLSearchParams(await readBody(request)) : new URLSearchParams();
+    const body = request.method === "POST" ? await readBody(request) : Buffer.alloc(0);
     const planName = Object.hasOwn(keys, key) ? keys[key] : undefined;
     if (planName === undefined) return count(errorAnswer(unauthorized, accept));
     const plan = PLANS[planName];
@@ -89,11 +102,23 @@ export async function startFakeAbuseIpdb(options: FakeOptions = {}): Promise<Fak
     const fault = endpoint === "blacklist" ? nextFault() : undefined;
     if (used >= limit) return count(errorAnswer(quotaError(limit), accept, exhaustedHeaders(limit, fault)));
     const headers = { "x-ratelimit-limit": String(limit), "x-ratelimit-remaining": String(limit - used - 1) };
+    const reportFault = endpoint === "blacklist" ? undefined : reportFaults.shift();
+    if (reportFault?.kind === "reset") return count(htmlAnswer(500, ""), { kind: "reset" });
+    if (reportFault?.kind === "status") {
+      return count(htmlAnswer(reportFault.status, "The web server reported an error."));
+    }
     const answer = answerEndpoint();
+    if (reportFault?.kind === "lost-answer") return count(htmlAnswer(200, ""), { kind: "reset" });
     return count("detail" in answer ? errorAnswer(answer, accept, headers) : answer, fault);
 
     function answerEndpoint(): Answer | ApiError {
-      if (endpoint === "report" && request.method === "POST") return takeReport(form, key, state, nowMs());
+      if (endpoint === "report" && request.method === "POST") {
+        return takeReport(new URLSearchParams(body.toString("utf8")), key, state, nowMs());
+      }
+      if (endpoint === "bulk-report" && request.method === "POST") {
+        return takeBulkReport(body, String(request.headers["content-type"] ?? ""), key, state, nowMs());
+      }
+      if (endpoint === "check" && request.method === "GET") return answerCheck(url.searchParams, state, nowMs());
       if (endpoint !== "blacklist" || request.method !== "GET") return { status: 405, detail: "Method not allowed." };
       const query = readBlacklistQuery(url.searchParams, accept, plan);
       if ("detail" in query) return query;
@@ -157,7 +182,11 @@ export async function startFakeAbuseIpdb(options: FakeOptions = {}): Promise<Fak
       save();
     },
     inject: (fault, times) => void plannedFaults.push(times === undefined ? { fault } : { fault, times }),
-    clearFaults: () => void plannedFaults.splice(0),
+    injectReport: (fault, times = 1) => void reportFaults.push(...new Array<ReportFault>(times).fill(fault)),
+    clearFaults() {
+      plannedFaults.splice(0);
+      reportFaults.splice(0);
+    },
     advanceClock(byMs) {
       advancedMs += byMs;
     },
@@ -169,11 +198,13 @@ export async function startFakeAbuseIpdb(options: FakeOptions = {}): Promise<Fak
   return fake;
 }
 
-async function readBody(request: IncomingMessage): Promise<string> {
-  let text = "";
+async function readBody(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
   for await (const chunk of request) {
-    text += chunk;
-    if (text.length > REPORT_MAX_BYTES) throw new Error("a report has a small body");
+    bytes += (chunk as Buffer).length;
+    if (bytes > BODY_MAX_BYTES) throw new Error("a body of that size is never read to its end");
+    chunks.push(chunk as Buffer);
   }
-  return text;
+  return Buffer.concat(chunks);
 }

@@ -1,10 +1,10 @@
 /**
  * The back door of the fake for those who run it as a process: `GET /_fake/calls?endpoint=blacklist`, and
- * `POST /_fake/{entries,regenerate,fault,clear-faults,clock}` with a JSON body.
+ * `POST /_fake/{entries,regenerate,fault,report-fault,clear-faults,clock}` with a JSON body.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { BlacklistEntry } from "./blacklist.ts";
-import type { Fault, PlannedFault } from "./fault.ts";
+import type { Fault, PlannedFault, ReportFault } from "./fault.ts";
 import type { Endpoint } from "./plans.ts";
 import type { Call, Report } from "./state.ts";
 
@@ -16,6 +16,7 @@ export interface Controlled {
   setEntries(entries: readonly BlacklistEntry[], options: { regenerate: boolean }): void;
   regenerate(): void;
   inject(fault: Fault, times?: number): void;
+  injectReport(fault: ReportFault, times?: number): void;
   clearFaults(): void;
   advanceClock(byMs: number): void;
 }
@@ -58,6 +59,11 @@ function act(fake: Controlled, path: string, query: URLSearchParams, body: unkno
     case "/_fake/fault": {
       const { fault, times } = body as PlannedFault;
       fake.inject(fault, times);
+      return {};
+    }
+    case "/_fake/report-fault": {
+      const { fault, times } = body as { fault: ReportFault; times?: number };
+      fake.injectReport(fault, times);
       return {};
     }
     case "/_fake/clear-faults":

@@ -21,6 +21,14 @@ export type Fault =
   | { readonly kind: "entry"; readonly address: string }
   | { readonly kind: "skewed-reset"; readonly skewMs: number };
 
+/** Bends one answer of the endpoints that take and tell reports. */
+export type ReportFault =
+  /** It is taken, and the connection ends before the answer. */
+  | { readonly kind: "lost-answer" }
+  /** Nothing is taken. */
+  | { readonly kind: "reset" }
+  | { readonly kind: "status"; readonly status: 403 | 429 | 500 | 502 | 503 };
+
 /** A fault for the next `times` answers; without it for all until cleared. */
 export interface PlannedFault {
   readonly fault: Fault;

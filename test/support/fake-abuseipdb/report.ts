@@ -1,9 +1,14 @@
-/** `POST /report`: what is taken, what is a duplicate, what is refused. */
+/**
+ * `POST /report`: what is taken, what is a duplicate, what is refused.
+ *
+ * What says the same of the same address within a day is merged with what was said before: no new report.
+ */
 import { isIP } from "node:net";
 import { type Answer, type ApiError, duplicateError, invalid, jsonAnswer } from "./answer.ts";
-import type { State } from "./state.ts";
+import type { Report, State } from "./state.ts";
 
 const DUPLICATE_MS = 15 * 60_000;
+const MERGED_MS = 24 * 3600_000;
 const COMMENT_MAX = 1_024;
 const CATEGORY_MAX = 23;
 const CATEGORIES_MAX = 30;
@@ -14,30 +19,73 @@ const PRIVATE =
 
 export function takeReport(form: URLSearchParams, key: string, state: State, nowMs: number): Answer | ApiError {
   const address = form.get("ip") ?? "";
-  if (address === ALWAYS_LIMITED) return duplicateError(address);
-  if (isIP(address) === 0 || PRIVATE.test(address)) {
-    const wanted = "must be a valid IPv4 or IPv6 address (e.g. 8.8.8.8 or 2001:4860:4860::8888)";
-    return invalid("ip", `The ip ${wanted}.`);
-  }
-  const categories = categoriesOf(form.get("categories") ?? "");
-  if (categories === undefined) return invalid("categories", "The categories are invalid.");
+  const wish = { address, categories: form.get("categories") ?? "", comment: form.get("comment") ?? "" };
   const timestamp = form.get("timestamp");
-  if (timestamp !== null && !(Date.parse(timestamp) <= nowMs)) {
-    return invalid("timestamp", "The timestamp must be a date before or equal to now.");
+  const refusal = refusalOf({ ...wish, timestamp }, key, state, nowMs);
+  if (refusal?.kind === "duplicate") return duplicateError(address);
+  if (refusal !== undefined) return invalid(refusal.parameter, refusal.detail);
+  storeReport({ ...wish, timestamp }, key, state, nowMs);
+  const score = Math.min(100, 26 * reportsOf(state, address).length);
+  return jsonAnswer({ data: { ipAddress: address, abuseConfidenceScore: score } });
+}
+
+export interface ReportWish {
+  readonly address: string;
+  /** As sent: numbers with commas. */
+  readonly categories: string;
+  readonly comment: string;
+  readonly timestamp: string | null;
+}
+
+export type Refusal =
+  | { readonly kind: "duplicate" }
+  | { readonly kind: "invalid"; readonly parameter: string; readonly detail: string };
+
+export function refusalOf(wish: ReportWish, key: string, state: State, nowMs: number): Refusal | undefined {
+  const { address, timestamp } = wish;
+  if (address === ALWAYS_LIMITED) return { kind: "duplicate" };
+  if (!isReportable(address)) {
+    const wanted = "must be a valid IPv4 or IPv6 address (e.g. 8.8.8.8 or 2001:4860:4860::8888)";
+    return { kind: "invalid", parameter: "ip", detail: `The ip ${wanted}.` };
   }
-  const earlier = state.reports.find(
+  if (categoriesOf(wish.categories) === undefined) {
+    return { kind: "invalid", parameter: "categories", detail: "The categories are invalid." };
+  }
+  if (timestamp !== null && !(Date.parse(timestamp) <= nowMs)) {
+    const detail = "The timestamp must be a date before or equal to now.";
+    return { kind: "invalid", parameter: "timestamp", detail };
+  }
+  const isDuplicate = state.reports.some(
     (report) => report.key === key && report.address === address && nowMs - report.atMs < DUPLICATE_MS,
   );
-  if (earlier !== undefined) return duplicateError(address);
-  state.reports.push({
+  return isDuplicate ? { kind: "duplicate" } : undefined;
+}
+
+/** Of a wish that was not refused. */
+export function storeReport(wish: ReportWish, key: string, state: State, nowMs: number): void {
+  const report: Report = {
     atMs: nowMs,
     key,
-    address,
-    categories,
-    comment: (form.get("comment") ?? "").slice(0, COMMENT_MAX),
-  });
-  const reports = state.reports.filter((report) => report.address === address).length;
-  return jsonAnswer({ data: { ipAddress: address, abuseConfidenceScore: Math.min(100, 26 * reports) } });
+    address: wish.address,
+    categories: categoriesOf(wish.categories) ?? [],
+    comment: wish.comment.slice(0, COMMENT_MAX),
+    reportedAt: wish.timestamp ?? new Date(nowMs).toISOString(),
+  };
+  const isSaid = state.reports.some((said) => nowMs - said.atMs < MERGED_MS && saysTheSame(said, report));
+  if (!isSaid) state.reports.push(report);
+}
+
+export function reportsOf(state: State, address: string): readonly Report[] {
+  return state.reports.filter((report) => report.address === address);
+}
+
+export function isReportable(address: string): boolean {
+  return isIP(address) !== 0 && !PRIVATE.test(address);
+}
+
+function saysTheSame(one: Report, other: Report): boolean {
+  const isSame = one.key === other.key && one.address === other.address && one.comment === other.comment;
+  return isSame && one.categories.join() === other.categories.join();
 }
 
 function categoriesOf(text: string): readonly number[] | undefined {

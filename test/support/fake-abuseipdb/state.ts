@@ -21,6 +21,8 @@ export interface Report {
   readonly address: string;
   readonly categories: readonly number[];
   readonly comment: string;
+  /** The time of the attack, as it was told. */
+  readonly reportedAt: string;
 }
 
 export interface State {
