@@ -25,7 +25,7 @@ import {
   saveReasons,
   selectListings,
 } from "./change-queries.ts";
-import { coverageOf } from "./coverage.ts";
+import { coverageOf, coveredMore } from "./coverage.ts";
 import { guard } from "./guard.ts";
 import { planHoles } from "./holes.ts";
 import type { Cause, ListChange, Reason, WriteOptions } from "./ledger.ts";
@@ -141,7 +141,7 @@ function movesOf(
       list,
       digest,
       listings: put.length - old.length,
-      covered: coverageOf(put) - coverageOf(old),
+      covered: coveredMore(coverageOf(put), coverageOf(old)),
       changes: changed.length,
     };
   });

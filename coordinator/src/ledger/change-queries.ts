@@ -3,6 +3,7 @@ import type { Digest } from "@fleetban/proto/model/digest";
 import type { Listing, ListNo, Rank, Revision } from "@fleetban/proto/model/listing";
 import type { Prefix } from "@fleetban/proto/model/prefix";
 import type { Sql } from "../store/sql.ts";
+import type { Covered } from "./coverage.ts";
 import type { Reason } from "./ledger.ts";
 import { momentFromSql, momentToSql, prefixFromSql, untilFromSql, untilToSql } from "./sql-values.ts";
 
@@ -26,7 +27,7 @@ export interface ListMove {
   readonly list: ListNo;
   readonly digest: Digest;
   readonly listings: number;
-  readonly covered: bigint;
+  readonly covered: Covered;
   readonly changes: number;
 }
 
@@ -136,18 +137,20 @@ export async function saveChanges(
       union all
       select m.revision, list_no, prefix, null, 0, null, true from gone, moved m
     ), move as (
-      select t.list_no, t.digest, t.listings, t.covered, t.changes, m.revision, m.last_commit_at,
+      select t.list_no, t.digest, t.listings, t.covered, t.networks, t.changes, m.revision, m.last_commit_at,
         l.changed_since_kept + t.changes >= greatest(${KEPT_CHANGES_MIN}, ${KEPT_SHARE}::float8 * (l.listings + t.listings))
           and m.last_commit_at >= l.kept_at + ${KEPT_PAUSE_SECONDS}::int * interval '1 second'
         or m.last_commit_at >= l.kept_at + ${KEPT_AFTER_SECONDS}::int * interval '1 second' as kept
       from unnest(${moves.map((move) => move.list)}::int[], ${moves.map((move) => move.digest.toString())}::numeric[],
-        ${moves.map((move) => move.listings)}::int[], ${moves.map((move) => move.covered.toString())}::numeric[],
-        ${moves.map((move) => move.changes)}::int[]) as t(list_no, digest, listings, covered, changes)
+        ${moves.map((move) => move.listings)}::int[], ${moves.map((move) => move.covered[4].toString())}::numeric[],
+        ${moves.map((move) => move.covered[6].toString())}::numeric[], ${moves.map((move) => move.changes)}::int[])
+        as t(list_no, digest, listings, covered, networks, changes)
       join lists l using (list_no), moved m
     ), lists_moved as (
       update lists l set revision = m.revision,
         digest = mod(l.digest + m.digest, 340282366920938463463374607431768211456), -- 2^128
         listings = l.listings + m.listings, covered_addresses = l.covered_addresses + m.covered,
+        covered_networks = l.covered_networks + m.networks,
         kept_revision = case when m.kept then m.revision else l.kept_revision end,
         kept_at = case when m.kept then m.last_commit_at else l.kept_at end,
         changed_since_kept = case when m.kept then 0 else l.changed_since_kept + m.changes end

@@ -79,9 +79,10 @@ async function keepNow(
   const made = await encodeSnapshotBody(blocklist);
   await insertSnapshot(sql, { list, epoch, revision, ...made, digest, listings: blocklist.size, approved: false });
   const kept = revision > keptRevision ? revision : keptRevision;
+  const covered = coverageOf(blocklist.listings());
   await sql`
     update lists set digest = ${digest.toString()}::numeric, listings = ${blocklist.size},
-      covered_addresses = ${coverageOf(blocklist.listings()).toString()}::numeric, kept_revision = ${kept},
+      covered_addresses = ${covered[4].toString()}::numeric, covered_networks = ${covered[6].toString()}::numeric, kept_revision = ${kept},
       kept_at = clock_timestamp(), changed_since_kept = 0, changes_after = ${revision}
     where list_no = ${list}`;
 }

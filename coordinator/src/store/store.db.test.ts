@@ -26,7 +26,10 @@ test("a schema newer than the program is refused with both numbers", async (t) =
   const { store } = await createTestDatabase(t);
   await store.sql`insert into migrations (number, name) values (9000, '9000_later.sql')`;
   const lane = store.openLane();
-  await assert.rejects(migrate(lane, silentLog), new RegExp(`schema 9000, .* up to ${migrations.length}`));
+  await assert.rejects(
+    migrate(lane, silentLog),
+    new RegExp(`schema 9000, .* up to ${Number(migrations.at(-1)!.slice(0, 4))}`),
+  );
   await lane.close();
 });
 
