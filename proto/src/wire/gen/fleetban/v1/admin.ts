@@ -559,6 +559,176 @@ export interface AuditRecord {
   reason: string;
 }
 
+export interface CheckPolicyRequest {
+  /** The whole file. */
+  body: string;
+  /** As people know it, for the messages. */
+  file: string;
+}
+
+export interface CheckPolicyResponse {
+  /** All mistakes; none = it may be applied. */
+  mistakes: PolicyMistake[];
+}
+
+export interface PolicyMistake {
+  line: number;
+  /** Of a key; empty = of the text. */
+  key: string;
+  /** What is wrong, with the value, and the remedy. */
+  problem: string;
+}
+
+export interface PlanPolicyRequest {
+  body: string;
+  file: string;
+  /** Of sightings, back from now; 0 = 7. */
+  days: number;
+  /** Changes to be named, at most 10,000; 0 = 20. */
+  limit: number;
+}
+
+export interface PolicyPlan {
+  days: number;
+  /** Replayed, of how many prefixes. */
+  sightings: number;
+  prefixes: number;
+  /** Made in these days, and what the policy would have made. */
+  strikesBefore: number;
+  strikesAfter: number;
+  /** Those that would change. */
+  lists: PlannedList[];
+  /** The first of them by list and prefix. */
+  changes: PlannedChange[];
+  /** What it would list if that were not allowed, pardoned, protected or in a pack, and what was pardoned lately. */
+  collisions: PlannedCollision[];
+  collisionsTotal: number;
+  /** Why it wants an operator's word: a list would change too much at once. */
+  warnings: string[];
+  tookMs: number;
+}
+
+export interface PlannedList {
+  name: string;
+  /** In force now. */
+  listings: number;
+  added: number;
+  removed: number;
+  /** Listed until another time, or at another rank. */
+  altered: number;
+}
+
+export interface PlannedChange {
+  list: string;
+  prefix: string;
+  /** `add`, `remove`, `alter`. */
+  kind: string;
+  /** 0 = open-ended. Before is absent where it is added, after where it is removed. */
+  beforeUntilMs: number;
+  beforeRank: number;
+  afterUntilMs: number;
+  afterRank: number;
+  /** `strike`, `ban`, `feed NAME`: what it would rest on, or rested on. */
+  reasons: string[];
+}
+
+export interface PlannedCollision {
+  list: string;
+  prefix: string;
+  /** `own`, `pack`, `allowed`, `pardoned`, `pardoned-lately`. */
+  kind: string;
+  /** The pack's name; else empty. */
+  name: string;
+  /** What it meets. */
+  by: string;
+}
+
+export interface ApplyPolicyRequest {
+  body: string;
+  file: string;
+  /** Of sightings that are decided anew; 0 = 7. */
+  days: number;
+  /** Goes back by itself unless confirmed within this time; 0 = stays. */
+  confirmSeconds: number;
+  /** Tried on this group first; empty = no. */
+  canaryGroup: string;
+  canarySeconds: number;
+  reason: string;
+  /** The operator has seen the plan of a wide change. */
+  yes: boolean;
+  limit: number;
+}
+
+export interface ApplyPolicyResponse {
+  policy: PolicyStatus | undefined;
+  plan: PolicyPlan | undefined;
+  done: string[];
+  /** The plan is wide: nothing was changed, `yes` is wanted. */
+  needsYes: boolean;
+}
+
+export interface PolicyActRequest {
+  reason: string;
+}
+
+export interface PolicyActResponse {
+  /** Which it was about. */
+  policy: PolicyStatus | undefined;
+  done: string[];
+}
+
+export interface PolicyStatus {
+  /** 0 = the defaults. */
+  policyNo: number;
+  /** `defaults`, `trial`, `in-force`, `replaced`, `rolled-back`. */
+  state: string;
+  author: string;
+  appliedAtMs: number;
+  reason: string;
+  days: number;
+  canaryGroup: string;
+  canaryUntilMs: number;
+  beganAtMs: number;
+  /** Goes back by itself then; 0 = never, or confirmed. */
+  confirmByMs: number;
+  confirmedAtMs: number;
+  rolledBackAtMs: number;
+  rolledBackBy: string;
+  rolledBackBecause: string;
+  /** All that follows from it, or from its end, is on the lists. */
+  settled: boolean;
+  /** Of its text, hexadecimal. */
+  sha256: string;
+  /** Listings that it would add, while it is on trial. */
+  trialListings: number;
+}
+
+export interface ShowPolicyRequest {
+  /** 0 = the one in force. */
+  policyNo: number;
+}
+
+export interface ShowPolicyResponse {
+  policy: PolicyStatus | undefined;
+  body: string;
+}
+
+export interface ListPoliciesRequest {
+}
+
+export interface ListPoliciesResponse {
+  /** Newest first. */
+  policies: PolicyStatus[];
+}
+
+export interface GetPolicySchemaRequest {
+}
+
+export interface GetPolicySchemaResponse {
+  /** JSON Schema of the file. */
+  schema: string;
+}
+
 function createBaseGetStatusRequest(): GetStatusRequest {
   return {};
 }
@@ -6544,6 +6714,1804 @@ export const AuditRecord: MessageFns<AuditRecord> = {
     message.act = object.act ?? "";
     message.subject = object.subject ?? "";
     message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseCheckPolicyRequest(): CheckPolicyRequest {
+  return { body: "", file: "" };
+}
+
+export const CheckPolicyRequest: MessageFns<CheckPolicyRequest> = {
+  encode(message: CheckPolicyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.body !== "") {
+      writer.uint32(10).string(message.body);
+    }
+    if (message.file !== "") {
+      writer.uint32(18).string(message.file);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckPolicyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckPolicyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.body = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.file = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<CheckPolicyRequest>, I>>(base?: I): CheckPolicyRequest {
+    return CheckPolicyRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CheckPolicyRequest>, I>>(object: I): CheckPolicyRequest {
+    const message = createBaseCheckPolicyRequest();
+    message.body = object.body ?? "";
+    message.file = object.file ?? "";
+    return message;
+  },
+};
+
+function createBaseCheckPolicyResponse(): CheckPolicyResponse {
+  return { mistakes: [] };
+}
+
+export const CheckPolicyResponse: MessageFns<CheckPolicyResponse> = {
+  encode(message: CheckPolicyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.mistakes) {
+      PolicyMistake.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckPolicyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckPolicyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.mistakes.push(PolicyMistake.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<CheckPolicyResponse>, I>>(base?: I): CheckPolicyResponse {
+    return CheckPolicyResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CheckPolicyResponse>, I>>(object: I): CheckPolicyResponse {
+    const message = createBaseCheckPolicyResponse();
+    message.mistakes = object.mistakes?.map((e) => PolicyMistake.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBasePolicyMistake(): PolicyMistake {
+  return { line: 0, key: "", problem: "" };
+}
+
+export const PolicyMistake: MessageFns<PolicyMistake> = {
+  encode(message: PolicyMistake, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.line !== 0) {
+      writer.uint32(8).uint32(message.line);
+    }
+    if (message.key !== "") {
+      writer.uint32(18).string(message.key);
+    }
+    if (message.problem !== "") {
+      writer.uint32(26).string(message.problem);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PolicyMistake {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePolicyMistake();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.line = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.problem = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PolicyMistake>, I>>(base?: I): PolicyMistake {
+    return PolicyMistake.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PolicyMistake>, I>>(object: I): PolicyMistake {
+    const message = createBasePolicyMistake();
+    message.line = object.line ?? 0;
+    message.key = object.key ?? "";
+    message.problem = object.problem ?? "";
+    return message;
+  },
+};
+
+function createBasePlanPolicyRequest(): PlanPolicyRequest {
+  return { body: "", file: "", days: 0, limit: 0 };
+}
+
+export const PlanPolicyRequest: MessageFns<PlanPolicyRequest> = {
+  encode(message: PlanPolicyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.body !== "") {
+      writer.uint32(10).string(message.body);
+    }
+    if (message.file !== "") {
+      writer.uint32(18).string(message.file);
+    }
+    if (message.days !== 0) {
+      writer.uint32(24).uint32(message.days);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(32).uint32(message.limit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PlanPolicyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlanPolicyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.body = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.file = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.days = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.limit = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PlanPolicyRequest>, I>>(base?: I): PlanPolicyRequest {
+    return PlanPolicyRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PlanPolicyRequest>, I>>(object: I): PlanPolicyRequest {
+    const message = createBasePlanPolicyRequest();
+    message.body = object.body ?? "";
+    message.file = object.file ?? "";
+    message.days = object.days ?? 0;
+    message.limit = object.limit ?? 0;
+    return message;
+  },
+};
+
+function createBasePolicyPlan(): PolicyPlan {
+  return {
+    days: 0,
+    sightings: 0,
+    prefixes: 0,
+    strikesBefore: 0,
+    strikesAfter: 0,
+    lists: [],
+    changes: [],
+    collisions: [],
+    collisionsTotal: 0,
+    warnings: [],
+    tookMs: 0,
+  };
+}
+
+export const PolicyPlan: MessageFns<PolicyPlan> = {
+  encode(message: PolicyPlan, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.days !== 0) {
+      writer.uint32(8).uint32(message.days);
+    }
+    if (message.sightings !== 0) {
+      writer.uint32(16).uint64(message.sightings);
+    }
+    if (message.prefixes !== 0) {
+      writer.uint32(24).uint64(message.prefixes);
+    }
+    if (message.strikesBefore !== 0) {
+      writer.uint32(32).uint64(message.strikesBefore);
+    }
+    if (message.strikesAfter !== 0) {
+      writer.uint32(40).uint64(message.strikesAfter);
+    }
+    for (const v of message.lists) {
+      PlannedList.encode(v!, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.changes) {
+      PlannedChange.encode(v!, writer.uint32(58).fork()).join();
+    }
+    for (const v of message.collisions) {
+      PlannedCollision.encode(v!, writer.uint32(66).fork()).join();
+    }
+    if (message.collisionsTotal !== 0) {
+      writer.uint32(72).uint64(message.collisionsTotal);
+    }
+    for (const v of message.warnings) {
+      writer.uint32(82).string(v!);
+    }
+    if (message.tookMs !== 0) {
+      writer.uint32(88).uint32(message.tookMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PolicyPlan {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePolicyPlan();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.days = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.sightings = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.prefixes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.strikesBefore = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.strikesAfter = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.lists.push(PlannedList.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.changes.push(PlannedChange.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.collisions.push(PlannedCollision.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.collisionsTotal = longToNumber(reader.uint64());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.warnings.push(reader.string());
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.tookMs = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PolicyPlan>, I>>(base?: I): PolicyPlan {
+    return PolicyPlan.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PolicyPlan>, I>>(object: I): PolicyPlan {
+    const message = createBasePolicyPlan();
+    message.days = object.days ?? 0;
+    message.sightings = object.sightings ?? 0;
+    message.prefixes = object.prefixes ?? 0;
+    message.strikesBefore = object.strikesBefore ?? 0;
+    message.strikesAfter = object.strikesAfter ?? 0;
+    message.lists = object.lists?.map((e) => PlannedList.fromPartial(e)) || [];
+    message.changes = object.changes?.map((e) => PlannedChange.fromPartial(e)) || [];
+    message.collisions = object.collisions?.map((e) => PlannedCollision.fromPartial(e)) || [];
+    message.collisionsTotal = object.collisionsTotal ?? 0;
+    message.warnings = object.warnings?.map((e) => e) || [];
+    message.tookMs = object.tookMs ?? 0;
+    return message;
+  },
+};
+
+function createBasePlannedList(): PlannedList {
+  return { name: "", listings: 0, added: 0, removed: 0, altered: 0 };
+}
+
+export const PlannedList: MessageFns<PlannedList> = {
+  encode(message: PlannedList, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.listings !== 0) {
+      writer.uint32(16).uint64(message.listings);
+    }
+    if (message.added !== 0) {
+      writer.uint32(24).uint64(message.added);
+    }
+    if (message.removed !== 0) {
+      writer.uint32(32).uint64(message.removed);
+    }
+    if (message.altered !== 0) {
+      writer.uint32(40).uint64(message.altered);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PlannedList {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlannedList();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.listings = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.added = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.removed = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.altered = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PlannedList>, I>>(base?: I): PlannedList {
+    return PlannedList.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PlannedList>, I>>(object: I): PlannedList {
+    const message = createBasePlannedList();
+    message.name = object.name ?? "";
+    message.listings = object.listings ?? 0;
+    message.added = object.added ?? 0;
+    message.removed = object.removed ?? 0;
+    message.altered = object.altered ?? 0;
+    return message;
+  },
+};
+
+function createBasePlannedChange(): PlannedChange {
+  return {
+    list: "",
+    prefix: "",
+    kind: "",
+    beforeUntilMs: 0,
+    beforeRank: 0,
+    afterUntilMs: 0,
+    afterRank: 0,
+    reasons: [],
+  };
+}
+
+export const PlannedChange: MessageFns<PlannedChange> = {
+  encode(message: PlannedChange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.list !== "") {
+      writer.uint32(10).string(message.list);
+    }
+    if (message.prefix !== "") {
+      writer.uint32(18).string(message.prefix);
+    }
+    if (message.kind !== "") {
+      writer.uint32(26).string(message.kind);
+    }
+    if (message.beforeUntilMs !== 0) {
+      writer.uint32(32).int64(message.beforeUntilMs);
+    }
+    if (message.beforeRank !== 0) {
+      writer.uint32(40).uint32(message.beforeRank);
+    }
+    if (message.afterUntilMs !== 0) {
+      writer.uint32(48).int64(message.afterUntilMs);
+    }
+    if (message.afterRank !== 0) {
+      writer.uint32(56).uint32(message.afterRank);
+    }
+    for (const v of message.reasons) {
+      writer.uint32(66).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PlannedChange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlannedChange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.list = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.prefix = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.beforeUntilMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.beforeRank = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.afterUntilMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.afterRank = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.reasons.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PlannedChange>, I>>(base?: I): PlannedChange {
+    return PlannedChange.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PlannedChange>, I>>(object: I): PlannedChange {
+    const message = createBasePlannedChange();
+    message.list = object.list ?? "";
+    message.prefix = object.prefix ?? "";
+    message.kind = object.kind ?? "";
+    message.beforeUntilMs = object.beforeUntilMs ?? 0;
+    message.beforeRank = object.beforeRank ?? 0;
+    message.afterUntilMs = object.afterUntilMs ?? 0;
+    message.afterRank = object.afterRank ?? 0;
+    message.reasons = object.reasons?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBasePlannedCollision(): PlannedCollision {
+  return { list: "", prefix: "", kind: "", name: "", by: "" };
+}
+
+export const PlannedCollision: MessageFns<PlannedCollision> = {
+  encode(message: PlannedCollision, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.list !== "") {
+      writer.uint32(10).string(message.list);
+    }
+    if (message.prefix !== "") {
+      writer.uint32(18).string(message.prefix);
+    }
+    if (message.kind !== "") {
+      writer.uint32(26).string(message.kind);
+    }
+    if (message.name !== "") {
+      writer.uint32(34).string(message.name);
+    }
+    if (message.by !== "") {
+      writer.uint32(42).string(message.by);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PlannedCollision {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlannedCollision();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.list = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.prefix = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.by = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PlannedCollision>, I>>(base?: I): PlannedCollision {
+    return PlannedCollision.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PlannedCollision>, I>>(object: I): PlannedCollision {
+    const message = createBasePlannedCollision();
+    message.list = object.list ?? "";
+    message.prefix = object.prefix ?? "";
+    message.kind = object.kind ?? "";
+    message.name = object.name ?? "";
+    message.by = object.by ?? "";
+    return message;
+  },
+};
+
+function createBaseApplyPolicyRequest(): ApplyPolicyRequest {
+  return {
+    body: "",
+    file: "",
+    days: 0,
+    confirmSeconds: 0,
+    canaryGroup: "",
+    canarySeconds: 0,
+    reason: "",
+    yes: false,
+    limit: 0,
+  };
+}
+
+export const ApplyPolicyRequest: MessageFns<ApplyPolicyRequest> = {
+  encode(message: ApplyPolicyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.body !== "") {
+      writer.uint32(10).string(message.body);
+    }
+    if (message.file !== "") {
+      writer.uint32(18).string(message.file);
+    }
+    if (message.days !== 0) {
+      writer.uint32(24).uint32(message.days);
+    }
+    if (message.confirmSeconds !== 0) {
+      writer.uint32(32).uint32(message.confirmSeconds);
+    }
+    if (message.canaryGroup !== "") {
+      writer.uint32(42).string(message.canaryGroup);
+    }
+    if (message.canarySeconds !== 0) {
+      writer.uint32(48).uint32(message.canarySeconds);
+    }
+    if (message.reason !== "") {
+      writer.uint32(58).string(message.reason);
+    }
+    if (message.yes !== false) {
+      writer.uint32(64).bool(message.yes);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(72).uint32(message.limit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ApplyPolicyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseApplyPolicyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.body = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.file = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.days = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.confirmSeconds = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.canaryGroup = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.canarySeconds = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.yes = reader.bool();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.limit = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ApplyPolicyRequest>, I>>(base?: I): ApplyPolicyRequest {
+    return ApplyPolicyRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ApplyPolicyRequest>, I>>(object: I): ApplyPolicyRequest {
+    const message = createBaseApplyPolicyRequest();
+    message.body = object.body ?? "";
+    message.file = object.file ?? "";
+    message.days = object.days ?? 0;
+    message.confirmSeconds = object.confirmSeconds ?? 0;
+    message.canaryGroup = object.canaryGroup ?? "";
+    message.canarySeconds = object.canarySeconds ?? 0;
+    message.reason = object.reason ?? "";
+    message.yes = object.yes ?? false;
+    message.limit = object.limit ?? 0;
+    return message;
+  },
+};
+
+function createBaseApplyPolicyResponse(): ApplyPolicyResponse {
+  return { policy: undefined, plan: undefined, done: [], needsYes: false };
+}
+
+export const ApplyPolicyResponse: MessageFns<ApplyPolicyResponse> = {
+  encode(message: ApplyPolicyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.policy !== undefined) {
+      PolicyStatus.encode(message.policy, writer.uint32(10).fork()).join();
+    }
+    if (message.plan !== undefined) {
+      PolicyPlan.encode(message.plan, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.done) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.needsYes !== false) {
+      writer.uint32(32).bool(message.needsYes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ApplyPolicyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseApplyPolicyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.policy = PolicyStatus.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.plan = PolicyPlan.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.done.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.needsYes = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ApplyPolicyResponse>, I>>(base?: I): ApplyPolicyResponse {
+    return ApplyPolicyResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ApplyPolicyResponse>, I>>(object: I): ApplyPolicyResponse {
+    const message = createBaseApplyPolicyResponse();
+    message.policy = (object.policy !== undefined && object.policy !== null)
+      ? PolicyStatus.fromPartial(object.policy)
+      : undefined;
+    message.plan = (object.plan !== undefined && object.plan !== null)
+      ? PolicyPlan.fromPartial(object.plan)
+      : undefined;
+    message.done = object.done?.map((e) => e) || [];
+    message.needsYes = object.needsYes ?? false;
+    return message;
+  },
+};
+
+function createBasePolicyActRequest(): PolicyActRequest {
+  return { reason: "" };
+}
+
+export const PolicyActRequest: MessageFns<PolicyActRequest> = {
+  encode(message: PolicyActRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.reason !== "") {
+      writer.uint32(10).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PolicyActRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePolicyActRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PolicyActRequest>, I>>(base?: I): PolicyActRequest {
+    return PolicyActRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PolicyActRequest>, I>>(object: I): PolicyActRequest {
+    const message = createBasePolicyActRequest();
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBasePolicyActResponse(): PolicyActResponse {
+  return { policy: undefined, done: [] };
+}
+
+export const PolicyActResponse: MessageFns<PolicyActResponse> = {
+  encode(message: PolicyActResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.policy !== undefined) {
+      PolicyStatus.encode(message.policy, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.done) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PolicyActResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePolicyActResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.policy = PolicyStatus.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.done.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PolicyActResponse>, I>>(base?: I): PolicyActResponse {
+    return PolicyActResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PolicyActResponse>, I>>(object: I): PolicyActResponse {
+    const message = createBasePolicyActResponse();
+    message.policy = (object.policy !== undefined && object.policy !== null)
+      ? PolicyStatus.fromPartial(object.policy)
+      : undefined;
+    message.done = object.done?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBasePolicyStatus(): PolicyStatus {
+  return {
+    policyNo: 0,
+    state: "",
+    author: "",
+    appliedAtMs: 0,
+    reason: "",
+    days: 0,
+    canaryGroup: "",
+    canaryUntilMs: 0,
+    beganAtMs: 0,
+    confirmByMs: 0,
+    confirmedAtMs: 0,
+    rolledBackAtMs: 0,
+    rolledBackBy: "",
+    rolledBackBecause: "",
+    settled: false,
+    sha256: "",
+    trialListings: 0,
+  };
+}
+
+export const PolicyStatus: MessageFns<PolicyStatus> = {
+  encode(message: PolicyStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.policyNo !== 0) {
+      writer.uint32(8).uint32(message.policyNo);
+    }
+    if (message.state !== "") {
+      writer.uint32(18).string(message.state);
+    }
+    if (message.author !== "") {
+      writer.uint32(26).string(message.author);
+    }
+    if (message.appliedAtMs !== 0) {
+      writer.uint32(32).int64(message.appliedAtMs);
+    }
+    if (message.reason !== "") {
+      writer.uint32(42).string(message.reason);
+    }
+    if (message.days !== 0) {
+      writer.uint32(48).uint32(message.days);
+    }
+    if (message.canaryGroup !== "") {
+      writer.uint32(58).string(message.canaryGroup);
+    }
+    if (message.canaryUntilMs !== 0) {
+      writer.uint32(64).int64(message.canaryUntilMs);
+    }
+    if (message.beganAtMs !== 0) {
+      writer.uint32(72).int64(message.beganAtMs);
+    }
+    if (message.confirmByMs !== 0) {
+      writer.uint32(80).int64(message.confirmByMs);
+    }
+    if (message.confirmedAtMs !== 0) {
+      writer.uint32(88).int64(message.confirmedAtMs);
+    }
+    if (message.rolledBackAtMs !== 0) {
+      writer.uint32(96).int64(message.rolledBackAtMs);
+    }
+    if (message.rolledBackBy !== "") {
+      writer.uint32(106).string(message.rolledBackBy);
+    }
+    if (message.rolledBackBecause !== "") {
+      writer.uint32(114).string(message.rolledBackBecause);
+    }
+    if (message.settled !== false) {
+      writer.uint32(120).bool(message.settled);
+    }
+    if (message.sha256 !== "") {
+      writer.uint32(130).string(message.sha256);
+    }
+    if (message.trialListings !== 0) {
+      writer.uint32(136).uint32(message.trialListings);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PolicyStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePolicyStatus();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.policyNo = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.author = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.appliedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.days = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.canaryGroup = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.canaryUntilMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.beganAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.confirmByMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.confirmedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.rolledBackAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.rolledBackBy = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.rolledBackBecause = reader.string();
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.settled = reader.bool();
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.sha256 = reader.string();
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.trialListings = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PolicyStatus>, I>>(base?: I): PolicyStatus {
+    return PolicyStatus.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PolicyStatus>, I>>(object: I): PolicyStatus {
+    const message = createBasePolicyStatus();
+    message.policyNo = object.policyNo ?? 0;
+    message.state = object.state ?? "";
+    message.author = object.author ?? "";
+    message.appliedAtMs = object.appliedAtMs ?? 0;
+    message.reason = object.reason ?? "";
+    message.days = object.days ?? 0;
+    message.canaryGroup = object.canaryGroup ?? "";
+    message.canaryUntilMs = object.canaryUntilMs ?? 0;
+    message.beganAtMs = object.beganAtMs ?? 0;
+    message.confirmByMs = object.confirmByMs ?? 0;
+    message.confirmedAtMs = object.confirmedAtMs ?? 0;
+    message.rolledBackAtMs = object.rolledBackAtMs ?? 0;
+    message.rolledBackBy = object.rolledBackBy ?? "";
+    message.rolledBackBecause = object.rolledBackBecause ?? "";
+    message.settled = object.settled ?? false;
+    message.sha256 = object.sha256 ?? "";
+    message.trialListings = object.trialListings ?? 0;
+    return message;
+  },
+};
+
+function createBaseShowPolicyRequest(): ShowPolicyRequest {
+  return { policyNo: 0 };
+}
+
+export const ShowPolicyRequest: MessageFns<ShowPolicyRequest> = {
+  encode(message: ShowPolicyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.policyNo !== 0) {
+      writer.uint32(8).uint32(message.policyNo);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ShowPolicyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseShowPolicyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.policyNo = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ShowPolicyRequest>, I>>(base?: I): ShowPolicyRequest {
+    return ShowPolicyRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ShowPolicyRequest>, I>>(object: I): ShowPolicyRequest {
+    const message = createBaseShowPolicyRequest();
+    message.policyNo = object.policyNo ?? 0;
+    return message;
+  },
+};
+
+function createBaseShowPolicyResponse(): ShowPolicyResponse {
+  return { policy: undefined, body: "" };
+}
+
+export const ShowPolicyResponse: MessageFns<ShowPolicyResponse> = {
+  encode(message: ShowPolicyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.policy !== undefined) {
+      PolicyStatus.encode(message.policy, writer.uint32(10).fork()).join();
+    }
+    if (message.body !== "") {
+      writer.uint32(18).string(message.body);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ShowPolicyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseShowPolicyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.policy = PolicyStatus.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.body = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ShowPolicyResponse>, I>>(base?: I): ShowPolicyResponse {
+    return ShowPolicyResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ShowPolicyResponse>, I>>(object: I): ShowPolicyResponse {
+    const message = createBaseShowPolicyResponse();
+    message.policy = (object.policy !== undefined && object.policy !== null)
+      ? PolicyStatus.fromPartial(object.policy)
+      : undefined;
+    message.body = object.body ?? "";
+    return message;
+  },
+};
+
+function createBaseListPoliciesRequest(): ListPoliciesRequest {
+  return {};
+}
+
+export const ListPoliciesRequest: MessageFns<ListPoliciesRequest> = {
+  encode(_: ListPoliciesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListPoliciesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListPoliciesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListPoliciesRequest>, I>>(base?: I): ListPoliciesRequest {
+    return ListPoliciesRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListPoliciesRequest>, I>>(_: I): ListPoliciesRequest {
+    const message = createBaseListPoliciesRequest();
+    return message;
+  },
+};
+
+function createBaseListPoliciesResponse(): ListPoliciesResponse {
+  return { policies: [] };
+}
+
+export const ListPoliciesResponse: MessageFns<ListPoliciesResponse> = {
+  encode(message: ListPoliciesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.policies) {
+      PolicyStatus.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListPoliciesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListPoliciesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.policies.push(PolicyStatus.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListPoliciesResponse>, I>>(base?: I): ListPoliciesResponse {
+    return ListPoliciesResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListPoliciesResponse>, I>>(object: I): ListPoliciesResponse {
+    const message = createBaseListPoliciesResponse();
+    message.policies = object.policies?.map((e) => PolicyStatus.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseGetPolicySchemaRequest(): GetPolicySchemaRequest {
+  return {};
+}
+
+export const GetPolicySchemaRequest: MessageFns<GetPolicySchemaRequest> = {
+  encode(_: GetPolicySchemaRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetPolicySchemaRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetPolicySchemaRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<GetPolicySchemaRequest>, I>>(base?: I): GetPolicySchemaRequest {
+    return GetPolicySchemaRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetPolicySchemaRequest>, I>>(_: I): GetPolicySchemaRequest {
+    const message = createBaseGetPolicySchemaRequest();
+    return message;
+  },
+};
+
+function createBaseGetPolicySchemaResponse(): GetPolicySchemaResponse {
+  return { schema: "" };
+}
+
+export const GetPolicySchemaResponse: MessageFns<GetPolicySchemaResponse> = {
+  encode(message: GetPolicySchemaResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.schema !== "") {
+      writer.uint32(10).string(message.schema);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetPolicySchemaResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetPolicySchemaResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.schema = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<GetPolicySchemaResponse>, I>>(base?: I): GetPolicySchemaResponse {
+    return GetPolicySchemaResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetPolicySchemaResponse>, I>>(object: I): GetPolicySchemaResponse {
+    const message = createBaseGetPolicySchemaResponse();
+    message.schema = object.schema ?? "";
     return message;
   },
 };
