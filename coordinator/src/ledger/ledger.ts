@@ -5,6 +5,7 @@
  * Everything that changes a list goes through `commitSightings` or `write`; everything that is sent to agents comes
  * from memory through `deltaSince`. Keeps invariants 1 and 2.
  */
+import type { Blocklist } from "@fleetban/proto/model/blocklist";
 import type { Digest, DigestKey } from "@fleetban/proto/model/digest";
 import type { Epoch, List, Listing, ListNo, Rank, Revision, Seq } from "@fleetban/proto/model/listing";
 import type { Prefix } from "@fleetban/proto/model/prefix";
@@ -182,6 +183,8 @@ export interface Ledger {
   subscribe(listener: (lists: readonly ListNo[], revision: Revision) => void): () => void;
 
   get(list: ListNo, prefix: Prefix): Listing | undefined;
+  /** The list as it is now. Copies made without waiting in between are of one point in history. */
+  copyOf(list: ListNo): Blocklist;
   /** Listings equal to the prefix or around it, on all lists, widest first. */
   covering(prefix: Prefix): readonly Placed[];
   /** Listings within the prefix, itself not included; read from the database, at most `limit`. */

@@ -115,6 +115,7 @@ export async function openLedger(parts: LedgerParts): Promise<OpenLedger> {
     },
     subscribe: (listener) => memory.subscribe(listener),
     get: (list, prefix) => memory.state(list).head.get(prefix),
+    copyOf: (list) => memory.state(list).head.clone(),
     covering: (prefix) => covering(memory.states, prefix),
     async inside(prefix, limit) {
       return (await selectInside(store.sql, prefix, limit)).map(({ list, reasons: _, ...listing }) => ({
