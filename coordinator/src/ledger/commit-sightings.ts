@@ -9,17 +9,17 @@
  * sightings wait for their acknowledgement, what a decision takes is read before it is known which of them count, under
  * the ledger's row that is then locked before the insert: two round trips.
  */
-import { LIST_FLEET, type Revision, type Seq } from "@fleetban/proto/model/listing";
-import type { Prefix } from "@fleetban/proto/model/prefix";
+import type { Revision, Seq } from "@fleetban/proto/model/listing";
 import type { Sighting } from "@fleetban/proto/model/sighting";
 import type { Policy } from "../policy/policy.ts";
 import type { Sql } from "../store/sql.ts";
 import { type Applied, type ApplyParts, applyChanges } from "./apply-changes.ts";
 import { selectListings } from "./change-queries.ts";
-import { decideBatch, freshByOffender } from "./conclude.ts";
-import { holdPrefix, lockLedger, saveRemembered, selectEvidence } from "./evidence-queries.ts";
+import { decideBatch, freshEvidence, listFor, networksAround } from "./conclude.ts";
+import { holdPrefix, lockLedger, saveRemembered } from "./evidence-queries.ts";
 import type { CommittedSightings, SightingBatch } from "./ledger.ts";
 import type { Quotas } from "./quota.ts";
+import { readEvidence } from "./read-evidence.ts";
 import { isRefused } from "./sighting-codes.ts";
 import {
   forgetSpools,
@@ -34,6 +34,7 @@ import {
 } from "./sighting-queries.ts";
 import { STALE_EPOCH } from "./stale-epoch.ts";
 import { STALE_POLICY } from "./stale-policy.ts";
+import { distinctSubjects, type Subject } from "./subject.ts";
 import { isCandidate, type NewSighting, offendersOf, type Triaged, triage } from "./triage.ts";
 
 /** A batch that waits for its commit. */
@@ -80,22 +81,24 @@ export async function commitGroup(
     ),
     lockSpools(sql, keys),
     selectFacts(sql, asked),
-    asked.length <= READ_AHEAD_ADDRESSES && !parts.isHeld ? readUnderLock(sql, offendersOf(asked)) : undefined,
+    asked.length <= READ_AHEAD_ADDRESSES && !parts.isHeld
+      ? readUnderLock(sql, parts, askedSubjects(asked, parts))
+      : undefined,
   ]);
   const spools = await withNew(sql, known, keys);
   const { sightings, progress, acked, rows } = newSightings(group, spools, parts);
   if (sightings.length === 0) return { ...NOTHING, acked };
   const triaged = triage(sightings, facts, parts.policy, parts.isHeld);
   for (const [pending, { from, to }] of rows) pending.outcomes = triaged.slice(from, to);
-  const fresh = freshByOffender(triaged);
+  const fresh = freshEvidence(triaged, parts.policy, parts.lists);
   const stored = storeSightings(sql, triaged, progress);
   stored.catch(() => undefined); // awaited below, unless something else fails first
-  if (fresh.size === 0 || parts.isHeld) {
+  if (fresh.length === 0 || parts.isHeld) {
     onLast();
     await stored;
     return { ...NOTHING, acked };
   }
-  const { ledger, evidence, present } = early ?? (await readUnderLock(sql, [...fresh.keys()]));
+  const { ledger, evidence, present } = early ?? (await readUnderLock(sql, parts, fresh));
   if (ledger.epoch !== parts.epoch) throw STALE_EPOCH;
   if (ledger.policyNo !== parts.policy.policyNo) throw STALE_POLICY;
   const decided = decideBatch(fresh, evidence, parts.policy, ledger.now, ledger.firstStrikeNo);
@@ -110,16 +113,23 @@ export async function commitGroup(
 }
 
 /** What a decision takes, of these and as of now: nobody else commits before this transaction ends. */
-async function readUnderLock(sql: Sql, prefixes: readonly Prefix[]) {
+async function readUnderLock(sql: Sql, { policy }: CommitParts, subjects: readonly Subject[]) {
   const [ledger, evidence, present] = await Promise.all([
-    lockLedger(sql, prefixes.length),
-    selectEvidence(sql, prefixes),
-    selectListings(
-      sql,
-      prefixes.map((prefix) => ({ list: LIST_FLEET, prefix })),
-    ),
+    lockLedger(sql, subjects.length),
+    readEvidence(sql, subjects, policy),
+    selectListings(sql, [...subjects, ...networksAround(subjects, policy)]),
   ]);
   return { ledger, evidence, present };
+}
+
+/** All that these may come to be counted under. */
+function askedSubjects(asked: readonly Pick<NewSighting, "sighting">[], { policy, lists }: CommitParts): Subject[] {
+  return distinctSubjects(
+    asked.flatMap(({ sighting }) => {
+      const list = listFor(sighting.jail, policy, lists);
+      return offendersOf(sighting).map((prefix) => ({ prefix, list }));
+    }),
+  );
 }
 
 /** For the acknowledgement of one batch. */

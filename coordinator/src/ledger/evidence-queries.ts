@@ -1,44 +1,55 @@
 /** What the policy is given, read in one statement under the ledger's lock; and what it leaves behind. */
-import type { Rank } from "@fleetban/proto/model/listing";
+import type { ListNo, Rank } from "@fleetban/proto/model/listing";
 import type { Prefix } from "@fleetban/proto/model/prefix";
 import { type UnixSeconds, unixSeconds } from "@fleetban/proto/model/time";
 import { type Evidence, type Exemption, emptyEvidence, type Offender, type Strike } from "../policy/evidence.ts";
 import type { Sql } from "../store/sql.ts";
 import { momentFromSql, momentToSql, prefixFromSql, untilFromSql, untilToSql } from "./sql-values.ts";
+import { type Subject, subjectKey } from "./subject.ts";
 
-/** Without sightings: those of a commit are with whoever commits. */
-export async function selectEvidence(sql: Sql, prefixes: readonly Prefix[]): Promise<Map<Prefix, Evidence>> {
+/** By `subjectKey`. Without sightings: those of a commit are with whoever commits. */
+export async function selectEvidence(sql: Sql, subjects: readonly Subject[]): Promise<Map<string, Evidence>> {
+  const prefixes = [...new Set(subjects.map(({ prefix }) => prefix))];
   const rows = await sql<EvidenceRow[]>`
-    select 'offender' as kind, prefix::text, jsonb_build_object(
+    select 'offender' as kind, prefix::text, list_no, jsonb_build_object(
       'firstAt', extract(epoch from first_at), 'lastAt', extract(epoch from last_at), 'sightings', sightings,
       'score', score, 'recent', recent, 'evidenceFrom', extract(epoch from evidence_from)) as fields
-    from offenders where prefix = any(${[...prefixes]}::cidr[])
+    from offenders where prefix = any(${prefixes}::cidr[])
     union all
-    select 'strike', prefix::text, jsonb_build_object('number', strike_no, 'struckAt', extract(epoch from struck_at),
-      'until', extract(epoch from until), 'rungSeconds', coalesce((summary->>'rungSeconds')::bigint, 0))
-    from strikes where prefix = any(${[...prefixes]}::cidr[]) and voided_at is null
+    select 'strike', prefix::text, list_no, jsonb_build_object('number', strike_no,
+      'struckAt', extract(epoch from struck_at), 'until', extract(epoch from until),
+      'rungSeconds', coalesce((summary->>'rungSeconds')::bigint, 0))
+    from strikes where prefix = any(${prefixes}::cidr[]) and voided_at is null
     union all
-    select 'ban', prefix::text, jsonb_build_object('number', ban_no, 'until', extract(epoch from until), 'rank', rank)
-    from bans where prefix = any(${[...prefixes]}::cidr[]) and list_no = 2 and ended_at is null
+    select 'ban', prefix::text, list_no, jsonb_build_object('number', ban_no, 'until', extract(epoch from until),
+      'rank', rank)
+    from bans where prefix = any(${prefixes}::cidr[]) and ended_at is null
     union all
-    select 'feed', prefix::text, jsonb_build_object('number', feed_no, 'confidence', confidence)
-    from feed_prefixes where prefix = any(${[...prefixes]}::cidr[])
+    select 'feed', prefix::text, null, jsonb_build_object('number', feed_no, 'confidence', confidence)
+    from feed_prefixes where prefix = any(${prefixes}::cidr[])
     union all
-    select 'allowed', p.prefix::text, jsonb_build_object('number', number, 'prefix', e.prefix::text,
+    select 'allowed', p.prefix::text, null, jsonb_build_object('number', number, 'prefix', e.prefix::text,
       'until', extract(epoch from least(until, ended_at)))
-    from unnest(${[...prefixes]}::cidr[]) as p(prefix) join allowlist e on e.prefix >>= p.prefix
+    from unnest(${prefixes}::cidr[]) as p(prefix) join allowlist e on e.prefix >>= p.prefix
     union all
-    select 'pardoned', p.prefix::text, jsonb_build_object('number', number, 'prefix', e.prefix::text,
+    select 'pardoned', p.prefix::text, null, jsonb_build_object('number', number, 'prefix', e.prefix::text,
       'until', extract(epoch from least(until, ended_at)))
-    from unnest(${[...prefixes]}::cidr[]) as p(prefix) join pardons e on e.prefix >>= p.prefix
+    from unnest(${prefixes}::cidr[]) as p(prefix) join pardons e on e.prefix >>= p.prefix
     union all
-    select 'own', p.prefix::text, '{}'::jsonb
-    from unnest(${[...prefixes]}::cidr[]) as p(prefix) join agent_addresses a on a.address = p.prefix`;
-  const evidence = new Map(prefixes.map((prefix) => [prefix, emptyEvidence(prefix)]));
+    select 'own', p.prefix::text, null, '{}'::jsonb
+    from unnest(${prefixes}::cidr[]) as p(prefix) join agent_addresses a on a.address = p.prefix`;
+  const evidence = new Map(
+    subjects.map(({ prefix, list }) => [subjectKey({ prefix, list }), emptyEvidence(prefix, list)]),
+  );
+  const keysByPrefix = Map.groupBy(evidence.keys(), (key) => evidence.get(key)?.prefix);
   for (const row of rows) {
     const prefix = prefixFromSql(row.prefix);
-    const known = evidence.get(prefix);
-    if (known !== undefined) evidence.set(prefix, withRow(known, row));
+    const keys =
+      row.list_no === null ? keysByPrefix.get(prefix) : [subjectKey({ prefix, list: row.list_no as ListNo })];
+    for (const key of keys ?? []) {
+      const known = evidence.get(key);
+      if (known !== undefined) evidence.set(key, withRow(known, row));
+    }
   }
   return evidence;
 }
@@ -46,6 +57,8 @@ export async function selectEvidence(sql: Sql, prefixes: readonly Prefix[]): Pro
 interface EvidenceRow {
   readonly kind: "offender" | "strike" | "ban" | "feed" | "allowed" | "pardoned" | "own";
   readonly prefix: string;
+  /** null = on all lists. */
+  readonly list_no: number | null;
   readonly fields: Fields;
 }
 
@@ -111,15 +124,13 @@ function exemptionFrom(kind: Exemption["kind"], { number, prefix, until }: Field
   return { kind, number, prefix: prefixFromSql(prefix), until: untilFromSql(until === null ? null : Math.ceil(until)) };
 }
 
-export interface RememberedOffender {
-  readonly prefix: Prefix;
+export interface RememberedOffender extends Subject {
   readonly offender: Offender;
   readonly decaysAt: UnixSeconds;
 }
 
-export interface NewStrike {
+export interface NewStrike extends Subject {
   readonly strikeNo: number;
-  readonly prefix: Prefix;
   readonly struckAt: UnixSeconds;
   readonly until: UnixSeconds;
   readonly agents: readonly number[];
@@ -148,29 +159,30 @@ export async function saveRemembered(
   await sql`
     with struck as (
       insert into strikes (strike_no, prefix, list_no, struck_at, until, policy_no, agents, summary, revision)
-      select strike_no, prefix, 2, to_timestamp(struck_at), to_timestamp(until), ${policyNo}, agents::int[],
+      select strike_no, prefix, list_no, to_timestamp(struck_at), to_timestamp(until), ${policyNo}, agents::int[],
         summary::jsonb, ${revision}
       from unnest(${strikes.map((one) => one.strikeNo)}::bigint[], ${strikes.map((one) => one.prefix)}::cidr[],
-        ${strikes.map((one) => one.struckAt)}::float8[], ${strikes.map((one) => untilToSql(one.until))}::float8[],
+        ${strikes.map((one) => one.list)}::int[], ${strikes.map((one) => one.struckAt)}::float8[], ${strikes.map((one) => untilToSql(one.until))}::float8[],
         ${strikes.map((one) => `{${one.agents.join(",")}}`)}::text[], ${strikes.map((one) => one.summary)}::text[])
-        as t(strike_no, prefix, struck_at, until, agents, summary)
+        as t(strike_no, prefix, list_no, struck_at, until, agents, summary)
     ), extended as (
       update strikes s set until = to_timestamp(t.until)
       from unnest(${extended.map((one) => one.strikeNo)}::bigint[], ${extended.map((one) => untilToSql(one.until))}::float8[])
         as t(strike_no, until)
       where s.strike_no = t.strike_no
     )
-    insert into offenders (prefix, first_at, last_at, sightings, agents, score, decays_at, evidence_from, recent)
-    select prefix, to_timestamp(first_at), to_timestamp(last_at), sightings, agents, score, to_timestamp(decays_at),
+    insert into offenders (prefix, list_no, first_at, last_at, sightings, agents, score, decays_at, evidence_from, recent)
+    select prefix, list_no, to_timestamp(first_at), to_timestamp(last_at), sightings, agents, score, to_timestamp(decays_at),
       to_timestamp(evidence_from), recent::jsonb
-    from unnest(${offenders.map((one) => one.prefix)}::cidr[], ${offenders.map((one) => one.offender.firstAt)}::float8[],
+    from unnest(${offenders.map((one) => one.prefix)}::cidr[], ${offenders.map((one) => one.list)}::int[],
+      ${offenders.map((one) => one.offender.firstAt)}::float8[],
       ${offenders.map((one) => one.offender.lastAt)}::float8[], ${offenders.map((one) => one.offender.sightings)}::bigint[],
       ${offenders.map((one) => one.offender.recent.length)}::smallint[],
       ${offenders.map((one) => one.offender.score)}::real[], ${offenders.map((one) => one.decaysAt)}::float8[],
       ${offenders.map((one) => momentToSql(one.offender.evidenceFrom))}::float8[],
       ${offenders.map((one) => JSON.stringify(one.offender.recent))}::text[])
-      as t(prefix, first_at, last_at, sightings, agents, score, decays_at, evidence_from, recent)
-    on conflict (prefix) do update set first_at = excluded.first_at, last_at = excluded.last_at,
+      as t(prefix, list_no, first_at, last_at, sightings, agents, score, decays_at, evidence_from, recent)
+    on conflict (prefix, list_no) do update set first_at = excluded.first_at, last_at = excluded.last_at,
       sightings = excluded.sightings, agents = excluded.agents, score = excluded.score, decays_at = excluded.decays_at,
       recent = excluded.recent`;
 }

@@ -1,11 +1,10 @@
 /** Sightings that were stored while the clock was held are decided when the hold ends, in slices. */
-import type { Prefix } from "@fleetban/proto/model/prefix";
-import type { FreshSighting } from "../policy/evidence.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { Sql } from "../store/sql.ts";
 import { type Applied, type ApplyParts, applyChanges } from "./apply-changes.ts";
-import { decideBatch } from "./conclude.ts";
-import { lockLedger, saveRemembered, selectEvidence } from "./evidence-queries.ts";
+import { bySubject, decideBatch, type FreshOne } from "./conclude.ts";
+import { lockLedger, saveRemembered } from "./evidence-queries.ts";
+import { readEvidence } from "./read-evidence.ts";
 import { outcomeCode, sourceName } from "./sighting-codes.ts";
 import { momentFromSql, prefixFromSql } from "./sql-values.ts";
 import { STALE_EPOCH } from "./stale-epoch.ts";
@@ -21,16 +20,17 @@ export async function decideHeld(
   const ledger = await lockLedger(sql, SIGHTINGS_A_COMMIT);
   if (ledger.epoch !== parts.epoch) throw STALE_EPOCH;
   if (ledger.policyNo !== parts.policy.policyNo) throw STALE_POLICY;
-  const fresh = await takeHeld(sql);
-  if (fresh.size === 0) return undefined;
-  const evidence = await selectEvidence(sql, [...fresh.keys()]);
+  const held = await takeHeld(sql);
+  if (held.length === 0) return undefined;
+  const fresh = bySubject(held, parts.policy, parts.lists);
+  const evidence = await readEvidence(sql, fresh, parts.policy);
   const decided = decideBatch(fresh, evidence, parts.policy, ledger.now, ledger.firstStrikeNo);
   const applied = await applyChanges(sql, parts, { changes: decided.changes, cause: { kind: "sightings" } });
   await saveRemembered(sql, decided, parts.policy.policyNo, ledger.revision + 1);
   return applied;
 }
 
-async function takeHeld(sql: Sql): Promise<Map<Prefix, FreshSighting[]>> {
+async function takeHeld(sql: Sql): Promise<FreshOne[]> {
   const rows = await sql<
     {
       offender: string;
@@ -48,13 +48,10 @@ async function takeHeld(sql: Sql): Promise<Map<Prefix, FreshSighting[]>> {
       order by received_at limit ${SIGHTINGS_A_COMMIT}) as h
     where s.received_at = h.received_at and s.spool_no = h.spool_no and s.seq = h.seq
     returning offender::text, agent_no, jail, source, protocol, extract(epoch from sighted_at)::float8 as sighted, ban_seconds, failures`;
-  const fresh = new Map<Prefix, FreshSighting[]>();
-  for (const { offender, agent_no, jail, protocol, failures, ...row } of rows) {
-    const prefix = prefixFromSql(offender);
+  return rows.map(({ offender, agent_no, jail, protocol, failures, ...row }) => {
     const at = momentFromSql(row.sighted);
     const told = { jail, source: sourceName(row.source), protocol };
-    const one = { agentNo: agent_no, kind: "ban" as const, ...told, at, banSeconds: row.ban_seconds, failures };
-    fresh.set(prefix, [...(fresh.get(prefix) ?? []), one]);
-  }
-  return fresh;
+    const sighting = { agentNo: agent_no, kind: "ban" as const, ...told, at, banSeconds: row.ban_seconds, failures };
+    return { prefix: prefixFromSql(offender), sighting };
+  });
 }

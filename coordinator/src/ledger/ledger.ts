@@ -13,9 +13,12 @@ import type { Sighting } from "@fleetban/proto/model/sighting";
 import type { UnixSeconds } from "@fleetban/proto/model/time";
 import type { Sql } from "../store/sql.ts";
 
-/** Why a prefix is listed; `key` is the number of the strike, ban, feed, allowlist row or pardon. */
+/**
+ * Why a prefix is listed; `key` is the number of the strike, ban, feed, allowlist row or pardon; of one that is widened,
+ * how many are listed inside it.
+ */
 export interface Reason {
-  readonly kind: "strike" | "ban" | "feed" | "allowed" | "pardon" | "hole";
+  readonly kind: "strike" | "ban" | "widened" | "feed" | "allowed" | "pardon" | "hole";
   readonly key: string;
 }
 
@@ -171,7 +174,8 @@ export interface Ledger {
   write(cause: Cause, plan: Plan, options?: WriteOptions): Promise<Written>;
   /**
    * For plans: decides these prefixes anew from what is in the database (bans, strikes, allowlist, pardons) and gives
-   * what that makes of them on `fleet`. After `insert into bans …`, `return ledger.decideAnew(sql, [prefix], now)`.
+   * what that makes of them on `fleet` and on the lists of the policy's own that they are known on, and of what was
+   * listed around them for their sake. After `insert into bans …`, `return ledger.decideAnew(sql, [prefix], now)`.
    */
   decideAnew(sql: Sql, prefixes: readonly Prefix[], now: UnixSeconds): Promise<readonly ListChange[]>;
 

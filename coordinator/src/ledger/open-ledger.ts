@@ -10,13 +10,13 @@ import type { Applied } from "./apply-changes.ts";
 import { selectInside } from "./change-queries.ts";
 import { decideAnew } from "./conclude.ts";
 import { beginLedger } from "./epoch.ts";
-import { selectEvidence } from "./evidence-queries.ts";
 import type { Ledger, ListHead, MirrorPosition, Outgoing, Placed, ProtectedAddress, Written } from "./ledger.ts";
 import { LedgerClock } from "./ledger-clock.ts";
 import { LedgerError } from "./ledger-error.ts";
 import type { ListState } from "./list-state.ts";
 import { Memory } from "./memory.ts";
 import { createQuotas } from "./quota.ts";
+import { readEvidence, subjectsOf } from "./read-evidence.ts";
 import { keepPartitions } from "./retention.ts";
 import { ackedSpools } from "./sighting-queries.ts";
 import { runLedgerTasks } from "./tasks.ts";
@@ -108,7 +108,11 @@ export async function openLedger(parts: LedgerParts): Promise<OpenLedger> {
       });
       return { revision, changed, refused };
     },
-    decideAnew: async (sql, prefixes, now) => decideAnew(await selectEvidence(sql, prefixes), policy(), now),
+    async decideAnew(sql, prefixes, now) {
+      const inForce = policy();
+      const subjects = await subjectsOf(sql, prefixes, inForce);
+      return decideAnew(await readEvidence(sql, subjects, inForce), subjects, inForce, now);
+    },
     deltaSince: (list, from, features) => deltaSince(memory.state(list), from, features),
     async catchUp(revision) {
       if (memory.seen < revision) await memory.catchUp();

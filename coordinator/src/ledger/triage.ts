@@ -55,9 +55,10 @@ function offenderOf(address: Prefix, mixedNetworks: ReadonlySet<Prefix>): Prefix
   return mixedNetworks.has(network) ? address : network;
 }
 
-/** All prefixes that these may come to be counted under. */
-export function offendersOf(sightings: readonly Pick<NewSighting, "sighting">[]): readonly Prefix[] {
-  return [...new Set(sightings.flatMap(({ sighting: { address } }) => [networkOf(address), address]))];
+/** All prefixes that it may come to be counted under. */
+export function offendersOf({ address }: Pick<Sighting, "address">): readonly Prefix[] {
+  const network = networkOf(address);
+  return network === address ? [address] : [network, address];
 }
 
 export function networkOf(address: Prefix): Prefix {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { RANK } from "@fleetban/proto/model/listing";
+import { LIST_FLEET, RANK } from "@fleetban/proto/model/listing";
 import { parsePrefix } from "@fleetban/proto/model/prefix";
 import { unixSeconds } from "@fleetban/proto/model/time";
 import { laterUntil } from "@fleetban/proto/model/until";
@@ -126,6 +126,47 @@ test("one more sighting in the same commit never lists for less", () => {
   );
 });
 
+test("in which order agents and feeds are read does not matter", () => {
+  const shuffled = anyEvidence().chain((evidence) =>
+    fc.record({
+      evidence: fc.constant(evidence),
+      fresh: fc.shuffledSubarray([...evidence.fresh], { minLength: evidence.fresh.length }),
+      strikes: fc.shuffledSubarray([...evidence.strikes], { minLength: evidence.strikes.length }),
+      feeds: fc.shuffledSubarray([...FEEDS], { minLength: FEEDS.length }),
+    }),
+  );
+  fc.assert(
+    fc.property(shuffled, anyPolicy(), ({ evidence, feeds, ...order }, policy) => {
+      const one = decide({ ...evidence, feeds: FEEDS }, policy, now(30 * DAY));
+      const other = decide({ ...evidence, feeds, ...order }, policy, now(30 * DAY));
+      assert.deepEqual(withoutOrder(other), withoutOrder(one));
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test("what a jail without weight sights is no evidence, neither to list nor to extend", () => {
+  const policy: Policy = { ...DEFAULT_POLICY, jailWeights: { nothing: 0 } };
+  const known = { ...emptyEvidence(attacker), strikes: [strike(1, 0)] };
+  const fresh = [sighting(10, { jail: "nothing", banSeconds: -1 })];
+  const verdict = decide({ ...known, fresh }, policy, now(20));
+  assert.deepEqual([untilOf(verdict), verdict.offender], [HOUR, undefined]);
+});
+
+test("text that an attacker can forge lists with a second sighting, and a jail's own weight overrules that", () => {
+  const twice = [sighting(0, { jail: "nginx-limit-req" }), sighting(60, { jail: "nginx-limit-req", agentNo: 2 })];
+  const kinds = (fresh: readonly FreshSighting[], policy = DEFAULT_POLICY) =>
+    decide({ ...emptyEvidence(attacker), fresh }, policy, now(60)).kind;
+  assert.deepEqual([kinds(twice.slice(0, 1)), kinds(twice)], ["not-listed", "listed"]);
+  assert.equal(kinds(twice.slice(0, 1), { ...DEFAULT_POLICY, jailWeights: { "nginx-limit-req": 1 } }), "listed");
+  assert.equal(kinds([sighting(0, { protocol: "udp" })]), "not-listed");
+});
+
+test("no sighting lists for less than the minimum", () => {
+  const policy: Policy = { ...DEFAULT_POLICY, ladderSeconds: [60], minSeconds: 900 };
+  assert.equal(untilOf(decide({ ...emptyEvidence(attacker), fresh: [sighting(0)] }, policy, now(0))), 900);
+});
+
 test("nothing protected, allowed or pardoned is ever listed, whatever speaks for it", () => {
   const shield = fc.oneof(
     fc
@@ -151,6 +192,20 @@ test("nothing protected, allowed or pardoned is ever listed, whatever speaks for
     }),
   );
 });
+
+const FEEDS = [
+  { feedNo: 1, confidence: 100 },
+  { feedNo: 2, confidence: 50 },
+];
+
+/** Reasons and agents are sets. */
+function withoutOrder(verdict: Verdict) {
+  const { offender } = verdict;
+  const recent = offender?.recent.map(({ agentNo, at }) => `${agentNo} ${at}`).toSorted();
+  if (verdict.kind === "not-listed") return { ...verdict, offender: { ...offender, recent } };
+  const reasons = verdict.reasons.map(({ kind, number }) => `${kind} ${number}`).toSorted();
+  return { ...verdict, reasons, offender: { ...offender, recent } };
+}
 
 interface Moment {
   readonly at: number;
@@ -249,6 +304,17 @@ function anyEvidence(): fc.Arbitrary<Evidence> {
     feeds: fc.constant([]),
     exemptions: fc.constantFrom<Exemption[]>([], [{ kind: "pardoned", number: 2, prefix: attacker, until: now(DAY) }]),
     ownAddress: fc.constant(undefined),
+    list: fc.constant(LIST_FLEET),
+    inside: fc.array(anyInside(), { maxLength: 6 }),
+    shelters: fc.constant(undefined),
+  });
+}
+
+function anyInside() {
+  return fc.record({
+    prefix: fc.integer({ min: 0, max: 255 }).map((last) => parsePrefix(`198.50.0.${last}`)),
+    until: fc.integer({ min: 0, max: 60 * DAY }).map(now),
+    agents: fc.uniqueArray(fc.integer({ min: 1, max: 4 }), { minLength: 1 }),
   });
 }
 

@@ -1,5 +1,5 @@
 /** What `decide` is given of one prefix: a value, gathered by the ledger under its lock. */
-import type { Rank } from "@fleetban/proto/model/listing";
+import { LIST_FLEET, type ListNo, type Rank } from "@fleetban/proto/model/listing";
 import type { Prefix } from "@fleetban/proto/model/prefix";
 import type { Source } from "@fleetban/proto/model/sighting";
 import type { UnixSeconds } from "@fleetban/proto/model/time";
@@ -68,22 +68,36 @@ export interface Exemption {
   readonly until: UnixSeconds;
 }
 
+/** A strike on something narrower in the prefix, in force, and not before the end of a pardon. */
+export interface InsideStrike {
+  readonly prefix: Prefix;
+  readonly until: UnixSeconds;
+  readonly agents: readonly number[];
+}
+
+/** What speaks for and against one prefix on one list. */
 export interface Evidence {
   readonly prefix: Prefix;
+  readonly list: ListNo;
   readonly fresh: readonly FreshSighting[];
   readonly offender: Offender | undefined;
   readonly strikes: readonly Strike[];
   readonly bans: readonly OperatorBan[];
   readonly feeds: readonly FeedMention[];
   readonly exemptions: readonly Exemption[];
-  /** The fleet's own address that is the prefix or lies in it. */
+  /** The fleet's own address that is the prefix. */
   readonly ownAddress: Prefix | undefined;
+  /** Of a network that may be listed because of what is listed in it. */
+  readonly inside: readonly InsideStrike[];
+  /** Something in it that is exempt or the fleet's own: then nothing is widened over it. */
+  readonly shelters: Prefix | undefined;
 }
 
 /** With nothing in it. */
-export function emptyEvidence(prefix: Prefix): Evidence {
+export function emptyEvidence(prefix: Prefix, list: ListNo = LIST_FLEET): Evidence {
   return {
     prefix,
+    list,
     fresh: [],
     offender: undefined,
     strikes: [],
@@ -91,5 +105,7 @@ export function emptyEvidence(prefix: Prefix): Evidence {
     feeds: [],
     exemptions: [],
     ownAddress: undefined,
+    inside: [],
+    shelters: undefined,
   };
 }

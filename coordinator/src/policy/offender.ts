@@ -1,15 +1,19 @@
 /** How sightings add up to what the fleet remembers of an offender. Pure arithmetic; its row is the ledger's. */
 import { type UnixSeconds, unixSeconds } from "@fleetban/proto/model/time";
-import type { Evidence, Offender, SeenBy } from "./evidence.ts";
+import type { FreshSighting, Offender, SeenBy } from "./evidence.ts";
 import { type Policy, weightOf } from "./policy.ts";
 
 const AGENTS_REMEMBERED = 32; // enough for any corroboration that somebody would ask for
 const FADED_SCORE = 0.05;
 
-/** What is known of the prefix after this commit's sightings, those up to `from` left out. */
-export function remember(evidence: Evidence, from: UnixSeconds, policy: Policy): Offender | undefined {
-  const before = evidence.offender;
-  const counted = evidence.fresh.filter(({ kind, at }) => kind === "ban" && at > from);
+/** What is known of the prefix after these sightings; what is known from before `from` is left out. */
+export function remember(
+  before: Offender | undefined,
+  fresh: readonly FreshSighting[],
+  from: UnixSeconds,
+  policy: Policy,
+): Offender | undefined {
+  const counted = inOrder(fresh.filter(({ kind }) => kind === "ban"));
   if (counted.length === 0) return before;
   const kept = before !== undefined && before.lastAt > from ? before : undefined;
   const lastAt = unixSeconds(Math.max(before?.lastAt ?? 0, ...counted.map(({ at }) => at)));
@@ -38,9 +42,17 @@ function faded(score: number, afterSeconds: number, policy: Policy): number {
   return score * 2 ** (-Math.max(0, afterSeconds) / policy.halfLifeSeconds);
 }
 
+/** Whatever order they came in: sums of fractions and what is newest of equals must not depend on it. */
+function inOrder<Seen extends SeenBy>(seen: readonly Seen[]): readonly Seen[] {
+  if (seen.length < 2) return seen;
+  return seen.toSorted(
+    (a, b) => a.at - b.at || a.agentNo - b.agentNo || (a.jail < b.jail ? -1 : Number(a.jail > b.jail)),
+  );
+}
+
 function newestOfEach(seen: readonly SeenBy[]): SeenBy[] {
   const newestByAgent = new Map<number, SeenBy>();
-  for (const one of [...seen].sort((a, b) => a.at - b.at)) {
+  for (const one of inOrder(seen)) {
     newestByAgent.delete(one.agentNo); // so that the map's order is that of time
     newestByAgent.set(one.agentNo, { agentNo: one.agentNo, jail: one.jail, at: one.at });
   }
