@@ -26,3 +26,19 @@ test("a timer longer than the system's 24 days does not fire at once", async () 
   assert.equal(fired, false);
   assert.deepEqual(warnings, []);
 });
+
+test("giving way costs no millisecond, and lets others run all the same", async () => {
+  const turns = 200;
+  let others = 0;
+  const other = setInterval(() => (others += 1), 1);
+  const begunMs = systemClock.monotonicMs();
+  for (let turn = 0; turn < turns; turn += 1) await systemClock.sleep(0);
+  const tookMs = systemClock.monotonicMs() - begunMs;
+  while (others === 0) await systemClock.sleep(0);
+  clearInterval(other);
+  assert.ok(tookMs < turns / 2, `${tookMs} ms for ${turns} turns`);
+  const stop = new AbortController();
+  const sleeping = systemClock.sleep(0, stop.signal);
+  stop.abort("stop");
+  await assert.rejects(sleeping, (error) => error === "stop");
+});

@@ -12,6 +12,7 @@ export const systemClock: Clock = {
 };
 
 function startTimer(durationMs: number, run: () => void): Timer {
+  if (durationMs <= 0) return startImmediate(run);
   const endsAtMs = performance.now() + durationMs;
   let handle: NodeJS.Timeout;
   function arm(leftMs: number): void {
@@ -19,6 +20,12 @@ function startTimer(durationMs: number, run: () => void): Timer {
   }
   arm(durationMs);
   return { cancel: () => clearTimeout(handle) };
+}
+
+/** A timer takes a millisecond at least, which is a tenth of the slice that a long computation gives way after. */
+function startImmediate(run: () => void): Timer {
+  const handle = setImmediate(run);
+  return { cancel: () => clearImmediate(handle) };
 }
 
 function stepMs(leftMs: number): number {
