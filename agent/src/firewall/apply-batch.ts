@@ -7,10 +7,15 @@
 import type { Clock } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
 import type { Prefix } from "@fleetban/proto/model/prefix";
-import type { Backend, Op, Refusal } from "./backend.ts";
+import { blankWords } from "@fleetban/proto/model/prefix-words";
+import { readPrefix } from "@fleetban/proto/model/sorted-columns";
+import { addsIn } from "./add-run.ts";
+import type { AddRun, Backend, Op, Refusal, RowRefusal, SetName } from "./backend.ts";
 import { endAfter } from "./entry-op.ts";
+import type { PlannedRun } from "./entry-run.ts";
 import type { KernelSet } from "./kernel-set.ts";
 import type { Lane } from "./lane.ts";
+import type { Batch } from "./lanes.ts";
 import { orderBatch, type PlannedOp } from "./order-batch.ts";
 
 export interface ApplyParts {
@@ -18,7 +23,7 @@ export interface ApplyParts {
   readonly clock: Pick<Clock, "monotonicMs">;
   readonly log: Log;
   /** The kernel has these now. */
-  readonly onApplied: (ops: readonly Op[], lane: Lane) => void;
+  readonly onApplied: (ops: Iterable<Op>, lane: Lane) => void;
   readonly onFull: (set: KernelSet, prefix: Prefix, lane: Lane) => void;
   readonly onSetMissing: (set: KernelSet) => void;
   /** The set's replacement lacks an entry that the set itself may have. */
@@ -31,16 +36,73 @@ export interface ApplyParts {
 /** So many refused entries are named in one line. */
 const NAMED = 8;
 
-export async function applyBatch(parts: ApplyParts, lane: Lane, planned: readonly PlannedOp[]): Promise<void> {
+export async function applyBatch(parts: ApplyParts, batch: Pick<Batch, "lane" | "planned" | "run">): Promise<void> {
+  const { lane, planned, run } = batch;
   const ordered = orderBatch(withReplacements(planned));
-  if (ordered.length === 0) return;
+  if (ordered.length === 0 && run === undefined) return;
   try {
-    const refusals = await parts.backend.apply(ordered.map(({ op }) => op));
-    learn(parts, lane, ordered, new Map(refusals.map((refusal) => [refusal.op, refusal])));
+    if (ordered.length > 0) {
+      const refusals = await parts.backend.apply(ordered.map(({ op }) => op));
+      learn(parts, lane, ordered, new Map(refusals.map((refusal) => [refusal.op, refusal])));
+    }
+    if (run !== undefined) await applyRun(parts, lane, run);
     parts.onDone();
   } catch (error) {
-    parts.onFailed(lane, ordered, error);
+    parts.onFailed(lane, run === undefined ? ordered : [...ordered, ...opsOf(run)], error);
   }
+}
+
+/** As `apply` and `learn` for the set's ops. */
+async function applyRun(parts: ApplyParts, lane: Lane, { set, adds }: PlannedRun): Promise<void> {
+  const { replacement } = set;
+  const addTo = async (name: SetName) => (await parts.backend.addRun?.({ ...adds, set: name })) ?? [];
+  const refusals = await addTo(set.name);
+  believeRun(set, adds, refusals, parts.clock.monotonicMs() / 1_000);
+  // Texts are made only where somebody keeps them.
+  const areNamed = refusals.length > 0 || set.refused.size > 0 || set.touched !== undefined;
+  parts.onApplied(areNamed ? learnNamed(parts, lane, { set, adds }, refusals) : addsIn(adds), lane);
+  if (replacement !== undefined && (await addTo(replacement)).length > 0) parts.onFillRefused(set);
+}
+
+function believeRun(
+  { entries }: KernelSet,
+  { columns, timeouts }: AddRun,
+  refusals: readonly RowRefusal[],
+  nowSeconds: number,
+): void {
+  const refusedRows = new Set(refusals.map(({ row }) => row));
+  const words = blankWords();
+  for (let row = 0; row < columns.count; row += 1) {
+    if (refusedRows.has(row)) continue;
+    readPrefix(columns, row, words);
+    entries.putWords(words, endAfter(timeouts[row] ?? 0, nowSeconds));
+  }
+}
+
+/** Gives what was not refused. */
+function learnNamed(
+  parts: ApplyParts,
+  lane: Lane,
+  { set, adds }: PlannedRun,
+  refusals: readonly RowRefusal[],
+): readonly Op[] {
+  const refusalByRow = new Map(refusals.map((refusal) => [refusal.row, refusal]));
+  const applied: Op[] = [];
+  const refused: Refusal[] = [];
+  for (const [row, op] of [...addsIn(adds)].entries()) {
+    const refusal = refusalByRow.get(row);
+    set.touched?.add(op.prefix);
+    set.refused.delete(op.prefix);
+    if (refusal === undefined) applied.push(op);
+    else refused.push({ op, code: refusal.code, detail: refusal.detail });
+  }
+  for (const refusal of refused) learnRefusal(parts, lane, set, refusal);
+  nameRefused(parts.log, lane, refused);
+  return applied;
+}
+
+export function opsOf({ set, adds }: PlannedRun): readonly PlannedOp[] {
+  return Array.from(addsIn(adds), (op) => ({ set, op, isFill: false }));
 }
 
 function withReplacements(planned: readonly PlannedOp[]): readonly PlannedOp[] {
@@ -76,14 +138,18 @@ function learn(
     }
   }
   if (applied.length > 0) parts.onApplied(applied, lane);
-  if (refused.length > 0)
-    parts.log.warn("firewall.entries_refused", { lane, refused: refused.length, first: refused.slice(0, NAMED) });
+  nameRefused(parts.log, lane, refused);
 }
 
 function believe(set: KernelSet, op: Op, nowSeconds: number): void {
   if (op.kind === "add") set.entries.put(op.prefix, endAfter(op.timeoutSeconds, nowSeconds));
   else set.entries.remove(op.prefix);
   if (set.refused.size > 0) set.refused.delete(op.prefix);
+}
+
+function nameRefused(log: Log, lane: Lane, refused: readonly Refusal[]): void {
+  if (refused.length === 0) return;
+  log.warn("firewall.entries_refused", { lane, refused: refused.length, first: refused.slice(0, NAMED) });
 }
 
 function learnRefusal(parts: ApplyParts, lane: Lane, set: KernelSet, { op, code }: Refusal): void {

@@ -7,6 +7,7 @@
  */
 import type { Reach } from "@fleetban/proto/model/listing";
 import type { Family, Prefix } from "@fleetban/proto/model/prefix";
+import type { PrefixColumns } from "@fleetban/proto/model/sorted-columns";
 
 /** `fleetban-<list name>-v4`, `fleetban-own-v6`, …; at most 29 characters, "-n" behind it = the replacement being filled. */
 export type SetName = string;
@@ -21,6 +22,20 @@ export interface SetSpec {
 export type Op =
   | { readonly kind: "add"; readonly set: SetName; readonly prefix: Prefix; readonly timeoutSeconds: number }
   | { readonly kind: "remove"; readonly set: SetName; readonly prefix: Prefix };
+
+/** Adds to one set, one a row: a bulk load without a text and an object an entry. */
+export interface AddRun {
+  readonly set: SetName;
+  readonly columns: PrefixColumns;
+  /** 0 = none. */
+  readonly timeouts: Uint32Array;
+}
+
+export interface RowRefusal {
+  readonly row: number;
+  readonly code: RefusalCode;
+  readonly detail: string;
+}
 
 export type RefusalCode = "set-full" | "set-missing" | "no-permission" | "kernel-refused";
 
@@ -76,6 +91,8 @@ export interface Backend {
   destroySet(name: SetName): Promise<void>;
   /** In order. An add of a present entry renews its timeout; removing an absent one is fine; a refused op is named and the rest applied. */
   apply(ops: readonly Op[]): Promise<readonly Refusal[]>;
+  /** As `apply` of an add a row. Absent: the backend takes ops only. */
+  addRun?(run: AddRun): Promise<readonly RowRefusal[]>;
   /** Only sets named `fleetban-*`. */
   headers(): Promise<readonly SetHeader[]>;
   /** In pieces; an entry that changes meanwhile may show twice or not at all. */

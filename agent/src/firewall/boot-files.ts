@@ -17,7 +17,7 @@ import type { Lane } from "./lane.ts";
 
 export interface BootFiles {
   /** The kernel has these now. Of a bulk load that a new base is due for anyway nothing is noted. */
-  record(ops: readonly Op[], lane: Lane): void;
+  record(ops: Iterable<Op>, lane: Lane): void;
   /** Sets or rules are others than the base says. */
   due(): void;
   /** Unix milliseconds of the machine's clock; 0 = not in this run. */
@@ -197,8 +197,11 @@ export function createBootFiles(parts: BootFilesParts): BootFiles {
         return;
       }
       const unixSeconds = Math.floor(clock.nowMs() / 1_000);
-      const text = ops.map((op) => recentLine(op, unixSeconds)).join("");
-      lines += ops.length;
+      let text = "";
+      for (const op of ops) {
+        text += recentLine(op, unixSeconds);
+        lines += 1;
+      }
       waitingBytes += text.length;
       held.push(text);
       if (!isWriting) void enqueue(drainRecents);

@@ -11,7 +11,7 @@ import { familyOf, lengthOf, type Prefix } from "@fleetban/proto/model/prefix";
 const ALWAYS_ALLOWED = 100;
 const MEMORY_MS = 60_000;
 /** No deny list takes more at once, whoever says so: two such listings are not half of the internet. */
-const DENY_WIDEST_LENGTH = { 4: 8, 6: 19 } as const;
+export const DENY_WIDEST_LENGTH = { 4: 8, 6: 19 } as const;
 /** On an exempt list anything wider needs an operator's approval. */
 const EXEMPT_WIDEST_LENGTH = { 4: 8, 6: 24 } as const;
 

@@ -1,6 +1,7 @@
 /** What every backend must do, as cases: run on real kernels over netlink and through the program, and on the dry run. */
 import assert from "node:assert/strict";
 import { type Family, type Prefix, parsePrefix } from "@fleetban/proto/model/prefix";
+import { prefixColumns } from "@fleetban/proto/model/sorted-columns";
 import type { Backend, DenyRule, KernelEntry, Op, Refusal, SetName } from "./backend.ts";
 
 export interface ConformanceCase {
@@ -109,6 +110,33 @@ export const CONFORMANCE_CASES: readonly ConformanceCase[] = [
         ["1.0.0.2", 600],
       ]);
       assert.deepEqual(await prefixesOf(backend, B), ["1.0.0.3"]);
+    },
+  },
+  {
+    name: "a run goes in as its ops would, and a refused row is told by its number",
+    async run(backend) {
+      if (backend.addRun === undefined) return; // it is given ops
+      await create(backend, A, 4, 800); // larger ones count by region, and some are full before others
+      await create(backend, A6, 6);
+      const prefixes = [...addressesFixture(1_500), parsePrefix("2a00::/32"), parsePrefix("2a00:1::7")];
+      const refused: number[][] = [];
+      for (const columns of prefixColumns(prefixes)) {
+        const run = { set: columns.family === 4 ? A : A6, columns, timeouts: new Uint32Array(columns.count).fill(700) };
+        const rows = await backend.addRun(run);
+        assert.ok(rows.every(({ code }) => code === "set-full"));
+        refused.push(rows.map(({ row }) => row));
+      }
+      assert.deepEqual(refused, [Array.from({ length: 700 }, (_, row) => 800 + row), []]);
+      assert.deepEqual(await prefixesOf(backend, A), addressesFixture(1_500).slice(0, 800).sort());
+      assert.deepEqual(await timeoutsOf(backend, A6), [
+        ["2a00:1::7", 700],
+        ["2a00::/32", 700],
+      ]);
+      const gone = { set: B, columns: prefixColumns([parsePrefix("1.0.0.1")])[0]!, timeouts: Uint32Array.of(9) };
+      assert.deepEqual(
+        (await backend.addRun(gone)).map(({ row, code }) => [row, code]),
+        [[0, "set-missing"]],
+      );
     },
   },
   {

@@ -8,16 +8,17 @@ import type { Clock } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
 import type { Random } from "@fleetban/kit/random";
 import type { Prefix } from "@fleetban/proto/model/prefix";
-import { prefixColumns } from "@fleetban/proto/model/sorted-columns";
-import { applyBatch } from "./apply-batch.ts";
+import { type PrefixColumns, prefixColumns } from "@fleetban/proto/model/sorted-columns";
+import { applyBatch, opsOf } from "./apply-batch.ts";
 import type { Backend, Op } from "./backend.ts";
 import type { Drift } from "./drift.ts";
 import { opFor } from "./entry-op.ts";
+import { planRun, type RunPlan } from "./entry-run.ts";
 import { createExclusive, type Exclusive } from "./exclusive.ts";
 import { createGrowth, type Growth, roomFor } from "./growth.ts";
 import { isExempting, type KernelSet } from "./kernel-set.ts";
 import type { Lane } from "./lane.ts";
-import { createLanes, type Lanes } from "./lanes.ts";
+import { type Batch, createLanes, type Lanes } from "./lanes.ts";
 import type { PlannedOp } from "./order-batch.ts";
 import type { PaceLimits } from "./pacing.ts";
 import { createPercentiles, type Percentiles } from "./percentiles.ts";
@@ -26,7 +27,7 @@ import { createReadBack, type Difference, type ReadBack } from "./read-back.ts";
 import { createReconcile, type Reconcile } from "./reconcile.ts";
 import type { SetRegistry } from "./set-registry.ts";
 import { SWEEP_ORDER } from "./sweep.ts";
-import type { AskWanted } from "./wanted.ts";
+import type { AskWanted, PlainList } from "./wanted.ts";
 
 export interface EnforcerParts {
   readonly backend: Backend;
@@ -35,12 +36,14 @@ export interface EnforcerParts {
   readonly sets: SetRegistry;
   readonly drift: Drift;
   readonly wanted: AskWanted;
+  /** Undefined: ask `wanted` for each entry. */
+  readonly plainList: (set: KernelSet) => PlainList | undefined;
   /** Why the agent itself refuses to put it there. */
   readonly protectedReason: (set: KernelSet, prefix: Prefix) => string | undefined;
   readonly random: Random;
   readonly limits: () => PaceLimits;
   readonly ledgerNowMs: () => number;
-  readonly onApplied: (ops: readonly Op[], lane: Lane) => void;
+  readonly onApplied: (ops: Iterable<Op>, lane: Lane) => void;
   readonly onBatch: () => void;
   /** Wishes all that the set is to hold. */
   readonly refill: (set: KernelSet) => void;
@@ -57,6 +60,7 @@ export interface Enforcer {
   readonly exclusive: Exclusive;
   readonly applyUs: Percentiles;
   readonly planAdd: (set: KernelSet, prefix: Prefix) => PlannedOp | undefined;
+  readonly planAdds: (set: KernelSet, columns: PrefixColumns, from: number, entries: number) => RunPlan | undefined;
   /** What is wanted changed for more than named entries (line, blocklist): what is in flight may be of yesterday. */
   truthChanged(): void;
   /** Why the last batch failed as a whole. */
@@ -89,6 +93,12 @@ export function createEnforcer(parts: EnforcerParts): Enforcer {
   function planAdd(set: KernelSet, prefix: Prefix): PlannedOp | undefined {
     const planned = planOne(set, prefix);
     return planned?.op.kind === "add" ? planned : undefined;
+  }
+
+  /** As `planAdd` for many rows. */
+  function planAdds(set: KernelSet, columns: PrefixColumns, from: number, entries: number): RunPlan | undefined {
+    const plain = backend.addRun === undefined ? undefined : parts.plainList(set);
+    return plain === undefined ? undefined : planRun(set, plain, { columns, from, entries, nowSeconds: nowSeconds() });
   }
 
   function isProtected(set: KernelSet, prefix: Prefix): boolean {
@@ -178,19 +188,24 @@ export function createEnforcer(parts: EnforcerParts): Enforcer {
     ...{ lanes, clock, exclusive, applyUs },
     limits: parts.limits,
     async apply(batch) {
-      await applyBatch(applyParts, batch.lane, batch.planned);
-      if (batch.truth !== truth) planAgain(batch.planned);
+      await applyBatch(applyParts, batch);
+      if (batch.truth !== truth) planAgain(plannedIn(batch));
     },
     pauseMs: () => (attempts === 0 ? 0 : backoffMs(attempts, parts.random, KERNEL_BACKOFF)),
-    onBatch: ({ planned }) => onBatch(new Set(planned.map(({ set }) => set))),
+    onBatch: ({ planned, run }) =>
+      onBatch(new Set([...planned, ...(run === undefined ? [] : [run])].map(({ set }) => set))),
   });
 
   return {
-    ...{ lanes, pump, growth, readBack, reconcile, exclusive, applyUs, planAdd },
+    ...{ lanes, pump, growth, readBack, reconcile, exclusive, applyUs, planAdd, planAdds },
     failure: () => failure,
     truthChanged() {
       truth += 1;
     },
     settled: () => (isSettled() ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
   };
+}
+
+function plannedIn({ planned, run }: Batch): readonly PlannedOp[] {
+  return run === undefined ? planned : [...planned, ...opsOf(run)];
 }

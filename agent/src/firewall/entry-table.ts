@@ -45,6 +45,12 @@ export class EntryTable {
     return slot < 0 ? undefined : this.#table.untilAt(slot);
   }
 
+  /** As `endOf`, for whoever walks over columns. */
+  endOfWords(words: Readonly<PrefixWords>): number | undefined {
+    const slot = this.#table.find(words);
+    return slot < 0 ? undefined : this.#table.untilAt(slot);
+  }
+
   has(prefix: Prefix): boolean {
     return this.#find(prefix) >= 0;
   }
@@ -56,13 +62,22 @@ export class EntryTable {
 
   /** What is put anew is wanted again: it is not kept. */
   put(prefix: Prefix, endSeconds: number): void {
-    this.#write(prefix, endSeconds, PLAIN);
+    this.#write(wordsOf(prefix), endSeconds, PLAIN);
+  }
+
+  putWords(words: Readonly<PrefixWords>, endSeconds: number): void {
+    this.#write(words, endSeconds, PLAIN);
+  }
+
+  /** So many are about to be put. */
+  reserve(expected: number): void {
+    this.#table.reserve(expected);
   }
 
   /** Leaves an entry that is there to its timeout. */
   keep(prefix: Prefix): void {
     const end = this.endOf(prefix);
-    if (end !== undefined) this.#write(prefix, end, KEPT);
+    if (end !== undefined) this.#write(wordsOf(prefix), end, KEPT);
   }
 
   remove(prefix: Prefix): void {
@@ -114,8 +129,7 @@ export class EntryTable {
     return this.#table.find(wordsOf(prefix));
   }
 
-  #write(prefix: Prefix, endSeconds: number, mark: number): void {
-    const words = wordsOf(prefix);
+  #write(words: Readonly<PrefixWords>, endSeconds: number, mark: number): void {
     const slot = this.#kept > 0 ? this.#table.find(words) : -1;
     if (slot >= 0 && this.#table.rankAt(slot) === KEPT) this.#kept -= 1;
     if (mark === KEPT) this.#kept += 1;

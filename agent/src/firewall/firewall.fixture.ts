@@ -8,6 +8,7 @@ import { memoryFiles } from "../mirror/files.fixture.ts";
 import type { Held } from "../mirror/held.ts";
 import { deltaOnto, EXEMPT, FEEDS, FLEET, heldFixture } from "../mirror/mirror.fixture.ts";
 import { Mirror } from "../mirror/mirror.ts";
+import { addsIn } from "./add-run.ts";
 import type { Backend, Op, Refusal, SetName } from "./backend.ts";
 import { createDryRunBackend } from "./dry-run/dry-run-backend.ts";
 import { createFirewall, type FirewallSettings } from "./firewall.ts";
@@ -53,6 +54,11 @@ export function kernelFixture(clock: ReturnType<typeof createVirtualClock>): Fix
       });
       const names = new Set(refused.map(({ op }) => op));
       return [...refused, ...(await inner.apply(ops.filter((op) => !names.has(op))))];
+    },
+    async addRun(run) {
+      const ops = [...addsIn(run)];
+      const refusals = await kernel.apply(ops);
+      return refusals.map(({ op, code, detail }) => ({ row: ops.indexOf(op), code, detail }));
     },
     async sneak(ops) {
       await inner.apply(ops);

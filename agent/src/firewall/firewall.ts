@@ -41,7 +41,7 @@ import { createSavedState, type FirewallMemory } from "./saved-state.ts";
 import { isReplacement } from "./set-names.ts";
 import { createSetRegistry, setsOf } from "./set-registry.ts";
 import { endingWith } from "./trial.ts";
-import { createWanted, protectedReason } from "./wanted.ts";
+import { createWanted, plainList, protectedReason } from "./wanted.ts";
 
 export interface FirewallParts {
   readonly backend: Backend;
@@ -130,13 +130,14 @@ export function createFirewall(parts: FirewallParts, settings: FirewallSettings)
     exemptCover: lists.exemptCover,
     localSeconds: settings.localSeconds,
   });
-  const untilItsEnd = createWanted({
+  const wantedParts = {
     ...{ ledgerNow, cut },
     enforced: lists.enforced,
-    isApprovedWide: (prefix) => lists.approvedWide.has(prefix),
+    isApprovedWide: (prefix: Prefix) => lists.approvedWide.has(prefix),
     isOwn: machine.isOwn,
     localSecondsLeft: machine.localSecondsLeft,
-  });
+  };
+  const untilItsEnd = createWanted(wantedParts);
   const { trialSecondsLeft } = settings;
   const wanted = trialSecondsLeft === undefined ? untilItsEnd : endingWith(untilItsEnd, trialSecondsLeft);
   const exclusiveRules = <Result>(act: () => Promise<Result>) => enforcer.exclusive(act);
@@ -157,6 +158,7 @@ export function createFirewall(parts: FirewallParts, settings: FirewallSettings)
   });
   const enforcer: Enforcer = createEnforcer({
     ...{ backend, clock, log, random, sets, drift, wanted, ledgerNowMs },
+    plainList: (set) => (trialSecondsLeft === undefined ? plainList(wantedParts, set) : undefined),
     protectedReason: protectedIn,
     limits: () => pace,
     onApplied: boot.record,

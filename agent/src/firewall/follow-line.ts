@@ -4,6 +4,7 @@
  */
 import type { Log } from "@fleetban/kit/log";
 import type { Prefix } from "@fleetban/proto/model/prefix";
+import type { PrefixColumns } from "@fleetban/proto/model/sorted-columns";
 import type { Cut } from "./cut.ts";
 import type { Enforcer } from "./enforcer.ts";
 import { isExempting, type KernelSet } from "./kernel-set.ts";
@@ -37,8 +38,9 @@ export function createLineFollower(parts: FollowLineParts): LineFollower {
     const columns = enforced?.held.blocklist.columns().find(({ family }) => family === set.family);
     if (columns === undefined) return;
     const plan = (prefix: Prefix) => enforcer.planAdd(set, prefix);
+    const planRun = (rows: PrefixColumns, from: number, entries: number) => enforcer.planAdds(set, rows, from, entries);
     const lane = isExempting(set) ? "urgent" : "bulk";
-    enforcer.lanes.sweep({ lane, order: SWEEP_ORDER.repair, set, columns, holdsRevision: true, plan });
+    enforcer.lanes.sweep({ lane, order: SWEEP_ORDER.repair, set, columns, holdsRevision: true, plan, planRun });
   }
 
   function removeBelow(set: KernelSet): void {

@@ -8,6 +8,7 @@ import { createBell } from "@fleetban/kit/bell";
 import type { Clock } from "@fleetban/kit/clock";
 import { createTurns } from "@fleetban/kit/turns";
 import type { Prefix } from "@fleetban/proto/model/prefix";
+import type { PlannedRun } from "./entry-run.ts";
 import { isExempting, type KernelSet } from "./kernel-set.ts";
 import type { Lane } from "./lane.ts";
 import type { PlannedOp } from "./order-batch.ts";
@@ -16,6 +17,8 @@ import { createSweep, SWEEP_ORDER, type Sweep, type SweepSpec } from "./sweep.ts
 export interface Batch {
   readonly lane: Lane;
   readonly planned: readonly PlannedOp[];
+  /** Adds of one deny set, together with nothing but more adds to it. */
+  readonly run: PlannedRun | undefined;
   /** The state of truth that it was planned from, see `Enforcer.truthChanged`. */
   readonly truth: number;
   /** The pump may rest after it; not while a set stands empty. */
@@ -42,6 +45,10 @@ export interface Lanes {
   isPending(set: KernelSet): boolean;
   /** Forgets what is pending for a set that is gone. */
   drop(set: KernelSet): void;
+}
+
+export function entriesIn({ planned, run }: Pick<Batch, "planned" | "run">): number {
+  return planned.length + (run?.adds.columns.count ?? 0);
 }
 
 export type PlanOne = (set: KernelSet, prefix: Prefix) => PlannedOp | undefined;
@@ -84,46 +91,55 @@ export function createLanes(clock: Clock, planOne: PlanOne, truth: () => number 
     }
   }
 
-  function takeRows(sweep: Sweep, entries: number, planned: PlannedOp[]): void {
-    for (let rows = 0; rows < ROWS_A_LOOK && planned.length < entries; rows += 1) {
+  function takeRows(sweep: Sweep, entries: number, taken: Taken): void {
+    const plan = (prefix: Prefix) => {
+      const one = sweep.plan === undefined ? planOne(sweep.set, prefix) : sweep.plan(prefix);
+      if (one !== undefined) taken.planned.push(one);
+    };
+    const inRun = taken.planned.length === 0 ? sweep.nextRun(entries) : undefined;
+    if (inRun !== undefined) {
+      taken.run = inRun.run;
+      for (const prefix of inRun.others) plan(prefix);
+      return;
+    }
+    for (let rows = 0; rows < ROWS_A_LOOK && taken.planned.length < entries; rows += 1) {
       const prefix = sweep.next();
       if (prefix === undefined) return;
-      const one = sweep.plan === undefined ? planOne(sweep.set, prefix) : sweep.plan(prefix);
-      if (one !== undefined) planned.push(one);
+      plan(prefix);
     }
   }
 
   /** A piece of the first sweep; it stays in front until it is over. */
-  function takeSweep(lane: Lane, isFirst: (sweep: Sweep) => boolean, entries: number, planned: PlannedOp[]): Sweep[] {
+  function takeSweep(lane: Lane, isFirst: (sweep: Sweep) => boolean, entries: number, taken: Taken): void {
     const sweep = sweeps[lane].find(isFirst);
-    if (sweep === undefined) return [];
-    takeRows(sweep, entries, planned);
-    if (!sweep.isOver) return [];
+    if (sweep === undefined) return;
+    takeRows(sweep, entries, taken);
+    if (!sweep.isOver) return;
     sweeps[lane].splice(sweeps[lane].indexOf(sweep), 1);
-    return [sweep];
+    taken.finished.push(sweep);
   }
 
   const isHurried = () => sweeps.bulk.some(({ order }) => order === SWEEP_ORDER.repair);
 
   function takeUrgent(entries: number): Batch {
-    const planned: PlannedOp[] = [];
-    const exempting = takeSweep("urgent", ({ set }) => isExempting(set), entries, planned);
-    if (exempting.length > 0 || planned.length > 0 || sweeps.urgent.some(({ set }) => isExempting(set))) {
-      return { lane: "urgent", planned, finished: exempting, mayRest: false, truth: truth() };
-    }
-    takeWishes("urgent", URGENT_ENTRIES, planned);
-    const finished = planned.length > 0 ? [] : takeSweep("urgent", () => true, entries, planned);
-    return { lane: "urgent", planned, finished, mayRest: false, truth: truth() };
+    const taken = nothingTaken();
+    const batch = () => ({ ...taken, lane: "urgent", mayRest: false, truth: truth() }) as const;
+    takeSweep("urgent", ({ set }) => isExempting(set), entries, taken);
+    const hasExempting = taken.finished.length > 0 || taken.planned.length > 0;
+    if (hasExempting || sweeps.urgent.some(({ set }) => isExempting(set))) return batch();
+    takeWishes("urgent", URGENT_ENTRIES, taken.planned);
+    if (taken.planned.length === 0) takeSweep("urgent", () => true, entries, taken);
+    return batch();
   }
 
   function takeBulk(entries: number): Batch {
-    const planned: PlannedOp[] = [];
+    const taken = nothingTaken();
     const mayRest = !isHurried();
     // What is wished of a set that is full would be refused.
-    const grown = takeSweep("bulk", ({ order }) => order === SWEEP_ORDER.growth, entries, planned);
-    takeWishes("bulk", entries, planned);
-    const finished = [...grown, ...(planned.length < entries ? takeSweep("bulk", () => true, entries, planned) : [])];
-    return { lane: "bulk", planned, finished, mayRest, truth: truth() };
+    takeSweep("bulk", ({ order }) => order === SWEEP_ORDER.growth, entries, taken);
+    takeWishes("bulk", entries, taken.planned);
+    if (taken.planned.length < entries) takeSweep("bulk", () => true, entries, taken);
+    return { ...taken, lane: "bulk", mayRest, truth: truth() };
   }
 
   return {
@@ -163,7 +179,7 @@ export function createLanes(clock: Clock, planOne: PlanOne, truth: () => number 
         if (!has("urgent") && !has("bulk")) await untilAborted(woken.promise, signal);
         const batch = has("urgent") ? takeUrgent(entries) : takeBulk(entries);
         const isLast = !has("urgent") && !has("bulk"); // nothing left to do: whoever waits for that is told
-        if (batch.planned.length > 0 || batch.finished.length > 0 || isLast) {
+        if (entriesIn(batch) > 0 || batch.finished.length > 0 || isLast) {
           inFlight = batch.lane;
           return batch;
         }
@@ -185,6 +201,17 @@ export function createLanes(clock: Clock, planOne: PlanOne, truth: () => number 
       }
     },
   };
+}
+
+/** A batch that is being put together. */
+interface Taken {
+  readonly planned: PlannedOp[];
+  run: PlannedRun | undefined;
+  readonly finished: Sweep[];
+}
+
+function nothingTaken(): Taken {
+  return { planned: [], run: undefined, finished: [] };
 }
 
 async function untilAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {

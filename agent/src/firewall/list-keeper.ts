@@ -78,7 +78,7 @@ const SAME_LEDGER: LoadFacts = { approved: false, isNewEpoch: false };
 
 export function createListKeeper(parts: ListKeeperParts): ListKeeper {
   const { backend, clock, log, mirror, lists, sets, cut, enforcer } = parts;
-  const { lanes, growth, exclusive, readBack, planAdd } = enforcer;
+  const { lanes, growth, exclusive, readBack, planAdd, planAdds } = enforcer;
   const nowSeconds = () => clock.monotonicMs() / 1_000;
   const steps = new Map<ListNo, Exclusive>();
   /** How the blocklists that are not loaded yet came to be. */
@@ -98,7 +98,7 @@ export function createListKeeper(parts: ListKeeperParts): ListKeeper {
   });
   const line = createLineFollower({ enforcer, lists, cut, log, wanted: parts.wanted, onMemory: parts.onMemory });
   const loadParts: LoadParts = {
-    ...{ backend, clock, log, lanes, lists, growth, exclusive, readBack, planAdd },
+    ...{ backend, clock, log, lanes, lists, growth, exclusive, readBack, planAdd, planAdds },
     onJudged: enforcer.truthChanged,
     brake: createBrake(clock),
     wanted: parts.wanted,

@@ -10,10 +10,11 @@ import type { Log } from "@fleetban/kit/log";
 import { createBackgroundTurns } from "@fleetban/kit/turns";
 import { LIST_FEEDS, type List } from "@fleetban/proto/model/listing";
 import { familyOf, type Prefix } from "@fleetban/proto/model/prefix";
-import { prefixColumns, prefixesOf } from "@fleetban/proto/model/sorted-columns";
+import { type PrefixColumns, prefixColumns, prefixesOf } from "@fleetban/proto/model/sorted-columns";
 import type { Held } from "../mirror/held.ts";
 import type { Backend } from "./backend.ts";
 import { type Brake, isTooWideToExempt } from "./brake.ts";
+import type { RunPlan } from "./entry-run.ts";
 import { isAfter, NO_TIMEOUT } from "./entry-table.ts";
 import type { Exclusive } from "./exclusive.ts";
 import { type Growth, roomFor } from "./growth.ts";
@@ -40,6 +41,7 @@ export interface LoadParts {
   readonly wanted: AskWanted;
   /** Plans no removal: a sweep over listings must not carry out what the brake has not judged. */
   readonly planAdd: (set: KernelSet, prefix: Prefix) => PlannedOp | undefined;
+  readonly planAdds: (set: KernelSet, columns: PrefixColumns, from: number, entries: number) => RunPlan | undefined;
   readonly ledgerNowMs: () => number;
   /** The most entries that the lists together may take; 0 = no bound. */
   readonly capacity: number;
@@ -110,12 +112,14 @@ async function sweepList(parts: LoadParts, state: ListState, held: Held): Promis
   let open = listed.length;
   for (const columns of listed) {
     const set = state.pair[columns.family];
+    set.entries.reserve(columns.count);
     const plan = (prefix: Prefix) => parts.planAdd(set, prefix);
+    const planRun = (rows: PrefixColumns, from: number, entries: number) => parts.planAdds(set, rows, from, entries);
     const finish = async () => {
       open -= 1;
       if (open === 0) parts.onReady(state);
     };
-    parts.lanes.sweep({ lane, order, set, columns, holdsRevision: true, plan, finish });
+    parts.lanes.sweep({ lane, order, set, columns, holdsRevision: true, plan, planRun, finish });
   }
 }
 

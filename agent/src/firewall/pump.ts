@@ -8,7 +8,7 @@ import type { Piece } from "@fleetban/kit/background";
 import { type Clock, ms } from "@fleetban/kit/clock";
 import { createTurns } from "@fleetban/kit/turns";
 import type { Exclusive } from "./exclusive.ts";
-import type { Batch, Lanes } from "./lanes.ts";
+import { type Batch, entriesIn, type Lanes } from "./lanes.ts";
 import { nextBatchEntries, type PaceLimits, restMs } from "./pacing.ts";
 import type { Percentiles } from "./percentiles.ts";
 
@@ -43,7 +43,7 @@ export function createPump(parts: PumpParts): Pump {
     const begunMs = clock.monotonicMs();
     await parts.exclusive(() => parts.apply(batch));
     const tookMs = clock.monotonicMs() - begunMs;
-    if (batch.planned.length > 0) parts.applyUs.record(Math.round(tookMs * 1_000));
+    if (entriesIn(batch) > 0) parts.applyUs.record(Math.round(tookMs * 1_000));
     for (const sweep of batch.finished) await sweep.finish?.();
     return tookMs;
   }
@@ -90,7 +90,7 @@ export function createPump(parts: PumpParts): Pump {
         parts.onBatch(batch);
         const pauseMs = parts.pauseMs();
         if (pauseMs > 0) await clock.sleep(pauseMs, signal);
-        if (batch.lane === "bulk" && batch.planned.length > 0) {
+        if (batch.lane === "bulk" && entriesIn(batch) > 0) {
           entries = nextBatchEntries(entries, ms(tookMs), inTime(limits()));
           if (batch.mayRest) await rest(tookMs, signal);
         }

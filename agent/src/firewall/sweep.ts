@@ -8,6 +8,7 @@ import type { Prefix } from "@fleetban/proto/model/prefix";
 import { scannedTextOf } from "@fleetban/proto/model/prefix-scan";
 import { blankWords } from "@fleetban/proto/model/prefix-words";
 import { type PrefixColumns, readPrefix } from "@fleetban/proto/model/sorted-columns";
+import type { RunPlan } from "./entry-run.ts";
 import type { KernelSet } from "./kernel-set.ts";
 import type { Lane } from "./lane.ts";
 import type { PlannedOp } from "./order-batch.ts";
@@ -24,6 +25,8 @@ export interface SweepSpec {
   readonly holdsRevision: boolean;
   /** Instead of what the set wants of the entry. */
   readonly plan?: (prefix: Prefix) => PlannedOp | undefined;
+  /** Many rows at once, from that one on. Undefined = they are to be planned one by one. */
+  readonly planRun?: (columns: PrefixColumns, from: number, entries: number) => RunPlan | undefined;
   /** Once all of it is applied. */
   readonly finish?: () => Promise<void>;
 }
@@ -32,6 +35,8 @@ export interface Sweep extends SweepSpec {
   readonly isOver: boolean;
   /** Undefined = no more. */
   next(): Prefix | undefined;
+  /** Undefined: ask for one after the other. */
+  nextRun(entries: number): RunPlan | undefined;
 }
 
 export function createSweep(spec: SweepSpec): Sweep {
@@ -47,6 +52,11 @@ export function createSweep(spec: SweepSpec): Sweep {
       readPrefix(spec.columns, row, words);
       row += 1;
       return scannedTextOf(words) as Prefix;
+    },
+    nextRun(entries) {
+      const plan = spec.planRun?.(spec.columns, row, entries);
+      row += plan?.rows ?? 0;
+      return plan;
     },
   };
 }

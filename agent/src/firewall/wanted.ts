@@ -4,6 +4,7 @@
  * From mirror and line for a list's sets; what the machine itself wants for `own` and `local`. Nothing is ever wanted
  * gone because a clock says so: an expired listing leaves its entry to the timeout.
  */
+import type { Blocklist } from "@fleetban/proto/model/blocklist";
 import type { List, ListNo } from "@fleetban/proto/model/listing";
 import type { Prefix } from "@fleetban/proto/model/prefix";
 import { isDocumentation, specialPurposeOf } from "@fleetban/proto/model/special-purpose";
@@ -31,11 +32,18 @@ export interface EnforcedList {
 export interface WantedParts {
   readonly enforced: (list: ListNo) => EnforcedList | undefined;
   readonly ledgerNow: () => UnixSeconds;
-  readonly cut: Pick<Cut, "isAbove">;
+  readonly cut: Pick<Cut, "isAbove" | "line">;
   readonly isApprovedWide: (prefix: Prefix) => boolean;
   readonly isOwn: (prefix: Prefix) => boolean;
   /** What is left of a local entry; 0 or less = over. */
   readonly localSecondsLeft: (prefix: Prefix) => number;
+}
+
+/** What is the same for all listings of a list: each is wanted until it ends, at most for a lease. */
+export interface PlainList {
+  readonly blocklist: Blocklist;
+  readonly now: UnixSeconds;
+  readonly leaseSeconds: number;
 }
 
 export type AskWanted = (set: KernelSet, prefix: Prefix) => Wanted;
@@ -61,6 +69,17 @@ export function createWanted(parts: WantedParts): AskWanted {
         return ABSENT;
     }
   };
+}
+
+/** Undefined: what is wanted has to be asked entry by entry. */
+export function plainList(
+  parts: Pick<WantedParts, "enforced" | "ledgerNow" | "cut">,
+  set: KernelSet,
+): PlainList | undefined {
+  const enforced = set.owner.kind === "list" ? parts.enforced(set.owner.list) : undefined;
+  if (enforced === undefined || enforced.list.effect !== "deny" || enforced.list.documentationOnly) return undefined;
+  if (parts.cut.line !== undefined) return undefined;
+  return { blocklist: enforced.held.blocklist, now: parts.ledgerNow(), leaseSeconds: enforced.leaseSeconds };
 }
 
 /** The agent's own check before it touches the kernel (invariant 5): what no list may ban or exempt here. */

@@ -12,7 +12,7 @@ import type { Prefix } from "./prefix.ts";
 import { scanned, scanPrefix } from "./prefix-scan.ts";
 import { PrefixTable } from "./prefix-table.ts";
 import { textOfWords } from "./prefix-text.ts";
-import { blankWords, type Family } from "./prefix-words.ts";
+import { blankWords, type Family, type PrefixWords } from "./prefix-words.ts";
 import { FAMILIES, type ListingColumns, listingsOf } from "./sorted-columns.ts";
 import { sortedColumnsOf, unsortedColumnsOf } from "./table-order.ts";
 import type { UnixSeconds } from "./time.ts";
@@ -59,6 +59,13 @@ export class Blocklist {
 
   has(prefix: Prefix): boolean {
     return this.#tableFor(prefix).find(scanned) >= 0;
+  }
+
+  /** The listing's end; undefined = not listed. Without a text, for whoever walks over columns. */
+  untilOfWords(words: Readonly<PrefixWords>): UnixSeconds | undefined {
+    const table = this.#tables[words.family];
+    const slot = table.find(words);
+    return slot < 0 ? undefined : (table.untilAt(slot) as UnixSeconds);
   }
 
   /** Gives the listing that stood there before. */

@@ -5,7 +5,7 @@
  * reachable, the multicast registries, and all IPv6 outside of global unicast. Checked by the policy and by agents.
  */
 import { type Prefix, type PrefixParts, parsePrefix, partsOf } from "./prefix.ts";
-import { agree, type Family } from "./prefix-words.ts";
+import { agree, type Family, type PrefixWords } from "./prefix-words.ts";
 
 export interface SpecialPurpose {
   readonly range: Prefix;
@@ -92,10 +92,10 @@ export function specialPurposeOf(prefix: Prefix): SpecialPurpose | undefined {
   return { range: found.range, name: found.name };
 }
 
-/** Most prefixes share their first bits with no special-purpose range, and every listing is asked for. */
-function isNearSpecial(parts: PrefixParts): boolean {
-  const bits = FIRST_BITS[parts.family];
-  return parts.length < bits || (NEAR[parts.family][parts.a >>> (32 - bits)] ?? 1) === 1;
+/** Whether `specialPurposeOf` has to look: most prefixes share their first bits with no special-purpose range. */
+export function isNearSpecial({ family, length, a }: Readonly<PrefixWords>): boolean {
+  const bits = FIRST_BITS[family];
+  return length < bits || (NEAR[family][a >>> (32 - bits)] ?? 1) === 1;
 }
 
 function nearTable(family: Family): Uint8Array {

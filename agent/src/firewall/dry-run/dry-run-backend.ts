@@ -5,6 +5,7 @@
  */
 import type { Clock } from "@fleetban/kit/clock";
 import { type Family, familyOf, type Prefix } from "@fleetban/proto/model/prefix";
+import { addsIn } from "../add-run.ts";
 import type { Backend, DenyRule, Op, Refusal, RuleState, SetHeader, SetName } from "../backend.ts";
 import { BackendError, remedyFor } from "../backend-error.ts";
 import { createMemorySet, type MemorySet } from "./memory-set.ts";
@@ -53,6 +54,12 @@ export function createDryRunBackend(clock: Pick<Clock, "monotonicMs">): DryRunBa
       sets.delete(name);
     },
     apply: async (ops) => ops.flatMap((op) => applyOp(sets.get(op.set), op)),
+    async addRun(run) {
+      const ops = [...addsIn(run)];
+      const rows = new Map(ops.map((op, row) => [op, row]));
+      const refusals = ops.flatMap((op) => applyOp(sets.get(op.set), op));
+      return refusals.map(({ op, code, detail }) => ({ row: rows.get(op) ?? 0, code, detail }));
+    },
     headers: async () => Array.from(sets, ([name, set]) => headerOf(name, set, rules)),
     async *readSet(name) {
       const entries = setNamed(name).entries();

@@ -1,6 +1,6 @@
 /** What the kernel's error numbers mean to us. */
 
-import type { Op, Refusal, RefusalCode, SetName } from "../backend.ts";
+import type { Refusal, RefusalCode, SetName } from "../backend.ts";
 import { BackendError, type BackendErrorCode, remedyFor } from "../backend-error.ts";
 
 const EPERM = 1;
@@ -56,9 +56,9 @@ export function kernelError(act: string, name: SetName | undefined, errno: numbe
   return new BackendError(code, `${subject}: ${detailOf(errno)}`, remedyFor(code));
 }
 
-/** One op that the kernel did not take. */
-export function refusalOf(op: Op, errno: number): Refusal {
-  return { op, code: refusalCode(CODE_BY_ERRNO.get(errno)), detail: detailOf(errno) };
+/** Why the kernel did not take an entry. */
+export function refusalFor(errno: number): Omit<Refusal, "op"> {
+  return { code: refusalCode(CODE_BY_ERRNO.get(errno)), detail: detailOf(errno) };
 }
 
 function refusalCode(code: BackendErrorCode | undefined): RefusalCode {

@@ -5,7 +5,7 @@ import { SET_TYPE } from "./protocol.ts";
 
 export type KernelSets = Pick<
   Backend,
-  "via" | "createSet" | "swapSets" | "destroySet" | "apply" | "headers" | "readSet" | "testEntry" | "close"
+  "via" | "createSet" | "swapSets" | "destroySet" | "apply" | "addRun" | "headers" | "readSet" | "testEntry" | "close"
 >;
 
 /** A header with what tells whether the set is of our kind. */

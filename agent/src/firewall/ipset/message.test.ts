@@ -1,9 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parsePrefix } from "@fleetban/proto/model/prefix";
+import { prefixColumns } from "@fleetban/proto/model/sorted-columns";
+import { addsIn } from "../add-run.ts";
 import { add, remove } from "../conformance.fixture.ts";
 import { AttributeWriter } from "./attributes.ts";
-import { createRequest, dumpRequest, entriesRequest, headersRequest, swapRequest, testRequest } from "./message.ts";
+import {
+  createRequest,
+  dumpRequest,
+  entriesRequest,
+  headersRequest,
+  runRequest,
+  swapRequest,
+  testRequest,
+} from "./message.ts";
 
 // As the program sends them (strace of ipset 7.17), but for flags, sequence and line numbers; on little-endian machines.
 const NAME = "05000100 07000000" + " 06000200 74000000"; // protocol 7, set "t"
@@ -95,3 +105,39 @@ test("a message of the largest entries stays within 64 KB", () => {
 function equalBytes(bytes: Uint8Array, ...hex: readonly string[]): void {
   assert.equal(Buffer.from(bytes).toString("hex"), hex.join("").replaceAll(" ", ""));
 }
+
+test("a run is the same bytes as its adds as ops, message by message", () => {
+  const prefixes = ["1.2.3.4", "1.2.4.0/24", "2a00::/32", "2a00:1::7"].map((text) => parsePrefix(text));
+  for (const columns of prefixColumns(prefixes)) {
+    const run = { set: "t", columns, timeouts: Uint32Array.of(600, 4_000_000) };
+    const ops = [...addsIn(run)];
+    for (const [from, most] of [
+      [0, 1_000],
+      [0, 1],
+      [1, 1_000],
+    ] as const) {
+      const [one, other] = [
+        runRequest(new AttributeWriter(), run, from, most),
+        entriesRequest(new AttributeWriter(), ops, from, most),
+      ];
+      assert.deepEqual(one, other);
+    }
+  }
+});
+
+test("a run that is too long for a message ends with it", () => {
+  const count = 5_000;
+  const columns = {
+    family: 6,
+    count,
+    words: new Uint32Array(4 * count),
+    lengths: new Uint8Array(count).fill(64),
+  } as const;
+  const { bytes, count: taken } = runRequest(
+    new AttributeWriter(),
+    { set: "t", columns, timeouts: new Uint32Array(count) },
+    0,
+    count,
+  );
+  assert.ok(taken > 1_000 && taken < count && bytes.length < 65_536, `${taken} entries in ${bytes.length} bytes`);
+});

@@ -1,7 +1,9 @@
 /** Requests to the kernel's ip_set as bytes. Pure but for the buffer of the writer that it is given. */
 import type { Prefix } from "@fleetban/proto/model/prefix";
 import { scanned, scanPrefix } from "@fleetban/proto/model/prefix-scan";
-import type { Op, SetName, SetSpec } from "../backend.ts";
+import { blankWords, type PrefixWords } from "@fleetban/proto/model/prefix-words";
+import { readPrefix } from "@fleetban/proto/model/sorted-columns";
+import type { AddRun, Op, SetName, SetSpec } from "../backend.ts";
 import type { AttributeWriter } from "./attributes.ts";
 import {
   ADDRESS,
@@ -93,21 +95,56 @@ export function entriesRequest(
   return { bytes: writer.finish(), count };
 }
 
+/** As `entriesRequest`, for rows `from` and on. */
+export function runRequest(
+  writer: AttributeWriter,
+  { set, columns, timeouts }: AddRun,
+  from: number,
+  most: number,
+): { readonly bytes: Uint8Array; readonly count: number } {
+  begin(writer, COMMAND.add, FLAGS.forgiving, set);
+  writer.u32(ATTRIBUTE.line, 0);
+  const entries = writer.beginNest(ATTRIBUTE.entries);
+  const end = Math.min(columns.count, from + most);
+  const words = blankWords();
+  let row = from;
+  for (; row < end && writer.roomBytes >= MAX_ENTRY_BYTES; row += 1) {
+    readPrefix(columns, row, words);
+    writeRecord(writer, words, timeouts[row] ?? 0, row - from + 1);
+  }
+  writer.endNest(entries);
+  return { bytes: writer.finish(), count: row - from };
+}
+
 function writeEntry(writer: AttributeWriter, op: Op, line: number): void {
+  scanPrefix(op.prefix);
+  writeRecord(writer, scanned, op.kind === "add" ? op.timeoutSeconds : undefined, line);
+}
+
+function writeRecord(
+  writer: AttributeWriter,
+  words: Readonly<PrefixWords>,
+  timeoutSeconds: number | undefined,
+  line: number,
+): void {
   const record = writer.beginNest(ATTRIBUTE.record);
-  writePrefix(writer, op.prefix);
-  if (op.kind === "add") writer.u32(RECORD.timeout, Math.min(op.timeoutSeconds, MAX_TIMEOUT_SECONDS));
+  writeWords(writer, words);
+  if (timeoutSeconds !== undefined) writer.u32(RECORD.timeout, Math.min(timeoutSeconds, MAX_TIMEOUT_SECONDS));
   writer.u32(RECORD.line, line);
   writer.endNest(record);
 }
 
 function writePrefix(writer: AttributeWriter, prefix: Prefix): void {
   scanPrefix(prefix);
+  writeWords(writer, scanned);
+}
+
+function writeWords(writer: AttributeWriter, words: Readonly<PrefixWords>): void {
   const address = writer.beginNest(RECORD.address);
-  if (scanned.family === 4) writer.u32(ADDRESS.v4, scanned.a);
-  else writer.u128(ADDRESS.v6, scanned);
+  if (words.family === 4) writer.u32(ADDRESS.v4, words.a);
+  else writer.u128(ADDRESS.v6, words);
   writer.endNest(address);
-  if (scanned.length !== SINGLE_LENGTH[scanned.family]) writer.u8(RECORD.length, scanned.length);
+  if (words.length !== SINGLE_LENGTH[words.family]) writer.u8(RECORD.length, words.length);
 }
 
 function begin(writer: AttributeWriter, type: number, flags: number, name: SetName | undefined): void {

@@ -6,12 +6,20 @@
  * costs no square of it.
  */
 import type { Clock } from "@fleetban/kit/clock";
-import type { Op, Refusal, SetName, SetSpec } from "../backend.ts";
+import type { AddRun, Op, Refusal, RowRefusal, SetName, SetSpec } from "../backend.ts";
 import { type Answer, headersIn } from "./answer.ts";
 import { AttributeWriter } from "./attributes.ts";
-import { ERRNO, kernelError, refusalOf } from "./kernel-error.ts";
+import { ERRNO, kernelError, refusalFor } from "./kernel-error.ts";
 import { checkKind, isOwnSet, type KernelHeader, type KernelSets } from "./kernel-sets.ts";
-import { createRequest, destroyRequest, entriesRequest, headersRequest, swapRequest, testRequest } from "./message.ts";
+import {
+  createRequest,
+  destroyRequest,
+  entriesRequest,
+  headersRequest,
+  runRequest,
+  swapRequest,
+  testRequest,
+} from "./message.ts";
 import { exchange, exchangeAll } from "./netlink-exchange.ts";
 import type { NetlinkSocket, OpenNetlink } from "./netlink-socket.ts";
 import { nextTurn } from "./next-turn.ts";
@@ -53,6 +61,7 @@ export function openNetlinkSets({ open, clock }: NetlinkSetsParts): KernelSets {
       await untilFree(clock, () => destroySet(socket, writer, name));
     },
     apply: (ops) => applyOps(socket, writer, ops),
+    addRun: (run) => addRun(socket, writer, run),
     headers: async () =>
       readHeaders(socket, writer)
         .filter(({ name }) => isOwnSet(name))
@@ -90,23 +99,52 @@ async function applyOps(
   ops: readonly Op[],
 ): Promise<readonly Refusal[]> {
   const refusals: Refusal[] = [];
+  await sendEntries(socket, writer, {
+    count: ops.length,
+    request: (from, most) => entriesRequest(writer, ops, from, most),
+    refused(from, to, errno) {
+      for (const op of ops.slice(from, to)) refusals.push({ op, ...refusalFor(errno) });
+    },
+  });
+  return refusals;
+}
+
+async function addRun(socket: NetlinkSocket, writer: AttributeWriter, run: AddRun): Promise<readonly RowRefusal[]> {
+  const refusals: RowRefusal[] = [];
+  await sendEntries(socket, writer, {
+    count: run.columns.count,
+    request: (from, most) => runRequest(writer, run, from, most),
+    refused(from, to, errno) {
+      for (let row = from; row < to; row += 1) refusals.push({ row, ...refusalFor(errno) });
+    },
+  });
+  return refusals;
+}
+
+interface SentEntries {
+  readonly count: number;
+  /** A message with entry `from` and what follows it, `most` at most. */
+  request(from: number, most: number): { readonly bytes: Uint8Array; readonly count: number };
+  /** Those from `from` and before `to`. */
+  refused(from: number, to: number, errno: number): void;
+}
+
+async function sendEntries(socket: NetlinkSocket, writer: AttributeWriter, entries: SentEntries): Promise<void> {
   let most = MAX_ENTRIES;
   let sinceTurn = 0;
-  for (let at = 0; at < ops.length; ) {
-    const { bytes, count } = entriesRequest(writer, ops, at, most);
+  for (let at = 0; at < entries.count; ) {
+    const { bytes, count } = entries.request(at, most);
     const { errno, line } = exchange(socket, writer, bytes);
     // Lines before the refused one are in; without a line it is the message as a whole (no such set, no permission).
     const settled = errno === 0 || line === 0 ? count : line;
-    const refused = errno === 0 ? [] : ops.slice(line === 0 ? at : at + line - 1, at + settled);
-    for (const op of refused) refusals.push(refusalOf(op, errno));
+    if (errno !== 0) entries.refused(line === 0 ? at : at + line - 1, at + settled, errno);
     at += settled;
     most = errno === 0 ? Math.min(MAX_ENTRIES, most * 2) : MIN_ENTRIES;
     sinceTurn = count > MIN_ENTRIES ? MESSAGES_A_TURN : sinceTurn + 1;
-    if (sinceTurn < MESSAGES_A_TURN || at >= ops.length) continue;
+    if (sinceTurn < MESSAGES_A_TURN || at >= entries.count) continue;
     sinceTurn = 0;
     await nextTurn();
   }
-  return refusals;
 }
 
 /** Of all sets, or of one; an absent one has none. */
