@@ -29,7 +29,7 @@ export async function subjectsOf(sql: Sql, prefixes: readonly Prefix[], policy: 
   const onFleet = prefixes.map((prefix) => ({ prefix, list: LIST_FLEET }));
   const around = networksAround(onFleet, policy).map(({ prefix }) => prefix);
   const rows = await sql<{ prefix: string; list_no: ListNo }[]>`
-    select prefix::text, list_no from strikes where prefix = any(${[...prefixes]}::cidr[]) and voided_at is null
+    select prefix::text, list_no from strikes where prefix = any(${[...prefixes]}::cidr[]) -- voided ones: what rested on them goes
     union
     select l.prefix::text, l.list_no from lists join listings l using (list_no)
     where l.prefix = any(${around}::cidr[]) and effect = 'deny' and l.reasons @> '[{"kind": "widened"}]'`;
