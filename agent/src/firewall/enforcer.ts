@@ -27,7 +27,7 @@ import { createReadBack, type Difference, type ReadBack } from "./read-back.ts";
 import { createReconcile, type Reconcile } from "./reconcile.ts";
 import type { SetRegistry } from "./set-registry.ts";
 import { SWEEP_ORDER } from "./sweep.ts";
-import type { AskWanted, PlainList } from "./wanted.ts";
+import type { AskPlainList, AskWanted } from "./wanted.ts";
 
 export interface EnforcerParts {
   readonly backend: Backend;
@@ -36,8 +36,7 @@ export interface EnforcerParts {
   readonly sets: SetRegistry;
   readonly drift: Drift;
   readonly wanted: AskWanted;
-  /** Undefined: ask `wanted` for each entry. */
-  readonly plainList: (set: KernelSet) => PlainList | undefined;
+  readonly plainList: AskPlainList;
   /** Why the agent itself refuses to put it there. */
   readonly protectedReason: (set: KernelSet, prefix: Prefix) => string | undefined;
   readonly random: Random;

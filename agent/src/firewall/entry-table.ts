@@ -89,11 +89,7 @@ export class EntryTable {
 
   /** Entries that are still there at that moment. */
   countAfter(seconds: number): number {
-    let count = 0;
-    for (let slot = 0; slot < this.#table.slots; slot += 1) {
-      if (this.#table.isUsed(slot) && isAfter(this.#table.untilAt(slot), seconds)) count += 1;
-    }
-    return count;
+    return this.#table.countAfter(seconds);
   }
 
   /** Entries whose end has passed; gives them. */

@@ -41,7 +41,7 @@ import { createSavedState, type FirewallMemory } from "./saved-state.ts";
 import { isReplacement } from "./set-names.ts";
 import { createSetRegistry, setsOf } from "./set-registry.ts";
 import { endingWith } from "./trial.ts";
-import { createWanted, plainList, protectedReason } from "./wanted.ts";
+import { type AskPlainList, createWanted, plainListOf, protectedReason } from "./wanted.ts";
 
 export interface FirewallParts {
   readonly backend: Backend;
@@ -140,6 +140,7 @@ export function createFirewall(parts: FirewallParts, settings: FirewallSettings)
   const untilItsEnd = createWanted(wantedParts);
   const { trialSecondsLeft } = settings;
   const wanted = trialSecondsLeft === undefined ? untilItsEnd : endingWith(untilItsEnd, trialSecondsLeft);
+  const plainList: AskPlainList = (set) => (trialSecondsLeft === undefined ? plainListOf(wantedParts, set) : undefined);
   const exclusiveRules = <Result>(act: () => Promise<Result>) => enforcer.exclusive(act);
   const rules = createRuleKeeper({
     ...{ backend, clock, log, drift },
@@ -157,8 +158,7 @@ export function createFirewall(parts: FirewallParts, settings: FirewallSettings)
     isIdle: () => !enforcer.lanes.has("urgent") && !enforcer.lanes.has("bulk"),
   });
   const enforcer: Enforcer = createEnforcer({
-    ...{ backend, clock, log, random, sets, drift, wanted, ledgerNowMs },
-    plainList: (set) => (trialSecondsLeft === undefined ? plainList(wantedParts, set) : undefined),
+    ...{ backend, clock, log, random, sets, drift, wanted, plainList, ledgerNowMs },
     protectedReason: protectedIn,
     limits: () => pace,
     onApplied: boot.record,
@@ -168,7 +168,7 @@ export function createFirewall(parts: FirewallParts, settings: FirewallSettings)
     checkRules: rules.check,
   });
   const keeper: ListKeeper = createListKeeper({
-    ...{ backend, clock, log, mirror, lists, sets, cut, enforcer, machine, wanted, ledgerNowMs, capacity },
+    ...{ backend, clock, log, mirror, lists, sets, cut, enforcer, machine, wanted, plainList, ledgerNowMs, capacity },
     verdict: settings.verdict ?? "drop",
     syncRules: rules.sync,
     onMemory: () => saved.save(memory),

@@ -24,7 +24,7 @@ import type { FirewallMemory } from "./saved-state.ts";
 import { listSets } from "./set-names.ts";
 import { type KernelPair, type SetRegistry, setsOf } from "./set-registry.ts";
 import { isSupported } from "./supported.ts";
-import type { AskWanted } from "./wanted.ts";
+import type { AskPlainList, AskWanted } from "./wanted.ts";
 import { createWithdrawals, type Withdrawals } from "./withdraw-list.ts";
 
 export interface ListKeeperParts {
@@ -38,6 +38,7 @@ export interface ListKeeperParts {
   readonly enforcer: Enforcer;
   readonly machine: MachineSets;
   readonly wanted: AskWanted;
+  readonly plainList: AskPlainList;
   readonly ledgerNowMs: () => number;
   readonly capacity: number;
   readonly verdict: Verdict;
@@ -102,6 +103,7 @@ export function createListKeeper(parts: ListKeeperParts): ListKeeper {
     onJudged: enforcer.truthChanged,
     brake: createBrake(clock),
     wanted: parts.wanted,
+    plainList: parts.plainList,
     ledgerNowMs: parts.ledgerNowMs,
     capacity: parts.capacity,
     onMemory: parts.onMemory,

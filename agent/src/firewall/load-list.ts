@@ -10,7 +10,9 @@ import type { Log } from "@fleetban/kit/log";
 import { createBackgroundTurns } from "@fleetban/kit/turns";
 import { LIST_FEEDS, type List } from "@fleetban/proto/model/listing";
 import { familyOf, type Prefix } from "@fleetban/proto/model/prefix";
-import { type PrefixColumns, prefixColumns, prefixesOf } from "@fleetban/proto/model/sorted-columns";
+import { scannedTextOf } from "@fleetban/proto/model/prefix-scan";
+import { blankWords, type PrefixWords } from "@fleetban/proto/model/prefix-words";
+import { type PrefixColumns, pickRows, prefixesOf, readPrefix } from "@fleetban/proto/model/sorted-columns";
 import type { Held } from "../mirror/held.ts";
 import type { Backend } from "./backend.ts";
 import { type Brake, isTooWideToExempt } from "./brake.ts";
@@ -26,7 +28,7 @@ import type { PlannedOp } from "./order-batch.ts";
 import type { ReadBack } from "./read-back.ts";
 import { setsOf } from "./set-registry.ts";
 import { SWEEP_ORDER } from "./sweep.ts";
-import type { AskWanted } from "./wanted.ts";
+import type { AskPlainList, AskWanted } from "./wanted.ts";
 
 export interface LoadParts {
   readonly backend: Backend;
@@ -39,6 +41,8 @@ export interface LoadParts {
   readonly exclusive: Exclusive;
   readonly readBack: ReadBack;
   readonly wanted: AskWanted;
+  /** Undefined: ask `wanted` for each entry. */
+  readonly plainList: AskPlainList;
   /** Plans no removal: a sweep over listings must not carry out what the brake has not judged. */
   readonly planAdd: (set: KernelSet, prefix: Prefix) => PlannedOp | undefined;
   readonly planAdds: (set: KernelSet, columns: PrefixColumns, from: number, entries: number) => RunPlan | undefined;
@@ -57,6 +61,9 @@ export interface LoadFacts {
   readonly approved: boolean;
   readonly isNewEpoch: boolean;
 }
+
+/** Between two looks at the clock: some 0.02 ms. */
+const ROWS_A_LOOK = 128;
 
 /** Makes the set, or takes over what is there. */
 export async function openSet(
@@ -87,7 +94,8 @@ export async function loadList(parts: LoadParts, state: ListState, held: Held, f
   rememberWide(parts, state, held, facts.approved);
   for (const set of setsOf(state.pair)) forgetKeptThatIsListed(set, held);
   const unlisted = await unlistedIn(parts, state, held);
-  if (isHeldBack(parts, state, unlisted.length, facts)) keepAll(parts, state, unlisted);
+  const count = unlisted.reduce((sum, columns) => sum + columns.count, 0);
+  if (isHeldBack(parts, state, count, facts)) keepAll(parts, state, [...prefixesOf(unlisted)]);
   state.judged = held.blocklist;
   parts.onJudged();
   const newest = parts.lists.enforced(state.list.list)?.held;
@@ -103,9 +111,8 @@ async function sweepList(parts: LoadParts, state: ListState, held: Held): Promis
   const listed = held.blocklist.unsortedColumns();
   for (const set of setsOf(state.pair)) {
     await makeRoom(parts, set, held);
-    const unwanted = await unwantedIn(parts, set);
-    const [columns] = prefixColumns(unwanted).filter(({ family }) => family === set.family);
-    if (columns !== undefined && columns.count > 0) {
+    const columns = await unwantedIn(parts, set);
+    if (columns.count > 0) {
       parts.lanes.sweep({ lane, order: SWEEP_ORDER.removals, set, columns, holdsRevision: true });
     }
   }
@@ -135,29 +142,40 @@ export async function makeRoom(
 }
 
 /** Entries in force that no listing stands behind, those without timeout (not ours) apart. */
-async function unlistedIn({ clock }: LoadParts, { pair }: ListState, held: Held): Promise<readonly Prefix[]> {
-  const turns = createBackgroundTurns(clock);
-  const unlisted: Prefix[] = [];
+async function unlistedIn({ clock }: LoadParts, { pair }: ListState, held: Held): Promise<readonly PrefixColumns[]> {
   const now = clock.monotonicMs() / 1_000;
-  for (const set of setsOf(pair)) {
-    for (const prefix of prefixesOf([
-      set.entries.columns((end, isKept) => end !== NO_TIMEOUT && end > now && !isKept),
-    ])) {
-      if (!held.blocklist.has(prefix)) unlisted.push(prefix);
-      if (turns.isOver()) await turns.next();
-    }
+  const isListed = (words: Readonly<PrefixWords>) => held.blocklist.untilOfWords(words) !== undefined;
+  const unlisted: PrefixColumns[] = [];
+  for (const { entries } of setsOf(pair)) {
+    const ending = entries.columns((end, isKept) => end !== NO_TIMEOUT && end > now && !isKept);
+    unlisted.push(await rowsWhere(clock, ending, (words) => !isListed(words)));
   }
   return unlisted;
 }
 
-async function unwantedIn({ clock, wanted }: LoadParts, set: KernelSet): Promise<readonly Prefix[]> {
+async function unwantedIn({ clock, wanted, plainList }: LoadParts, set: KernelSet): Promise<PrefixColumns> {
+  const plain = plainList(set);
+  return await rowsWhere(clock, set.entries.columns(), (words) => {
+    // On a plain list what is listed is wanted, or left to its timeout.
+    if (plain?.blocklist.untilOfWords(words) !== undefined) return false;
+    return wanted(set, scannedTextOf(words) as Prefix).kind === "absent";
+  });
+}
+
+async function rowsWhere(
+  clock: Clock,
+  columns: PrefixColumns,
+  isChosen: (words: Readonly<PrefixWords>) => boolean,
+): Promise<PrefixColumns> {
   const turns = createBackgroundTurns(clock);
-  const unwanted: Prefix[] = [];
-  for (const prefix of prefixesOf([set.entries.columns()])) {
-    if (wanted(set, prefix).kind === "absent") unwanted.push(prefix);
-    if (turns.isOver()) await turns.next();
+  const words = blankWords();
+  const rows: number[] = [];
+  for (let row = 0; row < columns.count; row += 1) {
+    readPrefix(columns, row, words);
+    if (isChosen(words)) rows.push(row);
+    if (row % ROWS_A_LOOK === 0 && turns.isOver()) await turns.next();
   }
-  return unwanted;
+  return pickRows(columns, rows);
 }
 
 function isHeldBack(parts: LoadParts, { list, pair }: ListState, unlisted: number, facts: LoadFacts): boolean {

@@ -46,6 +46,9 @@ export interface PlainList {
   readonly leaseSeconds: number;
 }
 
+/** Undefined: what is wanted has to be asked entry by entry. */
+export type AskPlainList = (set: KernelSet) => PlainList | undefined;
+
 export type AskWanted = (set: KernelSet, prefix: Prefix) => Wanted;
 
 const LEAVE: Wanted = { kind: "leave" };
@@ -71,8 +74,7 @@ export function createWanted(parts: WantedParts): AskWanted {
   };
 }
 
-/** Undefined: what is wanted has to be asked entry by entry. */
-export function plainList(
+export function plainListOf(
   parts: Pick<WantedParts, "enforced" | "ledgerNow" | "cut">,
   set: KernelSet,
 ): PlainList | undefined {

@@ -62,6 +62,17 @@ export class PrefixTable {
     return this.#begun?.[slot] ?? 0;
   }
 
+  /** How many have no end, or one after that moment. */
+  countAfter(moment: number): number {
+    let count = 0;
+    for (let slot = 0; slot < this.#lengths.length; slot += 1) {
+      if (this.#lengths[slot] === FREE) continue;
+      const until = this.#untils[slot] ?? 0;
+      if (until === 0 || until > moment) count += 1;
+    }
+    return count;
+  }
+
   /** Copies the slot's prefix into `words`. */
   readWords(slot: number, words: PrefixWords): void {
     const at = slot * this.#width;

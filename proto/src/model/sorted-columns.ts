@@ -113,6 +113,17 @@ export function readPrefix(columns: PrefixColumns, row: number, words: PrefixWor
   words.d = isV6 ? (columns.words[at + 3] ?? 0) : 0;
 }
 
+/** Those rows, in that order. */
+export function pickRows(columns: PrefixColumns, rows: ArrayLike<number>): PrefixColumns {
+  const picked = emptyPrefixColumns(columns.family, rows.length);
+  const words = blankWords();
+  for (let row = 0; row < rows.length; row += 1) {
+    readPrefix(columns, rows[row] ?? 0, words);
+    writePrefix(picked, row, words);
+  }
+  return picked;
+}
+
 export function* prefixesOf(families: readonly PrefixColumns[]): Generator<Prefix> {
   const words = blankWords();
   for (const columns of families) {
