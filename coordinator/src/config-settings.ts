@@ -22,7 +22,7 @@ export function policyOf(config: CoordinatorConfig): Policy {
 }
 
 /** Without a key there is no feed. */
-export function feedDefinitionsOf(config: CoordinatorConfig): readonly FeedDefinition[] {
+export function configuredFeeds(config: CoordinatorConfig): readonly FeedDefinition[] {
   const key = config["feeds.abuseipdb.key"];
   if (key === undefined) return [];
   return [
@@ -30,6 +30,9 @@ export function feedDefinitionsOf(config: CoordinatorConfig): readonly FeedDefin
       name: "abuseipdb",
       kind: "abuseipdb",
       mode: config["feeds.abuseipdb.mode"],
+      list: "feeds",
+      licence: "own-use",
+      filter: { onlyCountries: [], exceptCountries: [], onlyNetworks: [] },
       everySeconds: config["feeds.abuseipdb.every"] / 1_000,
       staleAfterSeconds: config["feeds.abuseipdb.stale_after"] / 1_000,
       abuseipdb: {
@@ -39,6 +42,7 @@ export function feedDefinitionsOf(config: CoordinatorConfig): readonly FeedDefin
         limit: config["feeds.abuseipdb.limit"],
         callsPerDay: config["feeds.abuseipdb.calls_per_day"],
         callsKept: config["feeds.abuseipdb.calls_kept"],
+        plaintext: false,
       },
     },
   ];

@@ -33,7 +33,7 @@ export async function fetchFeed(
   caller: Caller,
   { feed: name }: FetchFeedRequest,
 ): Promise<FetchFeedResponse> {
-  const { definitions } = parts.feeds;
+  const definitions = parts.feeds.definitions();
   const feed = definitions.find((one) => one.name === name);
   if (feed === undefined) {
     const known = definitions.map((one) => one.name).join(", ");

@@ -18,6 +18,7 @@ import { createAdmin } from "../admin/admin.ts";
 import { createAttempts } from "../enrollment/attempts.ts";
 import { defineFeeds } from "../feeds/define-feeds.ts";
 import type { FeedDefinition } from "../feeds/feed.ts";
+import { judgeByDefault } from "../feeds/judge-by-default.fixture.ts";
 import { FETCH_LIMITS } from "../feeds/parts.ts";
 import { createFleet } from "../fleet/fleet.ts";
 import { followGroups, followRevocations, writeReports } from "../fleet/write-reports.ts";
@@ -28,6 +29,7 @@ import { beforeClose, createTestDatabase } from "../store/test-database.ts";
 import { createHealth } from "../web/health.ts";
 import { createCoordinatorMetrics } from "../web/metrics.ts";
 import { openAuthorityFiles } from "./authority-files.ts";
+import { readFeedFile } from "./feed-file.ts";
 import { downloadOverHttp } from "./http-download.ts";
 import { openListeners } from "./listeners.ts";
 import { openServerCertificates } from "./server-certificate.ts";
@@ -63,8 +65,8 @@ export async function startCoordinator(
   const jobs = { warnables: () => [] };
   const health = createHealth({ store, ledger, jobs, clock });
   const feeds = {
-    ...{ store, ledger, clock, random, log, definitions },
-    ...{ download: downloadOverHttp, limits: FETCH_LIMITS, programVersion: "test", runId: "test" },
+    ...{ store, ledger, clock, random, log, judge: judgeByDefault, definitions: () => definitions },
+    ...{ download: downloadOverHttp, readFile: readFeedFile, limits: FETCH_LIMITS, programVersion: "test", runId: "test" },
   };
   const attempts = createAttempts();
   const enrollment = {

@@ -15,7 +15,7 @@ import type { Log } from "@fleetban/kit/log";
 import { runTasks } from "@fleetban/kit/task-group";
 import { createAdmin } from "../admin/admin.ts";
 import type { CoordinatorConfig } from "../config.ts";
-import { feedDefinitionsOf, policyOf, portsOf } from "../config-settings.ts";
+import { configuredFeeds, policyOf, portsOf } from "../config-settings.ts";
 import { createAttempts } from "../enrollment/attempts.ts";
 import type { Authority } from "../enrollment/certificates.ts";
 import type { EnrollmentParts } from "../enrollment/redeem.ts";
@@ -24,6 +24,8 @@ import { FETCH_LIMITS, type FeedsParts } from "../feeds/parts.ts";
 import { refreshFeeds } from "../feeds/refresh.ts";
 import { createFleet, type Fleet } from "../fleet/fleet.ts";
 import { followGroups, followRevocations, writeReports } from "../fleet/write-reports.ts";
+import { DEFAULT_GUARDRAILS } from "../guardrails/guardrails.ts";
+import { judgeFeed } from "../guardrails/judge-feed.ts";
 import { hitsJobs } from "../hits/hits-jobs.ts";
 import { startBullJobs } from "../jobs/bullmq.ts";
 import type { Jobs } from "../jobs/jobs.ts";
@@ -40,6 +42,7 @@ import { showHitCounters } from "../web/hit-counters.ts";
 import { type CoordinatorMetrics, createCoordinatorMetrics } from "../web/metrics.ts";
 import { advertisedHosts, protectedOwnAddresses, withPort } from "./advertised.ts";
 import { openAuthorityFiles } from "./authority-files.ts";
+import { readFeedFile } from "./feed-file.ts";
 import { assertPortUsable, assertSocketUsable } from "./grpc-server.ts";
 import { downloadOverHttp } from "./http-download.ts";
 import { type Listeners, openListeners } from "./listeners.ts";
@@ -130,7 +133,7 @@ async function openParts(base: Base, closers: Closers): Promise<Parts> {
   closers.push(() => store.close());
   const inForce = policyOf(config);
   const policy = () => inForce;
-  const definitions = feedDefinitionsOf(config);
+  const definitions = configuredFeeds(config);
   await defineFeeds(store, definitions);
   const ledger = await openLedger({ store, clock, random, log, policy, observe: metrics });
   closers.push(() => ledger.close());
@@ -149,10 +152,12 @@ async function openParts(base: Base, closers: Closers): Promise<Parts> {
     store,
     ledger,
     download: downloadOverHttp,
+    readFile: readFeedFile,
     clock,
     random,
     log,
-    definitions,
+    definitions: () => definitions,
+    judge: async (_, list) => judgeFeed({ ...list, collisions: [] }, DEFAULT_GUARDRAILS),
     limits: FETCH_LIMITS,
     programVersion: VERSION,
     runId,

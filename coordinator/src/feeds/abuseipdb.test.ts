@@ -3,10 +3,12 @@ import { after, beforeEach, test } from "node:test";
 import { unixMs } from "@fleetban/proto/model/time";
 import { madeUpEntries } from "../../../test/support/fake-abuseipdb/entries.ts";
 import type { Fault } from "../../../test/support/fake-abuseipdb/fault.ts";
-import { FREE_KEY, SUBSCRIBER_KEY, startFakeAbuseIpdb } from "../../../test/support/fake-abuseipdb.ts";
+import { SUBSCRIBER_KEY, startFakeAbuseIpdb } from "../../../test/support/fake-abuseipdb.ts";
+import { readFeedFile } from "../drivers/feed-file.ts";
 import { downloadOverHttp } from "../drivers/http-download.ts";
 import { fetchBlacklist } from "./abuseipdb.ts";
-import type { AbuseIpdbSettings, FetchAnswer } from "./feed.ts";
+import type { AbuseIpdbSettings, EntryFilter, FetchAnswer } from "./feed.ts";
+import { EVERYTHING, feedAt } from "./feeds.fixture.ts";
 
 const HOUR_MS = 3600_000;
 const scores = [100, 90, 75, 50, 25];
@@ -56,7 +58,7 @@ for (const [fault, kind, reason] of refusals) {
     fake.inject(fault);
     const answer = await fetched({});
     assert.equal(answer.kind, kind);
-    assert.match(answer.kind === "list" ? "" : answer.reason, reason);
+    assert.match("reason" in answer ? answer.reason : "", reason);
   });
 }
 
@@ -118,12 +120,17 @@ test("nobody listening is unavailable, and the signal's end is no answer", async
   await assert.rejects(fetched({}, AbortSignal.abort(stopped)), stopped);
 });
 
-function fetched(wanted: Partial<AbuseIpdbSettings>, signal = new AbortController().signal): Promise<FetchAnswer> {
-  const settings = { url: fake.url, key: FREE_KEY, confidenceMinimum: 100, limit: 1_000, callsPerDay: 5, callsKept: 2 };
+function fetched(
+  wanted: Partial<AbuseIpdbSettings>,
+  signal = new AbortController().signal,
+  filter: EntryFilter = EVERYTHING,
+): Promise<FetchAnswer> {
+  const feed = feedAt(fake.url);
+  const abuseipdb = { ...feed.abuseipdb, limit: 1_000, ...wanted };
   const limits = { deadlineMs: 400, idleMs: 100 };
   const nowMs = () => unixMs(Date.now() + dayMs);
-  const parts = { download: downloadOverHttp, limits, nowMs, programVersion: "0.1.0" };
-  return fetchBlacklist(parts, { ...settings, ...wanted }, signal);
+  const parts = { download: downloadOverHttp, readFile: readFeedFile, limits, nowMs, programVersion: "0.1.0" };
+  return fetchBlacklist({ ...parts, turns: () => undefined }, { ...feed, abuseipdb, filter }, signal);
 }
 
 function confidencesOf(answer: Extract<FetchAnswer, { kind: "list" }>): number[] {

@@ -5,81 +5,99 @@
  * and a body is only quoted. Whoever calls has booked the call in the quota before.
  */
 import { createHash } from "node:crypto";
-import { type UnixMs, unixMs } from "@fleetban/proto/model/time";
-import { readBlacklistBody } from "./abuseipdb-body.ts";
-import { type Download, DownloadError, type Downloaded } from "./download.ts";
-import type { AbuseIpdbSettings, FetchAnswer, FetchFailure, RateNotice } from "./feed.ts";
-
-export interface FetchLimits {
-  readonly deadlineMs: number;
-  readonly idleMs: number;
-}
-
-export interface AbuseIpdbParts {
-  readonly download: Download;
-  /** Of the ledger. */
-  readonly nowMs: () => UnixMs;
-  readonly limits: FetchLimits;
-  /** Of this program, for the User-Agent. */
-  readonly programVersion: string;
-}
+import { DownloadError, type Downloaded } from "./download.ts";
+import type { AbuseIpdbFeed, FeedEntry, FeedList, FetchAnswer, FetchFailure } from "./feed.ts";
+import { answerOfFailure } from "./fetch-failure.ts";
+import { type FetchParts, userAgent } from "./fetch-parts.ts";
+import { readRate } from "./rate-notice.ts";
+import { readAbuseIpdb } from "./read-list.ts";
 
 /** An entry of the JSON form is about 130 bytes. */
 const BYTES_PER_ENTRY = 256;
 const BODY_BYTES_MIN = 1 << 20;
 const DETAIL_MAX = 200;
-const NOTHING_SAID: RateNotice = { limit: undefined, remaining: undefined, retryAt: undefined };
+const FREE_ENTRIES = 10_000;
 
 export async function fetchBlacklist(
-  parts: AbuseIpdbParts,
-  settings: AbuseIpdbSettings,
+  parts: FetchParts,
+  feed: AbuseIpdbFeed,
   signal: AbortSignal,
 ): Promise<FetchAnswer> {
   try {
-    const downloaded = await parts.download(requestOf(parts, settings), signal);
-    return readAnswer(downloaded, settings, parts.nowMs());
+    return await readAnswer(parts, await parts.download(requestOf(parts, feed), signal), feed);
   } catch (error) {
-    if (!(error instanceof DownloadError)) throw error;
-    const isBadBody = error.code === "download-cut-short" || error.code === "download-bad-encoding";
-    const kind = isBadBody || error.code === "download-too-large" ? "refused-body" : "unavailable";
-    return { kind, reason: error.message, rate: NOTHING_SAID };
+    if (error instanceof DownloadError) return answerOfFailure(error);
+    throw error;
   }
 }
 
-function requestOf(parts: AbuseIpdbParts, settings: AbuseIpdbSettings) {
-  const url = new URL(`${settings.url.replace(/\/+$/, "")}/blacklist`);
-  url.searchParams.set("confidenceMinimum", String(settings.confidenceMinimum));
-  url.searchParams.set("limit", String(settings.limit));
+function requestOf(parts: FetchParts, { abuseipdb, filter }: AbuseIpdbFeed) {
+  const url = new URL(`${abuseipdb.url.replace(/\/+$/, "")}/blacklist`);
+  url.searchParams.set("confidenceMinimum", String(abuseipdb.confidenceMinimum));
+  url.searchParams.set("limit", String(abuseipdb.limit));
+  if (filter.onlyCountries.length > 0) url.searchParams.set("onlyCountries", filter.onlyCountries.join(","));
+  if (filter.exceptCountries.length > 0) url.searchParams.set("exceptCountries", filter.exceptCountries.join(","));
+  if (filter.ipVersion !== undefined) url.searchParams.set("ipVersion", String(filter.ipVersion));
+  if (abuseipdb.plaintext) url.searchParams.set("plaintext", "");
   return {
     url: url.href,
     headers: {
-      key: settings.key, // not as a query parameter: addresses end up in logs
-      accept: "application/json",
-      "user-agent": `fleetban/${parts.programVersion} (blocklist of a server fleet)`,
+      key: abuseipdb.key, // not as a query parameter: addresses end up in logs
+      accept: "application/json", // with it errors are JSON, whatever the list's form
+      "user-agent": userAgent(parts),
     },
-    maxBytes: Math.max(BODY_BYTES_MIN, settings.limit * BYTES_PER_ENTRY),
-    deadlineMs: parts.limits.deadlineMs,
-    idleMs: parts.limits.idleMs,
+    maxBytes: Math.max(BODY_BYTES_MIN, abuseipdb.limit * BYTES_PER_ENTRY),
+    ...parts.limits,
   };
 }
 
-function readAnswer(downloaded: Downloaded, settings: AbuseIpdbSettings, now: UnixMs): FetchAnswer {
-  const rate = readRate(downloaded.headers, now);
-  const text = new TextDecoder().decode(downloaded.body);
-  if (downloaded.status !== 200) return { kind: failureOf(downloaded.status), reason: whyOf(downloaded, text), rate };
-  const contentType = downloaded.headers["content-type"] ?? "(none)";
-  if (!/^application\/json\b/i.test(contentType)) {
-    return { kind: "refused-body", reason: `content type ${contentType}, wanted application/json`, rate };
+async function readAnswer(parts: FetchParts, downloaded: Downloaded, feed: AbuseIpdbFeed): Promise<FetchAnswer> {
+  const now = parts.nowMs();
+  const { status, headers, body } = downloaded;
+  const rate = readRate(headers, now);
+  const text = new TextDecoder().decode(body);
+  if (status !== 200) {
+    const why = whyOf(downloaded, text);
+    return { kind: failureOf(status, why, rate.remaining), reason: why, rate };
   }
-  const { confidenceMinimum, limit: maxEntries } = settings;
-  const reading = readBlacklistBody(text, { confidenceMinimum, maxEntries, now });
-  if (reading.kind === "refused") return { kind: "refused-body", reason: reading.reason, rate };
-  const sha256 = createHash("sha256").update(downloaded.body).digest("hex");
-  return { kind: "list", list: { ...reading.list, sha256 }, rate };
+  const wantedType = feed.abuseipdb.plaintext ? "text/plain" : "application/json";
+  const contentType = headers["content-type"] ?? "(none)";
+  if (!contentType.toLowerCase().startsWith(wantedType)) {
+    return { kind: "refused-body", reason: `content type ${contentType}, wanted ${wantedType}`, rate };
+  }
+  const asked = { text, generatedAt: headers["x-generated-at"] };
+  const gathered = await readAbuseIpdb(feed, asked, now, parts.turns());
+  if (gathered.kind === "refused") return { kind: "refused-body", reason: gathered.reason, rate };
+  const sha256 = createHash("sha256").update(body).digest("hex");
+  const note = noteOf(feed, gathered.list);
+  const list = { ...gathered.list, sha256, ...(note === undefined ? {} : { note }) };
+  return { kind: "list", list, rate, validators: {} };
 }
 
-function failureOf(status: number): FetchFailure {
-  if (status === 429) return "quota-exhausted"; // the other kind of 429, for duplicates, is of reports only
+/** What came is judged by what was asked: a key without the right to choose gets the plain list, and no error. */
+function noteOf({ abuseipdb }: AbuseIpdbFeed, { entries, refused }: Omit<FeedList, "sha256">): string | undefined {
+  const { confidenceMinimum, plaintext, limit } = abuseipdb;
+  const notes: string[] = [];
+  if (confidenceMinimum < 100 && !plaintext && lowest(entries) === 100) {
+    notes.push(`asked for confidence ${confidenceMinimum}, all that came is at 100`);
+  }
+  if (limit > FREE_ENTRIES && entries.length + (refused.duplicate ?? 0) <= FREE_ENTRIES) {
+    notes.push(`asked for ${limit} entries, ${entries.length} came`);
+  }
+  const foreign = refused["other-country"] ?? 0;
+  if (foreign > 0) notes.push(`${foreign} entries are of countries that were not asked for`);
+  const other = refused["other-family"] ?? 0;
+  if (other > 0) notes.push(`${other} entries are of the other IP version`);
+  return notes.length === 0 ? undefined : `${notes.join("; ")}: the key's plan may not give more`;
+}
+
+function lowest(entries: readonly FeedEntry[]): number {
+  return entries.reduce((least, { confidence }) => Math.min(least, confidence), 100);
+}
+
+/** Of the two kinds of 429 one lasts until the next day, the other is only too fast. */
+function failureOf(status: number, why: string, remaining: number | undefined): FetchFailure {
+  if (status === 429) return /daily rate limit/i.test(why) || remaining === 0 ? "quota-exhausted" : "rate-limited";
   if (status === 401 || status === 403) return "unauthorized";
   return status >= 400 && status < 500 ? "refused-request" : "unavailable";
 }
@@ -88,21 +106,4 @@ function failureOf(status: number): FetchFailure {
 function whyOf({ status }: Downloaded, text: string): string {
   const quoted = /"detail":"((?:[^"\\]|\\.){1,400})"/.exec(text)?.[1];
   return quoted === undefined ? `status ${status}` : `status ${status}: ${quoted.slice(0, DETAIL_MAX)}`;
-}
-
-/** `Retry-After` is relative and so immune to a skewed clock; `X-RateLimit-Reset` is the second choice. */
-function readRate(headers: Downloaded["headers"], now: UnixMs): RateNotice {
-  const retryAfterSeconds = numberOf(headers["retry-after"]);
-  const resetSeconds = numberOf(headers["x-ratelimit-reset"]);
-  const retryAtMs =
-    retryAfterSeconds === undefined ? resetSeconds && resetSeconds * 1_000 : now + retryAfterSeconds * 1_000;
-  return {
-    limit: numberOf(headers["x-ratelimit-limit"]),
-    remaining: numberOf(headers["x-ratelimit-remaining"]),
-    retryAt: retryAtMs === undefined ? undefined : unixMs(retryAtMs),
-  };
-}
-
-function numberOf(text: string | undefined): number | undefined {
-  return text !== undefined && /^\d{1,12}$/.test(text) ? Number(text) : undefined;
 }

@@ -9,7 +9,7 @@ import type { FeedDefinition } from "./feed.ts";
 import { type Lease, leaseEnd, newLease } from "./lease.ts";
 import type { FeedsParts } from "./parts.ts";
 import { type FeedRow, selectFeedForUpdate, updateFeedTurn } from "./queries.ts";
-import { bookCall } from "./quota.ts";
+import { bookCall, quotaRulesOf } from "./quota.ts";
 
 export type Claim =
   | { readonly kind: "claimed"; readonly lease: Lease }
@@ -24,7 +24,7 @@ export async function claimFeed(parts: FeedsParts, feed: FeedDefinition, byHand:
     const now = unixMs(parts.ledger.ledgerTimeMs());
     const refusal = refusalOf(row, byHand, now);
     if (row === undefined || refusal !== undefined) return { kind: refusal ?? "off" };
-    const booking = bookCall(row.quota, feed.abuseipdb, byHand, now);
+    const booking = bookCall(row.quota, quotaRulesOf(feed), byHand, now);
     if (booking.kind === "exhausted") {
       const nextAt = unixMs(booking.until + Math.round(parts.random.unit() * JITTER_AFTER_RESET_MS));
       const { leasedUntil, leasedBy, quota } = row;

@@ -5,6 +5,7 @@
 import { systemClock } from "@fleetban/kit/drivers/system-clock";
 import { systemRandom } from "@fleetban/kit/drivers/system-random";
 import { createLog } from "@fleetban/kit/log";
+import { readFeedFile } from "../drivers/feed-file.ts";
 import { downloadOverHttp } from "../drivers/http-download.ts";
 import { startBullJobs } from "../jobs/bullmq.ts";
 import { createTimerJobs } from "../jobs/timer.ts";
@@ -13,6 +14,7 @@ import { DEFAULT_POLICY } from "../policy/policy-in-force.ts";
 import { openAt } from "../store/open-store.ts";
 import { defineFeeds } from "./define-feeds.ts";
 import type { FeedDefinition } from "./feed.ts";
+import { judgeByDefault } from "./judge-by-default.fixture.ts";
 import { refreshFeed, refreshFeeds } from "./refresh.ts";
 
 export interface Places {
@@ -40,12 +42,14 @@ const parts = {
   clock: systemClock,
   random: systemRandom,
   log,
-  definitions: [places.feed],
+  definitions: () => [places.feed],
+  judge: judgeByDefault,
+  readFile: readFeedFile,
   limits: { deadlineMs: 2_000, idleMs: 1_000 },
   programVersion: "0.1.0",
   runId: `process ${process.pid}`,
 };
-await defineFeeds(store, parts.definitions);
+await defineFeeds(store, [places.feed]);
 const observe = (_: string, outcome: string) => console.log(outcome);
 const jobs =
   places.redisUrl === undefined

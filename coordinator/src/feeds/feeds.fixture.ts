@@ -8,13 +8,15 @@ import { type Prefix, parsePrefix } from "@fleetban/proto/model/prefix";
 import { type UnixMs, unixMs } from "@fleetban/proto/model/time";
 import type { BlacklistEntry } from "../../../test/support/fake-abuseipdb/blacklist.ts";
 import { type FakeAbuseIpdb, FREE_KEY, startFakeAbuseIpdb } from "../../../test/support/fake-abuseipdb.ts";
+import { readFeedFile } from "../drivers/feed-file.ts";
 import { downloadOverHttp } from "../drivers/http-download.ts";
 import { openTestLedger } from "../ledger/ledger.fixture.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Store } from "../store/store.ts";
 import { createTestDatabase } from "../store/test-database.ts";
 import { defineFeeds } from "./define-feeds.ts";
-import type { FeedDefinition } from "./feed.ts";
+import type { AbuseIpdbFeed, EntryFilter, FeedDefinition } from "./feed.ts";
+import { judgeByDefault } from "./judge-by-default.fixture.ts";
 import type { FeedsParts } from "./parts.ts";
 import { type Refreshed, refreshFeed } from "./refresh.ts";
 
@@ -22,7 +24,7 @@ export interface TestFeeds {
   readonly fake: FakeAbuseIpdb;
   readonly store: Store;
   readonly ledger: Ledger;
-  readonly feed: FeedDefinition;
+  readonly feed: AbuseIpdbFeed;
   readonly parts: FeedsParts;
   now(): UnixMs;
   /** By hand: due or not. */
@@ -37,14 +39,27 @@ export interface TestFeeds {
   expireLease(): Promise<void>;
 }
 
-export function feedAt(url: string): FeedDefinition {
+export const EVERYTHING: EntryFilter = { onlyCountries: [], exceptCountries: [], onlyNetworks: [] };
+
+export function feedAt(url: string): AbuseIpdbFeed {
   return {
     name: "abuseipdb",
     kind: "abuseipdb",
     mode: "enforce",
     everySeconds: 86_400,
     staleAfterSeconds: 72 * 3600,
-    abuseipdb: { url, key: FREE_KEY, confidenceMinimum: 100, limit: 10_000, callsPerDay: 5, callsKept: 2 },
+    list: "feeds",
+    licence: "own-use",
+    filter: EVERYTHING,
+    abuseipdb: {
+      url,
+      key: FREE_KEY,
+      confidenceMinimum: 100,
+      limit: 10_000,
+      callsPerDay: 5,
+      callsKept: 2,
+      plaintext: false,
+    },
   };
 }
 
@@ -61,7 +76,9 @@ export async function startFeeds(t: TestContext, { entries }: { entries: Blackli
     clock: systemClock,
     random: systemRandom,
     log: silentLog,
-    definitions: [feed],
+    definitions: () => [feed],
+    judge: judgeByDefault,
+    readFile: readFeedFile,
     limits: { deadlineMs: 1_000, idleMs: 200 },
     programVersion: "0.1.0",
     runId: "test",

@@ -1,53 +1,82 @@
 /** SQL of the list that the feeds make: what they name, what is listed for them, which fetch that rests on. */
-import { LIST_EXEMPT, type ListNo, rank } from "@fleetban/proto/model/listing";
-import { type Prefix, parsePrefix } from "@fleetban/proto/model/prefix";
+import { LIST_EXEMPT, type ListNo, listNo, rank } from "@fleetban/proto/model/listing";
+import type { Prefix } from "@fleetban/proto/model/prefix";
 import { type UnixSeconds, unixSeconds } from "@fleetban/proto/model/time";
 import { OPEN_ENDED } from "@fleetban/proto/model/until";
+import { prefixFromSql } from "../ledger/sql-values.ts";
 import type { Sql } from "../store/sql.ts";
 import type { FeedWish, PresentListing } from "./plan-listings.ts";
 
+/** What a plan was made from: while it is the same, the plan holds. */
 export interface ListBasis {
-  readonly fetchNo: number;
+  /** Equal texts = the feeds name the same, for the same lists, since the same time. */
+  readonly state: string;
+  /** The newest list that was taken, of whichever feed. */
+  readonly fetchNo: number | undefined;
   /** An operator has seen the list that this rests on. */
   readonly isApproved: boolean;
+  /** Lists that feeds go to, or went to before. */
+  readonly lists: readonly ListNo[];
 }
 
-/** The newest list that was taken, of whichever feed; moves exactly when `feed_prefixes` is replaced. */
-export async function selectBasis(sql: Sql): Promise<ListBasis | undefined> {
-  const [row] = await sql<{ fetch_no: number; outcome: string }[]>`
-    select fetch_no, outcome from feed_fetches where outcome in ('fetched', 'approved') order by fetch_no desc limit 1`;
-  return row === undefined ? undefined : { fetchNo: row.fetch_no, isApproved: row.outcome === "approved" };
-}
-
-export async function selectWishes(sql: Sql, list: ListNo): Promise<FeedWish[]> {
+export async function selectBasis(sql: Sql): Promise<ListBasis> {
   const rows = await sql<
-    { prefix: string; feed_no: number; confidence: number; fetched: number; stale_after_seconds: number }[]
+    {
+      feed_no: number;
+      list_no: number;
+      left_list_no: number | null;
+      fetch_no: number | null;
+      outcome: string | null;
+      confirmed: number | null;
+      mode: string;
+      stale_after_seconds: number;
+    }[]
   >`
-    select named.prefix, named.feed_no, named.confidence, feeds.stale_after_seconds,
-      floor(extract(epoch from feed_fetches.fetched_at))::float8 as fetched
+    select feed_no, list_no, left_list_no, taken_fetch_no as fetch_no, extract(epoch from confirmed_at)::float8 as confirmed,
+      mode, stale_after_seconds, (select outcome from feed_fetches where fetch_no = feeds.taken_fetch_no) as outcome
+    from feeds order by feed_no`;
+  const newest = rows.reduce<(typeof rows)[number] | undefined>(
+    (best, row) => ((row.fetch_no ?? 0) > (best?.fetch_no ?? 0) ? row : best),
+    undefined,
+  );
+  const lists = rows.flatMap((row) => [row.list_no, row.left_list_no ?? row.list_no]);
+  return {
+    state: JSON.stringify(rows.map(({ outcome: _, ...row }) => Object.values(row))),
+    fetchNo: newest?.fetch_no ?? undefined,
+    isApproved: newest?.outcome === "approved",
+    lists: [...new Set(lists)].map(listNo),
+  };
+}
+
+/** What the feeds in force that go to the list name. */
+export async function selectWishes(sql: Sql, list: ListNo): Promise<FeedWish[]> {
+  const rows = await sql<{ prefix: string; feed_no: number; confidence: number }[]>`
+    select named.prefix::text, named.feed_no, named.confidence
     from feed_prefixes named join feeds using (feed_no)
-      join feed_fetches on feed_fetches.fetch_no = named.last_fetch_no
     where feeds.list_no = ${list} and feeds.mode = 'enforce'`;
-  return rows.map((row) => ({
-    prefix: parsePrefix(row.prefix),
-    feed: String(row.feed_no),
-    confidence: row.confidence,
-    fetchedAt: unixSeconds(row.fetched),
-    staleAfterSeconds: row.stale_after_seconds,
-  }));
+  const feeds = await sql<{ feed_no: number; confirmed: number; stale_after_seconds: number }[]>`
+    select feed_no, floor(extract(epoch from confirmed_at))::float8 as confirmed, stale_after_seconds
+    from feeds where confirmed_at is not null`;
+  const times = new Map(feeds.map((feed) => [feed.feed_no, feed]));
+  return rows.flatMap(({ prefix, feed_no: feedNo, confidence }) => {
+    const feed = times.get(feedNo);
+    if (feed === undefined) return [];
+    const [fetchedAt, staleAfterSeconds] = [unixSeconds(feed.confirmed), feed.stale_after_seconds];
+    return [{ prefix: prefixFromSql(prefix), feed: String(feedNo), confidence, fetchedAt, staleAfterSeconds }];
+  });
 }
 
 export async function selectPresent(sql: Sql, list: ListNo): Promise<Map<Prefix, PresentListing>> {
   const rows = await sql<
     { prefix: string; until: number | null; rank: number; reasons: { kind: string; key: string }[] }[]
   >`
-    select prefix, extract(epoch from until)::float8 as until, rank, reasons
+    select prefix::text, extract(epoch from until)::float8 as until, rank, reasons
     from listings where list_no = ${list} and reasons @> '[{"kind": "feed"}]'`;
   return new Map(
     rows.map((row) => {
       const feeds = row.reasons.filter((reason) => reason.kind === "feed").map((reason) => reason.key);
       const until = row.until === null ? OPEN_ENDED : unixSeconds(Math.floor(row.until));
-      return [parsePrefix(row.prefix), { until, rank: rank(row.rank), feeds: feeds.sort() }];
+      return [prefixFromSql(row.prefix), { until, rank: rank(row.rank), feeds: feeds.sort() }];
     }),
   );
 }
@@ -55,9 +84,9 @@ export async function selectPresent(sql: Sql, list: ListNo): Promise<Map<Prefix,
 /** Allowed, pardoned or a hole, and in force. */
 export async function selectExempt(sql: Sql, now: UnixSeconds): Promise<Prefix[]> {
   const rows = await sql<{ prefix: string }[]>`
-    select prefix from listings
+    select prefix::text from listings
     where list_no = ${LIST_EXEMPT} and (until is null or until > to_timestamp(${now}::float8))`;
-  return rows.map((row) => parsePrefix(row.prefix));
+  return rows.map((row) => prefixFromSql(row.prefix));
 }
 
 /** Numbers of feeds that may list nothing, though something may still be listed for them. */

@@ -1,8 +1,11 @@
 /** SQL of the feeds: their rows, leases and quotas, their fetches, and the prefixes that each names. */
-import { type Prefix, parsePrefix } from "@fleetban/proto/model/prefix";
+import type { Prefix } from "@fleetban/proto/model/prefix";
 import { type UnixMs, unixMs } from "@fleetban/proto/model/time";
+import { prefixFromSql } from "../ledger/sql-values.ts";
 import type { Sql } from "../store/sql.ts";
-import type { FeedDefinition, FeedEntry, FeedMode, FetchOutcome } from "./feed.ts";
+import type { FeedDefinition, FeedList, FeedMode, FetchOutcome, Validators } from "./feed.ts";
+import { LICENCE } from "./licence.ts";
+import type { EntryMoves } from "./plan-entries.ts";
 import { NO_CALLS, type Quota } from "./quota.ts";
 
 export interface FeedRow {
@@ -12,17 +15,35 @@ export interface FeedRow {
   readonly leasedUntil: UnixMs | undefined;
   readonly leasedBy: string | undefined;
   readonly quota: Quota;
+  /** The fetch that its prefixes are of. */
+  readonly takenFetchNo: number | undefined;
 }
 
 export interface FetchRow {
   readonly feedNo: number;
   readonly fetchedAt: UnixMs;
-  readonly generatedAt?: UnixMs;
+  readonly generatedAt?: UnixMs | undefined;
   readonly sha256?: string;
+  readonly validators?: Validators;
+  readonly definition?: string;
   readonly entries?: number;
   readonly refused?: number;
+  readonly details?: FetchDetails;
   readonly outcome: FetchOutcome;
-  readonly reason?: string;
+  readonly reason?: string | undefined;
+}
+
+export type FetchDetails = Pick<FeedList, "lines" | "refused" | "refusedLines">;
+
+/** A fetch whose list was taken or is held, as the next one is compared with it. */
+export interface EarlierFetch {
+  readonly fetchNo: number;
+  readonly outcome: FetchOutcome;
+  readonly generatedAt: UnixMs | undefined;
+  readonly sha256: string | undefined;
+  readonly validators: Validators;
+  readonly definition: string | undefined;
+  readonly details: FetchDetails | undefined;
 }
 
 /** `nextAt` and the lease as they shall be from now on; an absent lease is given back. */
@@ -53,8 +74,11 @@ export async function selectFeedForUpdate(sql: Sql, name: string): Promise<FeedR
       leased_until: Date | null;
       leased_by: string | null;
       quota: Partial<Quota>;
+      taken_fetch_no: number | null;
     }[]
-  >`select feed_no, mode, next_at, leased_until, leased_by, quota from feeds where name = ${name} for update`;
+  >`
+    select feed_no, mode, next_at, leased_until, leased_by, quota, taken_fetch_no
+    from feeds where name = ${name} for update`;
   if (row === undefined) return undefined;
   return {
     feedNo: row.feed_no,
@@ -63,6 +87,7 @@ export async function selectFeedForUpdate(sql: Sql, name: string): Promise<FeedR
     leasedUntil: moment(row.leased_until),
     leasedBy: row.leased_by ?? undefined,
     quota: { ...NO_CALLS, ...row.quota },
+    takenFetchNo: row.taken_fetch_no ?? undefined,
   };
 }
 
@@ -97,63 +122,127 @@ export async function selectAbandoned(sql: Sql, now: UnixMs): Promise<string[]> 
 }
 
 export async function insertFetch(sql: Sql, fetch: FetchRow): Promise<number> {
+  const { etag = null, lastModified = null } = fetch.validators ?? {};
+  const details = fetch.details === undefined ? null : sql.json({ ...fetch.details } as never);
   const [row] = await sql<{ fetch_no: number }[]>`
-    insert into feed_fetches (feed_no, fetched_at, generated_at, sha256, entries, refused, outcome, reason)
+    insert into feed_fetches (feed_no, fetched_at, generated_at, sha256, etag, last_modified, definition, entries,
+      refused, details, outcome, reason)
     values (${fetch.feedNo}, to_timestamp(${seconds(fetch.fetchedAt)}::float8),
-      to_timestamp(${seconds(fetch.generatedAt)}::float8), decode(${fetch.sha256 ?? null}, 'hex'),
-      ${fetch.entries ?? null}, ${fetch.refused ?? null}, ${fetch.outcome}, ${fetch.reason ?? null})
+      to_timestamp(${seconds(fetch.generatedAt)}::float8), decode(${fetch.sha256 ?? null}, 'hex'), ${etag},
+      ${lastModified}, ${fetch.definition ?? null}, ${fetch.entries ?? null}, ${fetch.refused ?? null}, ${details},
+      ${fetch.outcome}, ${fetch.reason ?? null})
     returning fetch_no`;
   return row?.fetch_no ?? 0;
 }
 
-/** Of the newest list that was taken or held: what the next one is compared with. */
-export async function lastGeneratedAt(sql: Sql, feedNo: number): Promise<UnixMs | undefined> {
-  const [row] = await sql<{ generated_at: Date | null }[]>`
-    select max(generated_at) as generated_at from feed_fetches
-    where feed_no = ${feedNo} and outcome in ('fetched', 'held', 'approved')`;
-  return moment(row?.generated_at ?? null);
+/** The newest of these outcomes. */
+export async function selectEarlierFetch(
+  sql: Sql,
+  feedNo: number,
+  outcomes: readonly FetchOutcome[],
+): Promise<EarlierFetch | undefined> {
+  const [row] = await sql<
+    {
+      fetch_no: number;
+      outcome: FetchOutcome;
+      generated_at: Date | null;
+      sha256: string | null;
+      etag: string | null;
+      last_modified: string | null;
+      definition: string | null;
+      details: FetchDetails | null;
+    }[]
+  >`
+    select fetch_no, outcome, generated_at, encode(sha256, 'hex') as sha256, etag, last_modified, definition, details
+    from feed_fetches
+    where feed_no = ${feedNo} and outcome = any(${[...outcomes]}::text[]) order by fetch_no desc limit 1`;
+  if (row === undefined) return undefined;
+  const { etag, last_modified: lastModified } = row;
+  return {
+    fetchNo: row.fetch_no,
+    outcome: row.outcome,
+    generatedAt: moment(row.generated_at),
+    sha256: row.sha256 ?? undefined,
+    validators: {
+      ...(etag === null ? {} : { etag }),
+      ...(lastModified === null ? {} : { lastModified }),
+    },
+    definition: row.definition ?? undefined,
+    details: row.details ?? undefined,
+  };
+}
+
+/** The held list as one that was taken now. */
+export async function insertApproval(sql: Sql, heldFetchNo: number, at: UnixMs, entries: number): Promise<number> {
+  const [row] = await sql<{ fetch_no: number }[]>`
+    insert into feed_fetches (feed_no, fetched_at, generated_at, sha256, etag, last_modified, definition, entries, refused,
+      details, outcome)
+    select feed_no, to_timestamp(${seconds(at)}::float8), generated_at, sha256, etag, last_modified, definition, ${entries},
+      refused, details, 'approved'
+    from feed_fetches where fetch_no = ${heldFetchNo} returning fetch_no`;
+  return row?.fetch_no ?? 0;
+}
+
+export async function selectFeedEntries(sql: Sql, feedNo: number): Promise<Map<Prefix, number>> {
+  const rows = await sql<{ prefix: string; confidence: number }[]>`
+    select prefix::text, confidence from feed_prefixes where feed_no = ${feedNo}`;
+  return new Map(rows.map((row) => [prefixFromSql(row.prefix), row.confidence]));
 }
 
 export async function selectFeedPrefixes(sql: Sql, feedNo: number): Promise<Set<Prefix>> {
-  const rows = await sql<{ prefix: string }[]>`select prefix from feed_prefixes where feed_no = ${feedNo}`;
-  return new Set(rows.map((row) => parsePrefix(row.prefix)));
+  return new Set((await selectFeedEntries(sql, feedNo)).keys());
 }
 
-/** The feed names these from now on, and nothing else. */
-export async function replaceFeedPrefixes(
+/** The feed names what the fetch brought from now on, and nothing else; only what differs is written. */
+export async function replaceFeedEntries(
   sql: Sql,
   feedNo: number,
   fetchNo: number,
-  entries: readonly FeedEntry[],
+  { put, gone }: EntryMoves,
 ): Promise<void> {
-  for (let at = 0; at < entries.length; at += ROWS_PER_STATEMENT) {
-    const slice = entries.slice(at, at + ROWS_PER_STATEMENT);
+  for (const slice of slicesOf(put)) {
     await sql`
-      insert into feed_prefixes as present (feed_no, prefix, confidence, first_fetch_no, last_fetch_no)
-      select ${feedNo}, prefix, confidence, ${fetchNo}, ${fetchNo}
+      insert into feed_prefixes as present (feed_no, prefix, confidence, first_fetch_no)
+      select ${feedNo}, prefix, confidence, ${fetchNo}
       from unnest(${slice.map((entry) => entry.prefix)}::cidr[], ${slice.map((entry) => entry.confidence)}::int[])
         as named (prefix, confidence)
-      on conflict (feed_no, prefix) do update
-        set confidence = excluded.confidence, last_fetch_no = excluded.last_fetch_no`;
+      on conflict (feed_no, prefix) do update set confidence = excluded.confidence`;
   }
-  await sql`delete from feed_prefixes where feed_no = ${feedNo} and last_fetch_no <> ${fetchNo}`;
+  for (const slice of slicesOf(gone)) {
+    await sql`delete from feed_prefixes where feed_no = ${feedNo} and prefix = any(${[...slice]}::cidr[])`;
+  }
+  await sql`update feeds set taken_fetch_no = ${fetchNo} where feed_no = ${feedNo}`;
 }
 
-/** The second back is for a replica whose offset to the database's clock is not exact. */
-export async function upsertFeed(sql: Sql, feed: FeedDefinition, kept: KeptSettings): Promise<void> {
+/** Its listings live from then on. */
+export async function confirmFeed(sql: Sql, feedNo: number, at: UnixMs): Promise<void> {
+  await sql`update feeds set confirmed_at = to_timestamp(${seconds(at)}::float8) where feed_no = ${feedNo}`;
+}
+
+/** False when its list is not in the ledger. The second back is for a replica whose offset to the database's clock is not exact. */
+export async function upsertFeed(sql: Sql, feed: FeedDefinition, kept: KeptSettings): Promise<boolean> {
+  const [list] = await sql<{ list_no: number }[]>`
+    select list_no from lists where name = ${feed.list} and effect = 'deny'`;
+  if (list === undefined) return false;
   await sql`
-    insert into feeds as present (name, kind, settings, mode, licence, stale_after_seconds)
-    values (${feed.name}, ${feed.kind}, ${sql.json(kept)}, ${feed.mode}, ${NOT_TO_BE_PUBLISHED}, ${feed.staleAfterSeconds})
+    insert into feeds as present (name, kind, settings, list_no, mode, licence, stale_after_seconds)
+    values (${feed.name}, ${feed.kind}, ${sql.json(kept)}, ${list.list_no}, ${feed.mode}, ${LICENCE[feed.licence]},
+      ${feed.staleAfterSeconds})
     on conflict (name) do update set
-      kind = excluded.kind, settings = excluded.settings, mode = excluded.mode,
+      kind = excluded.kind, settings = excluded.settings, mode = excluded.mode, list_no = excluded.list_no,
       licence = excluded.licence, stale_after_seconds = excluded.stale_after_seconds,
-      -- what changed here must be seen on the list, and a new key is a reason to ask at once
-      leased_until = case when present.leased_until is null and present.mode <> excluded.mode
+      left_list_no = case when present.list_no <> excluded.list_no then present.list_no else present.left_list_no end,
+      -- what changed here must be seen on the list, and what is read differently is a reason to ask at once
+      leased_until = case when present.leased_until is null
+          and (present.mode, present.list_no) <> (excluded.mode, excluded.list_no)
         then clock_timestamp() - interval '1 second' else present.leased_until end,
       next_at = case when present.settings ->> 'key' is distinct from excluded.settings ->> 'key'
+          or present.settings ->> 'definition' is distinct from excluded.settings ->> 'definition'
         then clock_timestamp() - interval '1 second' else present.next_at end
-    where (present.kind, present.settings, present.mode, present.stale_after_seconds)
-      is distinct from (excluded.kind, excluded.settings, excluded.mode, excluded.stale_after_seconds)`;
+    where (present.kind, present.settings, present.mode, present.list_no, present.licence, present.stale_after_seconds)
+      is distinct from
+        (excluded.kind, excluded.settings, excluded.mode, excluded.list_no, excluded.licence, excluded.stale_after_seconds)`;
+  return true;
 }
 
 /** Never deleted: their rows explain old listings. */
@@ -163,6 +252,8 @@ export async function switchOffOthers(sql: Sql, names: readonly string[]): Promi
     where mode <> 'off' and not name = any(${[...names]}::text[])`;
 }
 
+function* slicesOf<Item>(items: readonly Item[]): Generator<readonly Item[], void> {
+  for (let at = 0; at < items.length; at += ROWS_PER_STATEMENT) yield items.slice(at, at + ROWS_PER_STATEMENT);
+}
+
 const ROWS_PER_STATEMENT = 5_000; // more make the driver's array text so long that other work waits for it
-/** `feeds.licence`: 0 = free to publish. AbuseIPDB's terms give no right to re-publish. */
-const NOT_TO_BE_PUBLISHED = 2;

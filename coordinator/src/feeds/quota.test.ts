@@ -8,7 +8,7 @@ const HOUR_MS = 3600_000;
 const DAY_MS = 24 * HOUR_MS;
 const MARGIN_MS = 15 * 60_000;
 const MIDNIGHT = Date.UTC(2026, 10, 21);
-const rules = { callsPerDay: 5, callsKept: 2 };
+const rules = { callsPerDay: 5, callsKept: 2, paceSeconds: 0 };
 const noNotice = { limit: undefined, remaining: undefined, retryAt: undefined };
 
 test("the schedule leaves two of five calls to fetches by hand", () => {
@@ -50,7 +50,7 @@ test("the calls of yesterday are free again when the publisher's day has surely 
 test("a refusal pauses as long as the publisher says, and a nonsensical pause ends with the day", () => {
   const noon = unixMs(MIDNIGHT + 12 * HOUR_MS);
   const pauseOf = (retryAtMs: number) =>
-    learnRate(NO_CALLS, { ...noNotice, retryAt: unixMs(retryAtMs) }, true, noon).blockedUntil;
+    learnRate(NO_CALLS, { ...noNotice, retryAt: unixMs(retryAtMs) }, "day", noon).blockedUntil;
   assert.equal(pauseOf(noon + HOUR_MS), noon + HOUR_MS);
   assert.equal(pauseOf(noon - 3 * DAY_MS), MIDNIGHT + DAY_MS + MARGIN_MS, "a reset in the past");
   assert.equal(pauseOf(noon + 3 * DAY_MS), MIDNIGHT + DAY_MS + MARGIN_MS, "a reset in days");
@@ -59,10 +59,33 @@ test("a refusal pauses as long as the publisher says, and a nonsensical pause en
 
 test("calls made elsewhere with the same key are learned from the publisher's headers", () => {
   const noon = unixMs(MIDNIGHT + 12 * HOUR_MS);
-  const quota = learnRate(NO_CALLS, { ...noNotice, limit: 5, remaining: 0 }, false, noon);
+  const quota = learnRate(NO_CALLS, { ...noNotice, limit: 5, remaining: 0 }, undefined, noon);
   assert.equal(bookCall(quota, rules, true, noon).kind, "exhausted");
-  const lower = learnRate(NO_CALLS, { ...noNotice, limit: 1, remaining: 1 }, false, noon);
+  const lower = learnRate(NO_CALLS, { ...noNotice, limit: 1, remaining: 1 }, undefined, noon);
   assert.equal(bookCall(booked(lower, true, noon), rules, true, noon).kind, "exhausted");
+});
+
+test("who asks too fast waits as long as is said, and the day's calls are left", () => {
+  const noon = unixMs(MIDNIGHT + 12 * HOUR_MS);
+  const told = learnRate(NO_CALLS, { ...noNotice, retryAt: unixMs(noon + 5 * 60_000) }, "pace", noon);
+  assert.equal(bookCall(told, rules, true, noon).kind, "exhausted");
+  assert.equal(bookCall(told, rules, true, unixMs(noon + 5 * 60_000)).kind, "booked");
+  assert.deepEqual(learnRate(NO_CALLS, noNotice, "pace", noon), NO_CALLS);
+  assert.deepEqual(learnRate(NO_CALLS, { ...noNotice, retryAt: unixMs(noon + 9 * DAY_MS) }, "pace", noon), NO_CALLS);
+});
+
+test("a publisher's pace holds for calls by hand too, and a file of one's own has none", () => {
+  const noon = unixMs(MIDNIGHT + 12 * HOUR_MS);
+  const hourly = { callsPerDay: 24, callsKept: 0, paceSeconds: 3_600 };
+  const first = bookCall(NO_CALLS, hourly, true, noon);
+  const quota = first.kind === "booked" ? first.quota : NO_CALLS;
+  assert.deepEqual(bookCall(quota, hourly, true, unixMs(noon + HOUR_MS - 1)), {
+    kind: "exhausted",
+    until: noon + HOUR_MS,
+  });
+  assert.equal(bookCall(quota, hourly, true, unixMs(noon + HOUR_MS)).kind, "booked");
+  const free = { callsPerDay: 0, callsKept: 0, paceSeconds: 0 };
+  assert.deepEqual(bookCall(NO_CALLS, free, false, noon), { kind: "booked", quota: NO_CALLS });
 });
 
 function booked(quota: Quota, byHand: boolean, now: ReturnType<typeof unixMs>): Quota {

@@ -5,7 +5,7 @@
  * counts by its own clock, so the window of a day is stretched by the margin on both sides.
  */
 import { type UnixMs, unixMs } from "@fleetban/proto/model/time";
-import type { RateNotice } from "./feed.ts";
+import type { FeedDefinition, RateNotice } from "./feed.ts";
 
 /** As in `feeds.quota`. */
 export interface Quota {
@@ -20,8 +20,11 @@ export interface Quota {
 }
 
 export interface QuotaRules {
+  /** 0 = as many as one likes: a file of one's own. */
   readonly callsPerDay: number;
   readonly callsKept: number;
+  /** Between two calls, whoever makes them. */
+  readonly paceSeconds: number;
 }
 
 export type Booking =
@@ -39,7 +42,11 @@ export function bookCall(quota: Quota, rules: QuotaRules, byHand: boolean, now: 
   if (quota.blockedUntil !== undefined && quota.blockedUntil > now) {
     return { kind: "exhausted", until: unixMs(quota.blockedUntil) };
   }
+  const { callsPerDay, paceSeconds } = rules;
+  if (callsPerDay === 0) return { kind: "booked", quota };
   const calls = callsThatCount(quota, now);
+  const nextMs = (quota.calls.at(-1) ?? 0) + paceSeconds * 1_000;
+  if (nextMs > now && nextMs <= now + paceSeconds * 1_000) return { kind: "exhausted", until: unixMs(nextMs) };
   const limit = limitOf(quota, rules);
   const allowed = byHand ? limit : Math.max(1, limit - rules.callsKept);
   if (calls.length >= allowed) return { kind: "exhausted", until: nextDay(now) };
@@ -48,15 +55,25 @@ export function bookCall(quota: Quota, rules: QuotaRules, byHand: boolean, now: 
 }
 
 /** What the publisher's headers teach: a lower limit, calls made elsewhere with the same key, a pause. */
-export function learnRate(quota: Quota, rate: RateNotice, isRefused: boolean, now: UnixMs): Quota {
+export function learnRate(quota: Quota, rate: RateNotice, refusal: "day" | "pace" | undefined, now: UnixMs): Quota {
   const limit = rate.limit === undefined ? quota.limit : Math.min(rate.limit, quota.limit ?? rate.limit);
   const learned = limit === undefined ? quota : { ...quota, limit };
-  if (!isRefused && rate.remaining !== 0) return learned;
-  return { ...learned, blockedUntil: pauseEnd(isRefused ? rate.retryAt : undefined, now) };
+  if (refusal === "pace") {
+    const pause = sensiblePause(rate.retryAt, now);
+    return pause === undefined ? learned : { ...learned, blockedUntil: pause };
+  }
+  if (refusal === undefined && rate.remaining !== 0) return learned;
+  return { ...learned, blockedUntil: pauseEnd(refusal === "day" ? rate.retryAt : undefined, now) };
 }
 
 export function callsUsed(quota: Quota, now: UnixMs): number {
   return callsThatCount(quota, now).length;
+}
+
+export function quotaRulesOf(feed: FeedDefinition): QuotaRules {
+  if (feed.kind === "abuseipdb") return { ...feed.abuseipdb, paceSeconds: 0 };
+  const { paceSeconds } = feed.settings;
+  return { callsPerDay: paceSeconds === 0 ? 0 : Math.ceil(DAY_MS / 1_000 / paceSeconds), callsKept: 0, paceSeconds };
 }
 
 export function limitOf(quota: Quota, { callsPerDay }: Pick<QuotaRules, "callsPerDay">): number {
@@ -69,10 +86,15 @@ function callsThatCount(quota: Quota, now: UnixMs): readonly number[] {
   return quota.calls.filter((call) => call >= from);
 }
 
-/** A pause that can't be right (past, or beyond the next day: their clock or header is off) ends with the day. */
+/** A pause that can't be right ends with the day. */
 function pauseEnd(said: UnixMs | undefined, now: UnixMs): UnixMs {
+  return sensiblePause(said, now) ?? nextDay(now);
+}
+
+/** Undefined for what is past or beyond the next day: their clock or header is off. */
+export function sensiblePause(said: UnixMs | undefined, now: UnixMs): UnixMs | undefined {
   const isSensible = said !== undefined && said > now && said <= nextDay(now) + CLOCK_MARGIN_MS;
-  return unixMs(isSensible ? Math.max(said, now + PAUSE_MIN_MS) : nextDay(now));
+  return isSensible ? unixMs(Math.max(said, now + PAUSE_MIN_MS)) : undefined;
 }
 
 /** When the publisher's next day has surely begun. */

@@ -101,7 +101,7 @@ test("no fault keeps the next good list out, and a better key is used at once", 
   const feeds = await startFeeds(t, { entries: madeUpEntries(200) });
   const wrong = { ...feeds.feed, abuseipdb: { ...feeds.feed.abuseipdb, key: "nobody" } };
   await defineFeeds(feeds.store, [wrong]);
-  await refreshFeeds({ ...feeds.parts, definitions: [wrong] }, signal);
+  await refreshFeeds({ ...feeds.parts, definitions: () => [wrong] }, signal);
   const [refused] = await feedStatuses(feeds.store.sql, feeds.now());
   assert.deepEqual(feedWarnings([refused!], feeds.now()), [{ code: "feed-unauthorized", feed: "abuseipdb" }]);
   assert.ok(refused!.nextAtMs! > feeds.now() + HOUR_MS);
@@ -201,7 +201,7 @@ test("a feed that is only observed lists nothing, and one switched to it takes i
   const feeds = await startFeeds(t, { entries: madeUpEntries(200) });
   const observed = { ...feeds.feed, mode: "observe" as const };
   await defineFeeds(feeds.store, [observed]);
-  await refreshFeeds({ ...feeds.parts, definitions: [observed] }, signal);
+  await refreshFeeds({ ...feeds.parts, definitions: () => [observed] }, signal);
   assert.equal((await feeds.listed()).listings.size, 0);
   const [status] = await feedStatuses(feeds.store.sql, feeds.now());
   assert.deepEqual([status!.mode, status!.entries], ["observe", 200]);
@@ -210,13 +210,13 @@ test("a feed that is only observed lists nothing, and one switched to it takes i
     [observed, 0],
   ] as const) {
     await defineFeeds(feeds.store, [feed]);
-    await refreshFeeds({ ...feeds.parts, definitions: [feed] }, signal);
+    await refreshFeeds({ ...feeds.parts, definitions: () => [feed] }, signal);
     assert.equal((await feeds.listed()).listings.size, size, feed.mode);
   }
   await defineFeeds(feeds.store, [feeds.feed]);
   await refreshFeeds(feeds.parts, signal);
   await defineFeeds(feeds.store, []); // no longer in the configuration
-  await refreshFeeds({ ...feeds.parts, definitions: [] }, signal);
+  await refreshFeeds({ ...feeds.parts, definitions: () => [] }, signal);
   assert.equal((await feeds.listed()).listings.size, 0);
 });
 

@@ -5,9 +5,10 @@
  * turn of whichever replica finishes what is left before it asks for anything new.
  */
 import { unixMs } from "@fleetban/proto/model/time";
-import { fetchBlacklist } from "./abuseipdb.ts";
 import { claimFeed } from "./claim-feed.ts";
+import { defineFeeds } from "./define-feeds.ts";
 import type { FeedDefinition, FetchOutcome } from "./feed.ts";
+import { fetchFeed } from "./fetch-feed.ts";
 import { endLease, keepLease, type Lease, leaseEnd, newLease } from "./lease.ts";
 import type { FeedsParts } from "./parts.ts";
 import { selectAbandoned, selectFeedForUpdate, updateFeedTurn } from "./queries.ts";
@@ -26,9 +27,12 @@ export interface Refreshed {
 
 /** The job: every feed that is due has its turn, after what crashed runs left undone. */
 export async function refreshFeeds(parts: FeedsParts, signal: AbortSignal): Promise<void> {
+  const definitions = parts.definitions();
+  const homeless = await defineFeeds(parts.store, definitions);
+  if (homeless.length > 0) parts.log.warn("feeds.list_missing", { feeds: homeless });
   const abandoned = await selectAbandoned(parts.store.sql, unixMs(parts.ledger.ledgerTimeMs()));
   for (const name of abandoned) await finishAbandoned(parts, name, signal);
-  for (const feed of parts.definitions) {
+  for (const feed of definitions) {
     signal.throwIfAborted();
     await refreshFeed(parts, feed, false, signal);
   }
@@ -43,15 +47,16 @@ export async function refreshFeed(
 ): Promise<Refreshed> {
   const claim = await claimFeed(parts, feed, byHand);
   if (claim.kind === "exhausted") {
-    const reason = `its calls for the day are used up until ${new Date(claim.until).toISOString()}`;
+    const reason = `it may not be asked again before ${new Date(claim.until).toISOString()}`;
     return { outcome: "quota-exhausted", reason, changed: 0 };
   }
   if (claim.kind !== "claimed") return { outcome: claim.kind, changed: 0 };
-  const answer = await fetchBlacklist(answerParts(parts), feed.abuseipdb, signal);
+  const answer = await fetchFeed(parts, feed, claim.lease.feedNo, signal);
   const { outcome, reason } = await settleFetch(parts, feed, claim.lease, answer);
-  const changed = outcome === "fetched" ? (await syncUnderLease(parts, claim.lease, signal)).changed : 0;
+  const changed =
+    outcome === "fetched" || outcome === "unchanged" ? (await syncUnderLease(parts, claim.lease, signal)).changed : 0;
   await endLease(parts, claim.lease);
-  const level = answer.kind === "list" && outcome !== "held" ? "info" : "warn";
+  const level = outcome === "fetched" || outcome === "unchanged" ? "info" : "warn";
   const refused = answer.kind === "list" ? answer.list.refused : undefined;
   parts.log[level]("feeds.refreshed", { feed: feed.name, outcome, reason, changed, refused });
   return { outcome, changed, ...(reason === undefined ? {} : { reason }) };
@@ -77,9 +82,4 @@ async function finishAbandoned(parts: FeedsParts, name: string, signal: AbortSig
   const { changed } = await syncUnderLease(parts, lease, signal);
   await endLease(parts, lease);
   parts.log.info("feeds.finished_abandoned", { feed: name, changed });
-}
-
-function answerParts(parts: FeedsParts) {
-  const { download, limits, programVersion } = parts;
-  return { download, limits, programVersion, nowMs: () => unixMs(parts.ledger.ledgerTimeMs()) };
 }

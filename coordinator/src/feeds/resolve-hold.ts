@@ -8,7 +8,15 @@ import type { Sql } from "../store/sql.ts";
 import { closeHold, type FeedHold, selectOpenFeedHold } from "./hold-queries.ts";
 import { endLease, leaseEnd, newLease } from "./lease.ts";
 import type { FeedsParts } from "./parts.ts";
-import { insertFetch, lastGeneratedAt, replaceFeedPrefixes, selectFeedForUpdate, updateFeedTurn } from "./queries.ts";
+import { planEntries } from "./plan-entries.ts";
+import {
+  confirmFeed,
+  insertApproval,
+  replaceFeedEntries,
+  selectFeedEntries,
+  selectFeedForUpdate,
+  updateFeedTurn,
+} from "./queries.ts";
 import { syncUnderLease } from "./refresh.ts";
 
 export interface HoldAnswer {
@@ -57,15 +65,9 @@ async function approve(sql: Sql, parts: FeedsParts, hold: FeedHold, by: string) 
   const { nextAt, quota } = row;
   const lease = newLease(parts, feedNo);
   await updateFeedTurn(sql, feedNo, { nextAt, quota, leasedUntil: leaseEnd(now), leasedBy: lease.leasedBy });
-  const generatedAt = await lastGeneratedAt(sql, feedNo);
-  const fetchNo = await insertFetch(sql, {
-    feedNo,
-    fetchedAt: now,
-    entries: entries.length,
-    outcome: "approved",
-    ...(generatedAt === undefined ? {} : { generatedAt }),
-  });
-  await replaceFeedPrefixes(sql, feedNo, fetchNo, entries);
+  const fetchNo = await insertApproval(sql, hold.fetchNo, now, entries.length);
+  await replaceFeedEntries(sql, feedNo, fetchNo, planEntries(await selectFeedEntries(sql, feedNo), entries));
+  await confirmFeed(sql, feedNo, now);
   await closeHold(sql, hold.holdNo, by, "approved");
   return { kind: "approved" as const, feed, lease, entries: entries.length };
 }

@@ -9,20 +9,12 @@ import { backoffMs } from "@fleetban/kit/backoff";
 import type { Random } from "@fleetban/kit/random";
 import { type UnixMs, unixMs } from "@fleetban/proto/model/time";
 import type { Sql } from "../store/sql.ts";
-import type { FeedDefinition, FeedList, FetchAnswer, FetchOutcome } from "./feed.ts";
-import { insertFeedHold, supersedeFeedHold } from "./hold-queries.ts";
+import type { FeedDefinition, FetchAnswer, FetchOutcome } from "./feed.ts";
 import { type Lease, leaseEnd } from "./lease.ts";
 import type { FeedsParts } from "./parts.ts";
-import { planRefresh } from "./plan-refresh.ts";
-import {
-  insertFetch,
-  lastGeneratedAt,
-  replaceFeedPrefixes,
-  selectFeedForUpdate,
-  selectFeedPrefixes,
-  updateFeedTurn,
-} from "./queries.ts";
-import { learnRate, type Quota } from "./quota.ts";
+import { confirmFeed, type FeedRow, insertFetch, selectFeedForUpdate, updateFeedTurn } from "./queries.ts";
+import { learnRate, type Quota, sensiblePause } from "./quota.ts";
+import { takeList } from "./take-list.ts";
 
 export interface Settled {
   /** `lost`: another replica took the feed over meanwhile. */
@@ -31,6 +23,7 @@ export interface Settled {
 }
 
 const JITTER_MS = 3600_000;
+const JITTER_PARTS = 10; // of the interval, where that is less
 const UNCHANGED_PAUSE_MS = 3600_000;
 const RETRY_MIN_MS = 5 * 60_000;
 const RETRY = { baseMs: 15 * 60_000, maxMs: 6 * 3600_000 };
@@ -47,45 +40,48 @@ export async function settleFetch(
     const row = await selectFeedForUpdate(sql, feed.name);
     if (row?.leasedBy !== leasedBy) return { outcome: "lost", reason: undefined };
     const now = unixMs(parts.ledger.ledgerTimeMs());
-    const settled = answer.kind === "list" ? await takeList(sql, row.feedNo, answer.list, now) : failed(answer);
-    if (answer.kind !== "list") {
-      await insertFetch(sql, { feedNo: row.feedNo, fetchedAt: now, outcome: answer.kind, reason: answer.reason });
-    }
-    const learned = learnRate(row.quota, answer.rate, answer.kind === "quota-exhausted", now);
-    const quota = { ...learned, failures: answer.kind === "list" ? 0 : (learned.failures ?? 0) + 1 };
+    const settled = await settle(sql, parts, { feed, row, answer, now });
+    const learned = learnRate(row.quota, answer.rate, REFUSALS.get(answer.kind), now);
+    const failures = isGood(answer) && settled.outcome !== "refused-body" ? 0 : (learned.failures ?? 0) + 1;
+    const quota = { ...learned, failures };
     const nextAt = nextFetchAt(feed, answer, settled.outcome, quota, parts.random, now);
     await updateFeedTurn(sql, row.feedNo, { nextAt, quota, leasedUntil: leaseEnd(now), leasedBy });
     return settled;
   });
 }
 
-function failed({ kind, reason }: Exclude<FetchAnswer, { kind: "list" }>): Settled {
-  return { outcome: kind, reason };
+interface Asked {
+  readonly feed: FeedDefinition;
+  readonly row: FeedRow;
+  readonly answer: FetchAnswer;
+  readonly now: UnixMs;
 }
 
-async function takeList(sql: Sql, feedNo: number, list: FeedList, now: UnixMs): Promise<Settled> {
-  const { generatedAt, sha256 } = list;
-  const refused = Object.values(list.refused).reduce((sum, count) => sum + count, 0);
-  const fetch = { feedNo, fetchedAt: now, generatedAt, sha256, entries: list.entries.length, refused };
-  const last = await lastGeneratedAt(sql, feedNo);
-  if (last !== undefined && generatedAt <= last) {
-    await insertFetch(sql, { ...fetch, outcome: "unchanged" });
-    return { outcome: "unchanged", reason: undefined };
+async function settle(sql: Sql, parts: FeedsParts, { feed, row, answer, now }: Asked): Promise<Settled> {
+  const { feedNo } = row;
+  switch (answer.kind) {
+    case "list":
+      return await takeList(sql, parts, { feed, row, list: answer.list, validators: answer.validators, now });
+    case "not-modified":
+      await insertFetch(sql, { feedNo, fetchedAt: now, outcome: "unchanged" });
+      await confirmFeed(sql, feedNo, now);
+      return { outcome: "unchanged", reason: undefined };
+    default:
+      await insertFetch(sql, { feedNo, fetchedAt: now, outcome: answer.kind, reason: answer.reason });
+      return { outcome: answer.kind, reason: answer.reason };
   }
-  const plan = planRefresh(await selectFeedPrefixes(sql, feedNo), list.entries);
-  await supersedeFeedHold(sql, feedNo);
-  if (plan.kind === "hold") {
-    const fetchNo = await insertFetch(sql, { ...fetch, outcome: "held", reason: plan.reason });
-    await insertFeedHold(sql, { feedNo, fetchNo, reason: plan.reason, entries: plan.entries });
-    return { outcome: "held", reason: plan.reason };
-  }
-  const taken = { ...fetch, entries: plan.entries.length, refused: refused + plan.tooWide };
-  const fetchNo = await insertFetch(sql, { ...taken, outcome: "fetched" });
-  await replaceFeedPrefixes(sql, feedNo, fetchNo, plan.entries);
-  return { outcome: "fetched", reason: undefined };
 }
 
-/** Retries come earlier than the next list, and as often as the quota lets them. */
+/** Of the two kinds of 429. */
+const REFUSALS: ReadonlyMap<FetchAnswer["kind"], "day" | "pace"> = new Map([
+  ["quota-exhausted", "day"],
+  ["rate-limited", "pace"],
+]);
+
+function isGood({ kind }: FetchAnswer): boolean {
+  return kind === "list" || kind === "not-modified";
+}
+
 function nextFetchAt(
   feed: FeedDefinition,
   answer: FetchAnswer,
@@ -94,20 +90,26 @@ function nextFetchAt(
   random: Random,
   now: UnixMs,
 ): UnixMs {
-  const jitterMs = Math.round(random.unit() * JITTER_MS);
   const everyMs = feed.everySeconds * 1_000;
+  const jitterMs = Math.round(random.unit() * Math.min(JITTER_MS, everyMs / JITTER_PARTS));
+  if (isGood(answer) && outcome !== "refused-body") return unixMs(dueAt(feed, answer, outcome, now) + jitterMs);
   switch (answer.kind) {
-    case "list": {
-      // Their next list is made a day after this one, not after our asking.
-      const made = outcome === "unchanged" ? answer.list.generatedAt : now;
-      return unixMs(Math.max(made + everyMs, now + UNCHANGED_PAUSE_MS) + jitterMs);
-    }
     case "quota-exhausted":
       return unixMs((quota.blockedUntil ?? now + OPERATOR_PAUSE_MS) + jitterMs);
     case "unauthorized":
     case "refused-request":
       return unixMs(now + OPERATOR_PAUSE_MS + jitterMs);
-    default:
-      return unixMs(now + RETRY_MIN_MS + backoffMs(quota.failures ?? 0, random, RETRY));
+    default: {
+      const retryAt = now + RETRY_MIN_MS + backoffMs(quota.failures ?? 0, random, RETRY);
+      return unixMs(Math.max(retryAt, sensiblePause(answer.rate.retryAt, now) ?? 0));
+    }
   }
+}
+
+function dueAt(feed: FeedDefinition, answer: FetchAnswer, outcome: FetchOutcome | "lost", now: UnixMs): number {
+  const everyMs = feed.everySeconds * 1_000;
+  const generatedAt = answer.kind === "list" ? answer.list.generatedAt : undefined;
+  if (feed.kind === "list" || outcome !== "unchanged" || generatedAt === undefined) return now + everyMs;
+  // Their next list is made a day after this one, not after our asking.
+  return Math.max(generatedAt + everyMs, now + UNCHANGED_PAUSE_MS);
 }

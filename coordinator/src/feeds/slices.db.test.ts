@@ -5,7 +5,8 @@ import { parsePrefix } from "@fleetban/proto/model/prefix";
 import { madeUpEntries } from "../../../test/support/fake-abuseipdb/entries.ts";
 import { startFeeds, type TestFeeds } from "./feeds.fixture.ts";
 import type { FeedsParts } from "./parts.ts";
-import { insertFetch, replaceFeedPrefixes } from "./queries.ts";
+import { planEntries } from "./plan-entries.ts";
+import { insertFetch, replaceFeedEntries, selectFeedEntries } from "./queries.ts";
 import { refreshFeeds } from "./refresh.ts";
 
 const ENTRIES = 5_000; // three slices
@@ -44,7 +45,7 @@ test("a newer list that comes in between is the one that is listed in the end", 
         entries: newer.length,
         outcome: "fetched",
       });
-      await replaceFeedPrefixes(sql, 1, fetchNo, newer);
+      await replaceFeedEntries(sql, 1, fetchNo, planEntries(await selectFeedEntries(sql, 1), newer));
     });
   });
   await refreshFeeds(parts, signal);

@@ -1,12 +1,12 @@
 /**
- * Brings the list of the feeds to what the feeds name: in slices, each a commit of its own that gives the ledger's row back.
+ * Brings the lists of the feeds to what the feeds name: in slices, each a commit of its own that gives the ledger's row back.
  *
  * Nothing is remembered between slices: whoever comes after an interruption compares `feed_prefixes` with the listings
  * anew and goes on (PROTOCOL §3). Each slice looks, under the ledger's lock, whether the feeds still name what the plan was
  * made from; if not, the plan is thrown away and made again. Pardons and allows that come in between are kept by
  * `Ledger.write`, which refuses what they cover.
  */
-import { LIST_FEEDS } from "@fleetban/proto/model/listing";
+import type { ListNo } from "@fleetban/proto/model/listing";
 import { type UnixSeconds, unixSeconds } from "@fleetban/proto/model/time";
 import type { ListChange } from "../ledger/ledger.ts";
 import type { Sql } from "../store/sql.ts";
@@ -33,7 +33,7 @@ const REST_MS = 20;
 const REPLANS_MAX = 5;
 
 interface SyncPlan {
-  readonly basis: ListBasis | undefined;
+  readonly basis: ListBasis;
   readonly changes: readonly ListChange[];
   /** An operator stands behind it: by approving the list, or by switching a feed off. */
   readonly isApproved: boolean;
@@ -59,13 +59,17 @@ export async function syncListings(
 async function makePlan({ store: { sql }, ledger }: FeedsParts): Promise<SyncPlan> {
   const now = unixSeconds(Math.floor(ledger.ledgerTimeMs() / 1_000));
   const basis = await selectBasis(sql);
-  const wishes = await selectWishes(sql, LIST_FEEDS);
-  const present = await selectPresent(sql, LIST_FEEDS);
-  const wanted = wantedListings(wishes, await exemptions(sql, ledger, now), now);
+  const exempt = await exemptions(sql, ledger, now);
   const notEnforced = await selectNotEnforced(sql);
-  const isSwitchedOff = [...present.values()].some(({ feeds }) => feeds.some((feed) => notEnforced.has(feed)));
-  const changes = planListings(wanted, present).map(toListChange);
-  return { basis, changes, isApproved: basis?.isApproved === true || isSwitchedOff };
+  const changes: ListChange[] = [];
+  let isSwitchedOff = false;
+  for (const list of basis.lists) {
+    const present = await selectPresent(sql, list);
+    const wanted = wantedListings(await selectWishes(sql, list), exempt, now);
+    isSwitchedOff ||= [...present.values()].some(({ feeds }) => feeds.some((feed) => notEnforced.has(feed)));
+    for (const change of planListings(wanted, present)) changes.push(toListChange(list, change));
+  }
+  return { basis, changes, isApproved: basis.isApproved || isSwitchedOff };
 }
 
 async function exemptions(sql: Sql, ledger: FeedsParts["ledger"], now: UnixSeconds) {
@@ -85,11 +89,12 @@ async function applySlices(
     if (at > 0) await parts.clock.sleep(REST_MS, signal);
     if (!(await beforeSlice())) return true;
     let isOld = false;
-    const cause = basis === undefined ? { kind: "feed" as const } : { kind: "feed" as const, no: basis.fetchNo };
+    const cause =
+      basis.fetchNo === undefined ? { kind: "feed" as const } : { kind: "feed" as const, no: basis.fetchNo };
     const written = await parts.ledger.write(
       cause,
       async (sql) => {
-        isOld = (await selectBasis(sql))?.fetchNo !== basis?.fetchNo;
+        isOld = (await selectBasis(sql)).state !== basis.state;
         return isOld ? [] : changes.slice(at, at + CHANGES_PER_SLICE);
       },
       { approved: isApproved },
@@ -101,8 +106,8 @@ async function applySlices(
   return true;
 }
 
-function toListChange({ prefix, to }: ListingChange): ListChange {
-  if (to === undefined) return { list: LIST_FEEDS, prefix, to };
+function toListChange(list: ListNo, { prefix, to }: ListingChange): ListChange {
+  if (to === undefined) return { list, prefix, to };
   const reasons = to.feeds.map((key) => ({ kind: "feed" as const, key }));
-  return { list: LIST_FEEDS, prefix, to: { until: to.until, rank: to.rank, reasons } };
+  return { list, prefix, to: { until: to.until, rank: to.rank, reasons } };
 }
