@@ -82,6 +82,13 @@ export const CONFIG_TABLE = {
     description:
       "Redis for jobs, as redis://host:6379 or the path of its socket; default: none, jobs run in the process",
   },
+  packs_dir: {
+    kind: "text",
+    default: undefined,
+    description:
+      "Folder with never-ban packs of your own, or newer ones than those that come with the program; read each minute",
+    check: (text) => (text.startsWith("/") ? undefined : "must be an absolute path; begin it with /"),
+  },
   retention: {
     kind: "duration",
     default: "30d",

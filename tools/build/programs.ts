@@ -58,6 +58,7 @@ export function bundleFile({ name, format }: Pick<ProgramBuild, "name" | "format
 /** Copied as they are; the place beside the bundle is where `import.meta.dirname` of the source finds them. */
 export const ASSETS: readonly { readonly from: string; readonly to: string }[] = [
   { from: "coordinator/src/store/migrations", to: "migrations" },
+  { from: "coordinator/src/guardrails/packs", to: "packs" },
   { from: "coordinator/dashboard", to: "dashboard" },
   { from: "deploy/systemd", to: "deploy/systemd" },
   { from: "deploy/boot", to: "deploy/boot" },

@@ -14,6 +14,15 @@ export function durationSeconds(text: string): number {
   throw new InvalidArgumentError("must be longer than nothing");
 }
 
+/** A date is the beginning of that day, UTC. */
+export function moment(text: string): number {
+  const isDate = /^\d{4}-\d\d-\d\d$/.test(text);
+  const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)$/.test(text);
+  const atMs = isDate ? Date.parse(`${text}T00:00:00Z`) : isTime ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(atMs)) throw new InvalidArgumentError("write it like 2026-12-31 (UTC) or 2026-12-31T18:00:00Z");
+  return atMs;
+}
+
 export function wholeNumber(text: string): number {
   const number = Number(text);
   if (/^\d{1,9}$/.test(text) && number > 0) return number;

@@ -19,6 +19,7 @@ import { addHits } from "./commands/hits.ts";
 import { addHolds } from "./commands/holds.ts";
 import { addKeptActs } from "./commands/kept-acts.ts";
 import { addListings } from "./commands/listings.ts";
+import { addPacks } from "./commands/packs.ts";
 import { addStatus } from "./commands/status.ts";
 import { addVersion } from "./commands/version.ts";
 import { createRun, example } from "./run.ts";
@@ -54,7 +55,7 @@ function createProgram(parts: CliParts): Command {
   addStatus(program, run);
   addActs(program, run);
   addExplain(program, run);
-  for (const add of [addAgents, addEnrollments, addListings, addKeptActs, addHits, addFeeds, addHolds])
+  for (const add of [addAgents, addEnrollments, addListings, addKeptActs, addHits, addFeeds, addPacks, addHolds])
     add(program, run);
   for (const add of [addAudit, addCertificates, addVersion]) add(program, run);
   configure(program, "fleetban", parts);

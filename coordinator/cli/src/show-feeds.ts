@@ -1,5 +1,5 @@
 /** Feeds as rows of a table. */
-import { type Cell, type Column, humanCount, humanMoment, renderTable } from "@fleetban/kit/cli-output";
+import { type Cell, type Column, humanCount, humanMoment, plain, renderTable } from "@fleetban/kit/cli-output";
 import type { FeedStatus } from "@fleetban/proto/wire/admin";
 
 export const FEED_COLUMNS: readonly Column[] = [
@@ -59,4 +59,13 @@ function valueRows({ name, value }: FeedStatus, nowMs: number): (readonly Cell[]
 
 function perThousand({ packets, entries }: { packets: number; entries: number }): string {
   return entries === 0 ? "" : humanCount(Math.round((packets * 1_000) / entries));
+}
+
+/** What is protected stays so, whatever feeds name; a feed that names much of it is a bad feed. */
+export function collisionLines(feeds: readonly FeedStatus[]): string {
+  const lines = feeds.flatMap(({ name, mode, collisions }) => {
+    if (collisions === "") return [];
+    return [`${name} names what is never listed${mode === "observe" ? " (observed only)" : ""}: ${plain(collisions)}`];
+  });
+  return lines.length === 0 ? "" : `\n\n${lines.join("\n")}`;
 }

@@ -14,6 +14,7 @@ import type { Sql } from "../store/sql.ts";
 import {
   type ActKind,
   activeActs,
+  activeActsOf,
   deniedWithin,
   endActs,
   insertAllowed,
@@ -115,10 +116,19 @@ export async function planRemoval(
   return { actNo: act.actNo, until: act.until, changes, done: [`${name} ${act.actNo} of ${act.prefix} is ended`] };
 }
 
-/** The entry that the prefix's own pardons and allowlist rows make on `exempt`; holes are the ledger's affair. */
 export async function exemptChange(sql: Sql, prefix: Prefix): Promise<ListChange> {
-  const allowed = await activeActs(sql, "allowed", prefix, "equal");
-  const pardons = await activeActs(sql, "pardon", prefix, "equal");
+  const [change] = await exemptChanges(sql, [prefix]);
+  return change ?? { list: LIST_EXEMPT, prefix, to: undefined };
+}
+
+/** The entry that each prefix's own pardons and allowlist rows make on `exempt`; holes are the ledger's affair. */
+export async function exemptChanges(sql: Sql, prefixes: readonly Prefix[]): Promise<ListChange[]> {
+  const allowed = Map.groupBy(await activeActsOf(sql, "allowed", prefixes), (act) => act.prefix);
+  const pardons = Map.groupBy(await activeActsOf(sql, "pardon", prefixes), (act) => act.prefix);
+  return prefixes.map((prefix) => exemptEntry(prefix, allowed.get(prefix) ?? [], pardons.get(prefix) ?? []));
+}
+
+function exemptEntry(prefix: Prefix, allowed: readonly StoredAct[], pardons: readonly StoredAct[]): ListChange {
   const all = [...allowed, ...pardons];
   if (all.length === 0) return { list: LIST_EXEMPT, prefix, to: undefined };
   const until = all.map((act) => act.until).reduce(laterUntil);
@@ -165,6 +175,7 @@ async function lift(ledger: Ledger, sql: Sql, prefix: Prefix) {
 /** An exempt entry is stronger than any ban, so such a ban would look done and do nothing. */
 async function refuseExempt(sql: Sql, prefix: Prefix): Promise<void> {
   const [allowed] = await activeActs(sql, "allowed", prefix, "around");
+  if (allowed?.pack !== undefined) throw inPack(prefix, allowed.prefix, allowed.pack);
   if (allowed !== undefined) {
     throw new AdminError(
       "not-possible-now",
@@ -184,6 +195,14 @@ async function refuseExempt(sql: Sql, prefix: Prefix): Promise<void> {
       },
     );
   }
+}
+
+/** What is in a pack is the policy's word, not an operator's act. */
+export function inPack(prefix: Prefix, by: Prefix, pack: string): AdminError {
+  const where = by === prefix ? "" : ` with ${by}`;
+  return new AdminError("not-possible-now", `prefix ${prefix}: is in never-ban pack ${pack}${where}`, {
+    hint: `take ${pack} out of \`packs\` in the policy first; see: fleetban packs show ${pack}`,
+  });
 }
 
 function countsByList(removed: readonly { name: string }[]): [string, number][] {

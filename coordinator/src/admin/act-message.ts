@@ -4,6 +4,6 @@ import { isOpenEnded } from "@fleetban/proto/model/until";
 import type { Act } from "@fleetban/proto/wire/admin";
 import type { StoredAct } from "./act-queries.ts";
 
-export function actMessage({ until, ...act }: StoredAct): Act {
-  return { ...act, untilMs: isOpenEnded(until) ? 0 : msFromSeconds(until) };
+export function actMessage({ until, pack = "", ...act }: StoredAct): Act {
+  return { ...act, pack, untilMs: isOpenEnded(until) ? 0 : msFromSeconds(until) };
 }

@@ -17,6 +17,8 @@ export interface StoredAct {
   /** 0 = not ended by an operator. */
   readonly endedAtMs: number;
   readonly local: boolean;
+  /** Never-ban pack that it belongs to; absent = an operator's own. */
+  readonly pack?: string;
 }
 
 export interface NewAct {
@@ -36,6 +38,7 @@ interface ActRow {
   author: string;
   ended_at: Date | null;
   local: boolean;
+  pack: string | null;
 }
 
 const MAX_ACTS = 1_000;
@@ -64,12 +67,12 @@ export async function insertAllowed(sql: Sql, act: NewAct): Promise<number> {
   return only(row).act_no;
 }
 
-/** In force, newest first; with `ended`, also those that are over. */
+/** In force, newest first; with `ended`, also those that are over. Packs have a noun of their own. */
 export async function acts(sql: Sql, kind: ActKind, ended: boolean): Promise<StoredAct[]> {
   const isActive = sql`ended_at is null and (until is null or until > clock_timestamp())`;
   const rows = await sql<ActRow[]>`
     select ${columnsOf(sql, kind)} from ${tableOf(sql, kind)}
-    where ${ended ? sql`true` : isActive}
+    where ${ended ? sql`true` : isActive} and ${isOwn(sql, kind)}
     order by 1 desc limit ${MAX_ACTS}`;
   return rows.map(actFromRow);
 }
@@ -94,11 +97,21 @@ export async function activeAct(sql: Sql, kind: ActKind, actNo: number): Promise
   return rows.map(actFromRow)[0];
 }
 
-/** Ends those in force that are so related; what was ended. */
+/** Several prefixes' own, in one question. */
+export async function activeActsOf(sql: Sql, kind: ActKind, prefixes: readonly Prefix[]): Promise<StoredAct[]> {
+  const rows = await sql<ActRow[]>`
+    select ${columnsOf(sql, kind)} from ${tableOf(sql, kind)}
+    where ended_at is null and (until is null or until > clock_timestamp()) and prefix = any(${[...prefixes]}::cidr[])
+    order by 1`;
+  return rows.map(actFromRow);
+}
+
+/** Ends those in force that are so related; what was ended. A pack's rows are the policy's to end. */
 export async function endActs(sql: Sql, kind: ActKind, prefix: Prefix, relation: Relation): Promise<StoredAct[]> {
   const rows = await sql<ActRow[]>`
     update ${tableOf(sql, kind)} set ended_at = ${endedNow(sql)}
     where ended_at is null and (until is null or until > clock_timestamp()) and ${relatedTo(sql, prefix, relation)}
+      and ${isOwn(sql, kind)}
     returning ${columnsOf(sql, kind)}`;
   return rows.map(actFromRow);
 }
@@ -108,7 +121,7 @@ export async function endAct(sql: Sql, kind: ActKind, actNo: number): Promise<St
   const rows = await sql<ActRow[]>`
     update ${tableOf(sql, kind)} set ended_at = ${endedNow(sql)}
     where ${sql.unsafe(NUMBER_COLUMN[kind])} = ${actNo} and ended_at is null
-      and (until is null or until > clock_timestamp())
+      and (until is null or until > clock_timestamp()) and ${isOwn(sql, kind)}
     returning ${columnsOf(sql, kind)}`;
   return rows.map(actFromRow)[0];
 }
@@ -128,10 +141,14 @@ export async function deniedWithin(
 const NUMBER_COLUMN: Record<ActKind, string> = { ban: "ban_no", pardon: "number", allowed: "number" };
 const TABLE: Record<ActKind, string> = { ban: "bans", pardon: "pardons", allowed: "allowlist" };
 const COLUMNS: Record<ActKind, string> = {
-  ban: "ban_no as act_no, prefix, banned_at as begun_at, until, reason, author, ended_at, false as local",
-  pardon: "number as act_no, prefix, begun_at, until, reason, author, ended_at, local",
-  allowed: "number as act_no, prefix, begun_at, until, reason, author, ended_at, false as local",
+  ban: "ban_no as act_no, prefix, banned_at as begun_at, until, reason, author, ended_at, false as local, null as pack",
+  pardon: "number as act_no, prefix, begun_at, until, reason, author, ended_at, local, null as pack",
+  allowed: "number as act_no, prefix, begun_at, until, reason, author, ended_at, false as local, pack",
 };
+
+function isOwn(sql: Sql, kind: ActKind) {
+  return kind === "allowed" ? sql`pack is null` : sql`true`;
+}
 
 /** The ledger decides by whole seconds: what ends in this second has ended for the decision in the same commit. */
 function endedNow(sql: Sql) {
@@ -173,6 +190,7 @@ function actFromRow(row: ActRow): StoredAct {
     author: row.author,
     endedAtMs: row.ended_at?.getTime() ?? 0,
     local: row.local,
+    ...(row.pack === null ? {} : { pack: row.pack }),
   };
 }
 

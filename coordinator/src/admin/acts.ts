@@ -15,7 +15,7 @@ import type {
   UnbanRequest,
 } from "@fleetban/proto/wire/admin";
 import type { Sql } from "../store/sql.ts";
-import { type PlannedAct, planAllow, planBan, planRemoval, planUnban } from "./act-effects.ts";
+import { inPack, type PlannedAct, planAllow, planBan, planRemoval, planUnban } from "./act-effects.ts";
 import { type ActKind, activeAct, activeActs, endAct, type StoredAct } from "./act-queries.ts";
 import { checkReason, checkSeconds, checkWait } from "./arguments.ts";
 import { recordAct } from "./audit.ts";
@@ -120,10 +120,12 @@ const NOUN: Record<ActKind, string> = { ban: "bans", pardon: "pardons", allowed:
 /** By its number, or by its prefix. */
 async function findAct(sql: Sql, kind: ActKind, what: string): Promise<StoredAct> {
   const isNumber = /^\d{1,15}$/.test(what);
-  const act = isNumber
-    ? await activeAct(sql, kind, Number(what))
-    : (await activeActs(sql, kind, parseSubject("unban", what).prefix, "equal"))[0];
+  const found = isNumber
+    ? [await activeAct(sql, kind, Number(what))]
+    : await activeActs(sql, kind, parseSubject("unban", what).prefix, "equal");
+  const act = found.find((one) => one?.pack === undefined) ?? found[0];
   if (act === undefined) throw notThere(kind, what);
+  if (act.pack !== undefined) throw inPack(act.prefix, act.prefix, act.pack);
   return act;
 }
 

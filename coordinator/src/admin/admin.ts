@@ -11,6 +11,8 @@ import type {
   ListListingsRequest,
   ProbeAgentsRequest,
   RemoveActRequest,
+  ShowHoldRequest,
+  ShowPackRequest,
 } from "@fleetban/proto/wire/admin";
 import { actMessage } from "./act-message.ts";
 import { type ActKind, acts } from "./act-queries.ts";
@@ -23,8 +25,9 @@ import { createEnrollment, listEnrollments, revokeEnrollment } from "./enrollmen
 import { explain } from "./explain.ts";
 import { fetchFeed } from "./feeds.ts";
 import { feedsWithValue, listHits } from "./hits.ts";
-import { holds, resolveHold } from "./holds.ts";
+import { holds, resolveHold, showHold } from "./holds.ts";
 import { listListings, listStatuses } from "./listings.ts";
+import { listPacks, showPack } from "./packs.ts";
 import type { AdminParts } from "./parts.ts";
 import { probeAgents } from "./probe.ts";
 import { getStatus } from "./status.ts";
@@ -74,7 +77,10 @@ export function createAdmin(parts: AdminParts) {
     listFeeds: async (request: ListFeedsRequest) => ({ feeds: await feedsWithValue(parts, request) }),
     fetchFeed: bind(fetchFeed),
     listHolds: async ({ resolved }: { resolved: boolean }) => ({ holds: await holds(sql, resolved) }),
+    showHold: (request: ShowHoldRequest) => showHold(parts, request),
     resolveHold: bind(resolveHold),
+    listPacks: async () => ({ packs: await listPacks(parts) }),
+    showPack: (request: ShowPackRequest) => showPack(parts, request),
     listAudit,
   };
 

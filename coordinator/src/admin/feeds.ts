@@ -3,6 +3,7 @@ import { unixMs } from "@fleetban/proto/model/time";
 import type { FeedStatus, FetchFeedRequest, FetchFeedResponse } from "@fleetban/proto/wire/admin";
 import { feedStatuses } from "../feeds/feed-status.ts";
 import { type Refreshed, refreshFeed } from "../feeds/refresh.ts";
+import { feedCollisions } from "../guardrails/protections.ts";
 import { recordAct } from "./audit.ts";
 import type { Caller } from "./caller.ts";
 import { AdminError } from "./errors.ts";
@@ -10,6 +11,7 @@ import type { AdminParts } from "./parts.ts";
 
 export async function feedMessages({ store, ledger }: AdminParts): Promise<FeedStatus[]> {
   const statuses = await feedStatuses(store.sql, unixMs(ledger.ledgerTimeMs()));
+  const collisions = await feedCollisions(store.sql);
   return statuses.map((feed) => ({
     feedNo: feed.feedNo,
     name: feed.name,
@@ -25,6 +27,7 @@ export async function feedMessages({ store, ledger }: AdminParts): Promise<FeedS
     refusedEntries: feed.refusedEntries,
     holdNo: feed.holdNo ?? 0,
     value: undefined,
+    collisions: collisions.get(feed.feedNo) ?? "",
   }));
 }
 

@@ -1,7 +1,16 @@
 /** Changes that a guardrail stopped, and an operator's word on them. */
 import { type Prefix, parsePrefix } from "@fleetban/proto/model/prefix";
-import type { Hold, ResolveHoldRequest, ResolveHoldResponse } from "@fleetban/proto/wire/admin";
+import type {
+  Hold,
+  ResolveHoldRequest,
+  ResolveHoldResponse,
+  ShowHoldRequest,
+  ShowHoldResponse,
+} from "@fleetban/proto/wire/admin";
+import { selectOpenFeedHold } from "../feeds/hold-queries.ts";
 import { resolveFeedHold } from "../feeds/resolve-hold.ts";
+import { feedHoldDetails, listHoldDetails } from "../guardrails/hold-details.ts";
+import { answerListHold, type HeldChange } from "../guardrails/list-holds.ts";
 import type { Sql } from "../store/sql.ts";
 import { checkReason } from "./arguments.ts";
 import { recordAct } from "./audit.ts";
@@ -18,6 +27,7 @@ interface HoldRow {
   reason: string;
   opened_at: Date;
   resolved_at: Date | null;
+  resolved_by: string | null;
   resolution: string | null;
 }
 
@@ -25,11 +35,53 @@ const MAX_HOLDS = 500;
 
 export async function holds(sql: Sql, resolved: boolean): Promise<Hold[]> {
   const rows = await sql<HoldRow[]>`
-    select hold_no, subject, subject_no, prefix, h.reason, opened_at, resolved_at, resolution,
-      case subject when 'feed' then (select name from feeds where feed_no = subject_no)
-        when 'claim' then (select name from agents where agent_no = subject_no) end as subject_name
-    from holds h where ${resolved} or resolved_at is null order by hold_no desc limit ${MAX_HOLDS}`;
+    select ${columns(sql)} from holds h
+    where ${resolved} or resolved_at is null order by hold_no desc limit ${MAX_HOLDS}`;
   return rows.map(holdFromRow);
+}
+
+/** Open or not; an open one with what an operator decides by. */
+export async function showHold({ store: { sql } }: AdminParts, { holdNo }: ShowHoldRequest): Promise<ShowHoldResponse> {
+  const [row] = await sql<HoldRow[]>`select ${columns(sql)} from holds h where hold_no = ${holdNo}`;
+  if (row === undefined) {
+    throw new AdminError("not-found", `hold ${holdNo}: does not exist`, {
+      hint: "see: fleetban holds list --resolved",
+    });
+  }
+  return { hold: { ...holdFromRow(row), details: await detailsOf(sql, row) } };
+}
+
+async function detailsOf(sql: Sql, row: HoldRow): Promise<string[]> {
+  if (row.subject === "list") {
+    const [kept] = await sql<{ body: HeldChange | null }[]>`select body from holds where hold_no = ${row.hold_no}`;
+    return kept?.body == null ? [] : [...listHoldDetails(kept.body), ...(row.resolved_at === null ? LIST_WAYS : [])];
+  }
+  if (row.subject !== "feed" || row.resolved_at !== null) return [];
+  const hold = await selectOpenFeedHold(sql, row.hold_no);
+  if (hold === undefined) return [];
+  const wanted = hold.entries.map(({ prefix }) => prefix);
+  return [...feedHoldDetails(await namedPrefixes(sql, hold.feedNo), wanted), ...FEED_WAYS];
+}
+
+async function namedPrefixes(sql: Sql, feedNo: number): Promise<Set<Prefix>> {
+  const rows = await sql<{ prefix: string }[]>`select prefix::text from feed_prefixes where feed_no = ${feedNo}`;
+  return new Set(rows.map(({ prefix }) => parsePrefix(prefix)));
+}
+
+const FEED_WAYS = [
+  "approve: the held list takes the place of the one in force, at once and at every agent",
+  "reject: the one in force stays; the next list is judged anew",
+];
+const LIST_WAYS = [
+  "approve: the change goes on within a minute, and so does any for a day that takes no more away and covers no more",
+  "reject: it is not asked again for a week; listings that were to go end by their own time",
+];
+
+function columns(sql: Sql) {
+  return sql`hold_no, subject, subject_no, prefix, h.reason, opened_at, resolved_at, resolved_by, resolution,
+      case subject when 'feed' then (select name from feeds where feed_no = subject_no)
+        when 'list' then (select name from lists where list_no = subject_no)
+        when 'claim' then (select name from agents where agent_no = subject_no) end as subject_name`;
 }
 
 export async function openHolds(sql: Sql): Promise<number> {
@@ -59,8 +111,7 @@ export async function resolveHold(
 
 async function openHold(sql: Sql, holdNo: number): Promise<HoldRow> {
   const [row] = await sql<HoldRow[]>`
-    select hold_no, subject, subject_no, null as subject_name, prefix, reason, opened_at, resolved_at, resolution
-    from holds where hold_no = ${holdNo} and resolved_at is null`;
+    select ${columns(sql)} from holds h where hold_no = ${holdNo} and resolved_at is null`;
   if (row !== undefined) return row;
   throw new AdminError("not-found", `hold ${holdNo}: is not open`, {
     hint: "`fleetban holds list` shows those that are",
@@ -91,12 +142,32 @@ async function resolveOther(
   { hold, approve }: { hold: HoldRow; approve: boolean },
 ): Promise<string[]> {
   const done: string[] = [];
+  if (hold.subject === "list") return [await resolveList(parts, caller, { hold, approve })];
   if (hold.subject === "claim" && approve) done.push(await approveClaim(parts, hold));
   await parts.store.sql`
     update holds set resolved_at = clock_timestamp(), resolved_by = ${caller.name},
       resolution = ${approve ? "approved" : "rejected"}
     where hold_no = ${hold.hold_no} and resolved_at is null`;
   return [...done, `hold ${hold.hold_no} is ${approve ? "approved" : "rejected"}`];
+}
+
+/** Feeds whose list it is are looked at in the next turn, as after a change of their mode. */
+async function resolveList(
+  { store }: AdminParts,
+  caller: Caller,
+  { hold, approve }: { hold: HoldRow; approve: boolean },
+): Promise<string> {
+  await store.transaction(async (sql) => {
+    await answerListHold(sql, hold.hold_no, caller.name, approve ? "approved" : "rejected");
+    if (!approve) return;
+    await sql`
+      update feeds set leased_until = clock_timestamp() - interval '1 second'
+      where list_no = ${hold.subject_no} and leased_until is null and mode <> 'off'`;
+  });
+  const name = hold.subject_name ?? String(hold.subject_no);
+  return approve
+    ? `list ${name}: the change goes on within a minute`
+    : `list ${name}: stays as it is, and is not asked about again for a week`;
 }
 
 async function approveClaim({ ledger }: AdminParts, hold: HoldRow): Promise<string> {
@@ -118,5 +189,7 @@ function holdFromRow(row: HoldRow): Hold {
     openedAtMs: row.opened_at.getTime(),
     resolvedAtMs: row.resolved_at?.getTime() ?? 0,
     resolution: row.resolution ?? "",
+    resolvedBy: row.resolved_by ?? "",
+    details: [],
   };
 }

@@ -5,6 +5,7 @@ import type { Random } from "@fleetban/kit/random";
 import type { Authority } from "../enrollment/certificates.ts";
 import type { FeedsParts } from "../feeds/parts.ts";
 import type { Fleet } from "../fleet/fleet.ts";
+import type { PacksParts } from "../guardrails/sync-packs.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { PolicySource } from "../policy/policy.ts";
 import type { Store } from "../store/store.ts";
@@ -16,6 +17,7 @@ export interface AdminParts {
   readonly ledger: Ledger;
   readonly fleet: Fleet;
   readonly feeds: FeedsParts;
+  readonly packs: Pick<PacksParts, "readPacks" | "chosen">;
   readonly policy: PolicySource;
   readonly health: Pick<Health, "warnables">;
   readonly metrics: Pick<CoordinatorMetrics, "auditRecord" | "probe">;

@@ -83,7 +83,10 @@ export function createAdminService(admin: Admin, identify: Identify, log: Log): 
     listFeeds: read(admin.listFeeds),
     fetchFeed: act(admin.fetchFeed),
     listHolds: read(admin.listHolds),
+    showHold: read(admin.showHold),
     resolveHold: act(admin.resolveHold),
+    listPacks: read(admin.listPacks),
+    showPack: read(admin.showPack),
     listAudit: read(admin.listAudit),
   };
 

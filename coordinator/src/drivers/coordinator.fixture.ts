@@ -16,12 +16,13 @@ import { FleetClient } from "@fleetban/proto/wire/fleet";
 import { type CallOptions, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { createAdmin } from "../admin/admin.ts";
 import { createAttempts } from "../enrollment/attempts.ts";
+import { defaultGuardrails } from "../feeds/default-guardrails.fixture.ts";
 import { defineFeeds } from "../feeds/define-feeds.ts";
 import type { FeedDefinition } from "../feeds/feed.ts";
-import { judgeByDefault } from "../feeds/judge-by-default.fixture.ts";
 import { FETCH_LIMITS } from "../feeds/parts.ts";
 import { createFleet } from "../fleet/fleet.ts";
 import { followGroups, followRevocations, writeReports } from "../fleet/write-reports.ts";
+import type { PacksParts } from "../guardrails/sync-packs.ts";
 import { openLedger } from "../ledger/open-ledger.ts";
 import type { Policy } from "../policy/policy.ts";
 import { DEFAULT_POLICY } from "../policy/policy-in-force.ts";
@@ -32,6 +33,7 @@ import { openAuthorityFiles } from "./authority-files.ts";
 import { readFeedFile } from "./feed-file.ts";
 import { downloadOverHttp } from "./http-download.ts";
 import { openListeners } from "./listeners.ts";
+import { readPacks } from "./pack-files.ts";
 import { openServerCertificates } from "./server-certificate.ts";
 
 export type TestCoordinator = Awaited<ReturnType<typeof startCoordinator>>;
@@ -50,7 +52,8 @@ export async function startCoordinator(
     log = silentLog,
     feeds: definitions = [],
     policy = {},
-  }: { log?: Log; feeds?: readonly FeedDefinition[]; policy?: Partial<Policy> } = {},
+    packs: chosen = [],
+  }: { log?: Log; feeds?: readonly FeedDefinition[]; policy?: Partial<Policy>; packs?: string[] } = {},
 ) {
   const database = await createTestDatabase(t);
   const { store } = database;
@@ -63,10 +66,18 @@ export async function startCoordinator(
   const ledger = await openLedger({ store, clock, random, log, policy: () => inForce });
   const fleet = createFleet({ ledger, clock, random, log, replica: "test", observe: metrics });
   const jobs = { warnables: () => [] };
-  const health = createHealth({ store, ledger, jobs, clock });
+  const packs: PacksParts = { store, ledger, log, readPacks: () => readPacks(undefined), chosen: () => chosen };
+  const health = createHealth({ store, ledger, jobs, clock, packs });
   const feeds = {
-    ...{ store, ledger, clock, random, log, judge: judgeByDefault, definitions: () => definitions },
-    ...{ download: downloadOverHttp, readFile: readFeedFile, limits: FETCH_LIMITS, programVersion: "test", runId: "test" },
+    ...{ store, ledger, clock, random, log, definitions: () => definitions },
+    ...defaultGuardrails(store),
+    ...{
+      download: downloadOverHttp,
+      readFile: readFeedFile,
+      limits: FETCH_LIMITS,
+      programVersion: "test",
+      runId: "test",
+    },
   };
   const attempts = createAttempts();
   const enrollment = {
@@ -77,7 +88,7 @@ export async function startCoordinator(
   const addresses = { fleet: [`${LOOPBACK}:1`], enrollment: [`${LOOPBACK}:1`] };
   const program = { version: "test", replica: "test", startedAtMs: clock.nowMs(), jobs: "timer" as const };
   const admin = createAdmin({
-    ...{ store, ledger, fleet, feeds, health, metrics, authority, clock, random, log, program, addresses },
+    ...{ store, ledger, fleet, feeds, packs, health, metrics, authority, clock, random, log, program, addresses },
     policy: () => inForce,
   });
   const certificates = await openServerCertificates(authority, { clock, random, log });
@@ -133,6 +144,7 @@ export async function startCoordinator(
       store,
       ledger,
       fleet,
+      packs,
       authority,
       admin: adminClient,
       enrollment: enrollmentClient,

@@ -3,9 +3,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { FleetbanError } from "@fleetban/kit/errors";
-import { type Pack, packName, parsePack } from "../guardrails/pack.ts";
-
-export type Packs = ReadonlyMap<string, Pack>;
+import { type Pack, type Packs, packName, parsePack } from "../guardrails/pack.ts";
 
 /** In the source tree beside the room that they belong to, in a bundle beside it. */
 const SHIPPED = ["../guardrails/packs/", "./packs/"].map((path) => fileURLToPath(new URL(path, import.meta.url)));

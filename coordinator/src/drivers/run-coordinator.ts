@@ -24,8 +24,11 @@ import { FETCH_LIMITS, type FeedsParts } from "../feeds/parts.ts";
 import { refreshFeeds } from "../feeds/refresh.ts";
 import { createFleet, type Fleet } from "../fleet/fleet.ts";
 import { followGroups, followRevocations, writeReports } from "../fleet/write-reports.ts";
-import { DEFAULT_GUARDRAILS } from "../guardrails/guardrails.ts";
-import { judgeFeed } from "../guardrails/judge-feed.ts";
+import { brakeList } from "../guardrails/brake-list.ts";
+import { guardrailsOf } from "../guardrails/guardrails.ts";
+import { createFeedJudge } from "../guardrails/protections.ts";
+import type { PacksParts } from "../guardrails/sync-packs.ts";
+import { syncPacks } from "../guardrails/sync-packs.ts";
 import { hitsJobs } from "../hits/hits-jobs.ts";
 import { startBullJobs } from "../jobs/bullmq.ts";
 import type { Jobs } from "../jobs/jobs.ts";
@@ -33,6 +36,7 @@ import { createTimerJobs } from "../jobs/timer.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { openLedger } from "../ledger/open-ledger.ts";
 import type { PolicySource } from "../policy/policy.ts";
+import { DEFAULT_IN_FORCE } from "../policy/policy-in-force.ts";
 import { openStore } from "../store/open-store.ts";
 import type { Store } from "../store/store.ts";
 import { webRoutes } from "../web/endpoints.ts";
@@ -46,6 +50,7 @@ import { readFeedFile } from "./feed-file.ts";
 import { assertPortUsable, assertSocketUsable } from "./grpc-server.ts";
 import { downloadOverHttp } from "./http-download.ts";
 import { type Listeners, openListeners } from "./listeners.ts";
+import { readPacks } from "./pack-files.ts";
 import { openServerCertificates } from "./server-certificate.ts";
 import { notifySystemd } from "./systemd.ts";
 
@@ -75,12 +80,14 @@ interface Parts extends Base {
   readonly fleet: Fleet;
   readonly jobs: Jobs;
   readonly feeds: FeedsParts;
+  readonly packs: PacksParts;
   readonly health: Health;
 }
 
 /** Runs what was opened last first. */
 type Closers = (() => Promise<unknown> | unknown)[];
 
+const PACKS_EVERY_MS = 60_000; // how often packs are compared with what the policy chooses
 const FEEDS_EVERY_MS = 60_000; // how often it is looked whether a feed is due
 const READY_EVERY_MS = 2_000;
 
@@ -133,6 +140,8 @@ async function openParts(base: Base, closers: Closers): Promise<Parts> {
   closers.push(() => store.close());
   const inForce = policyOf(config);
   const policy = () => inForce;
+  const fileInForce = () => DEFAULT_IN_FORCE.file;
+  const guardrails = () => guardrailsOf(fileInForce());
   const definitions = configuredFeeds(config);
   await defineFeeds(store, definitions);
   const ledger = await openLedger({ store, clock, random, log, policy, observe: metrics });
@@ -157,13 +166,19 @@ async function openParts(base: Base, closers: Closers): Promise<Parts> {
     random,
     log,
     definitions: () => definitions,
-    judge: async (_, list) => judgeFeed({ ...list, collisions: [] }, DEFAULT_GUARDRAILS),
+    judge: createFeedJudge(guardrails),
+    brake: (wish) => brakeList({ store, guardrails, log }, wish),
     limits: FETCH_LIMITS,
     programVersion: VERSION,
     runId,
   };
-  const health = createHealth({ store, ledger, jobs, clock });
-  return { ...base, store, policy, ledger, authority, fleet, jobs, feeds, health };
+  const packs: PacksParts = {
+    ...{ store, ledger, log },
+    readPacks: () => readPacks(config.packs_dir),
+    chosen: () => fileInForce().packs,
+  };
+  const health = createHealth({ store, ledger, jobs, clock, packs });
+  return { ...base, store, policy, ledger, authority, fleet, jobs, feeds, packs, health };
 }
 
 /** Listens, says that it is ready, and works until `work` aborts. */
@@ -206,6 +221,11 @@ async function serve(
     signal: work.signal,
   });
   parts.jobs.schedule({ name: "feeds", everyMs: FEEDS_EVERY_MS, run: (inner) => refreshFeeds(parts.feeds, inner) });
+  parts.jobs.schedule({
+    name: "packs",
+    everyMs: PACKS_EVERY_MS,
+    run: async (inner) => void (await syncPacks(parts.packs, inner)),
+  });
   for (const job of hitsJobs({ store, ledger, log, policy: parts.policy })) parts.jobs.schedule(job);
   readiness.isReady = true;
   log.info("coordinator.started", {

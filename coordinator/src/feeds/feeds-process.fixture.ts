@@ -12,9 +12,9 @@ import { createTimerJobs } from "../jobs/timer.ts";
 import { openLedger } from "../ledger/open-ledger.ts";
 import { DEFAULT_POLICY } from "../policy/policy-in-force.ts";
 import { openAt } from "../store/open-store.ts";
+import { defaultGuardrails } from "./default-guardrails.fixture.ts";
 import { defineFeeds } from "./define-feeds.ts";
 import type { FeedDefinition } from "./feed.ts";
-import { judgeByDefault } from "./judge-by-default.fixture.ts";
 import { refreshFeed, refreshFeeds } from "./refresh.ts";
 
 export interface Places {
@@ -43,7 +43,7 @@ const parts = {
   random: systemRandom,
   log,
   definitions: () => [places.feed],
-  judge: judgeByDefault,
+  ...defaultGuardrails(store),
   readFile: readFeedFile,
   limits: { deadlineMs: 2_000, idleMs: 1_000 },
   programVersion: "0.1.0",

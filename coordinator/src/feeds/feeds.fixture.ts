@@ -14,9 +14,9 @@ import { openTestLedger } from "../ledger/ledger.fixture.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Store } from "../store/store.ts";
 import { createTestDatabase } from "../store/test-database.ts";
+import { defaultGuardrails } from "./default-guardrails.fixture.ts";
 import { defineFeeds } from "./define-feeds.ts";
 import type { AbuseIpdbFeed, EntryFilter, FeedDefinition } from "./feed.ts";
-import { judgeByDefault } from "./judge-by-default.fixture.ts";
 import type { FeedsParts } from "./parts.ts";
 import { type Refreshed, refreshFeed } from "./refresh.ts";
 
@@ -77,7 +77,7 @@ export async function startFeeds(t: TestContext, { entries }: { entries: Blackli
     random: systemRandom,
     log: silentLog,
     definitions: () => [feed],
-    judge: judgeByDefault,
+    ...defaultGuardrails(store),
     readFile: readFeedFile,
     limits: { deadlineMs: 1_000, idleMs: 200 },
     programVersion: "0.1.0",

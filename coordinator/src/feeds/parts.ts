@@ -2,6 +2,7 @@
 import type { Clock } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
 import type { Random } from "@fleetban/kit/random";
+import type { Braked, ListChangeWish } from "../guardrails/brake-list.ts";
 import type { JudgedFeed } from "../guardrails/judge-feed.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Sql } from "../store/sql.ts";
@@ -12,7 +13,7 @@ import type { FetchLimits, ReadFeedFile } from "./fetch-parts.ts";
 
 export interface FeedsParts {
   readonly store: Pick<Store, "sql" | "transaction">;
-  readonly ledger: Pick<Ledger, "ledgerTimeMs" | "protectedAddresses" | "write">;
+  readonly ledger: Pick<Ledger, "ledgerTimeMs" | "lists" | "protectedAddresses" | "write">;
   readonly download: Download;
   readonly readFile: ReadFeedFile;
   readonly clock: Clock;
@@ -22,6 +23,8 @@ export interface FeedsParts {
   readonly definitions: () => readonly FeedDefinition[];
   /** Why a list must not replace the one before without an operator's word; nothing = it may. */
   readonly judge: (sql: Sql, list: Omit<JudgedFeed, "collisions">) => Promise<readonly string[]>;
+  /** Whether the whole change of a list may go on; opens a hold where not. */
+  readonly brake: (wish: ListChangeWish) => Promise<Braked>;
   readonly limits: FetchLimits;
   readonly programVersion: string;
   /** Begins the name under which a feed is leased, for whoever reads the row. */

@@ -76,6 +76,7 @@ async function startSliced(
   const feeds = await startFeeds(t, { entries: madeUpEntries(ENTRIES) });
   let slices = 0;
   const ledger: FeedsParts["ledger"] = {
+    lists: () => feeds.ledger.lists(),
     ledgerTimeMs: () => feeds.ledger.ledgerTimeMs(),
     protectedAddresses: () => feeds.ledger.protectedAddresses(),
     async write(...request) {

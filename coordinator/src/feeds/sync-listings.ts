@@ -7,9 +7,11 @@
  * `Ledger.write`, which refuses what they cover.
  */
 import type { ListNo } from "@fleetban/proto/model/listing";
+import type { Prefix } from "@fleetban/proto/model/prefix";
 import { type UnixSeconds, unixSeconds } from "@fleetban/proto/model/time";
 import type { ListChange } from "../ledger/ledger.ts";
 import type { Sql } from "../store/sql.ts";
+import { brakeChanges } from "./brake-changes.ts";
 import {
   type ListBasis,
   selectBasis,
@@ -19,7 +21,7 @@ import {
   selectWishes,
 } from "./list-queries.ts";
 import type { FeedsParts } from "./parts.ts";
-import { type ListingChange, planListings, V6_NETWORK, wantedListings } from "./plan-listings.ts";
+import { type ListingChange, type PresentListing, planListings, V6_NETWORK, wantedListings } from "./plan-listings.ts";
 import { createPrefixCover } from "./prefix-cover.ts";
 
 export interface Synced {
@@ -56,20 +58,27 @@ export async function syncListings(
   return synced;
 }
 
-async function makePlan({ store: { sql }, ledger }: FeedsParts): Promise<SyncPlan> {
+async function makePlan({ store: { sql }, ledger, brake }: FeedsParts): Promise<SyncPlan> {
   const now = unixSeconds(Math.floor(ledger.ledgerTimeMs() / 1_000));
   const basis = await selectBasis(sql);
   const exempt = await exemptions(sql, ledger, now);
   const notEnforced = await selectNotEnforced(sql);
-  const changes: ListChange[] = [];
-  let isSwitchedOff = false;
+  const plans: { list: ListNo; present: Map<Prefix, PresentListing>; changes: ListingChange[] }[] = [];
+  let isApproved = basis.isApproved;
   for (const list of basis.lists) {
     const present = await selectPresent(sql, list);
     const wanted = wantedListings(await selectWishes(sql, list), exempt, now);
-    isSwitchedOff ||= [...present.values()].some(({ feeds }) => feeds.some((feed) => notEnforced.has(feed)));
-    for (const change of planListings(wanted, present)) changes.push(toListChange(list, change));
+    isApproved ||= [...present.values()].some(({ feeds }) => feeds.some((feed) => notEnforced.has(feed)));
+    plans.push({ list, present, changes: planListings(wanted, present) });
   }
-  return { basis, changes, isApproved: basis.isApproved || isSwitchedOff };
+  const changes: ListChange[] = [];
+  for (const { list, ...plan } of plans) {
+    const name = ledger.lists().find((head) => head.list.list === list)?.list.name ?? String(list);
+    const braked = isApproved ? plan : await brakeChanges(brake, { list, name }, plan, now);
+    if ("isApproved" in braked && braked.isApproved) isApproved = true;
+    for (const change of braked.changes) changes.push(toListChange(list, change));
+  }
+  return { basis, changes, isApproved };
 }
 
 async function exemptions(sql: Sql, ledger: FeedsParts["ledger"], now: UnixSeconds) {

@@ -23,6 +23,9 @@ export interface Pack {
   readonly sha256: string;
 }
 
+/** By name. */
+export type Packs = ReadonlyMap<string, Pack>;
+
 export class PackError extends FleetbanError {
   constructor(file: string, mistakes: readonly string[]) {
     super("bad-pack", mistakes.map((mistake) => `${file}${mistake}`).join("\n"));

@@ -13,7 +13,7 @@ import { createCoordinatorMetrics } from "./metrics.ts";
 import { type Warnable, warnable } from "./warnables.ts";
 
 const NOTHING: Readings = { lists: [], warnables: [], stored: undefined };
-const NO_COUNTS = { listings: [], agents: [], holds: [], offenders: 0, pardons: 0, allowlist: 0 };
+const NO_COUNTS = { listings: [], agents: [], offenders: 0, pardons: 0, allowlist: 0 };
 
 test("a coordinator that works is ready", async () => {
   assert.deepEqual(await readyz([]), { status: 200, body: "ready\n" });
@@ -42,11 +42,11 @@ test("the metrics tell lists, feeds, agents and warnables by the names of the ha
     warnables: [warnable("feed-held", "abuseipdb")],
     stored: {
       feeds: [feedFixture()],
+      holds: [{ subject: "feed", count: 1, oldestAtMs: 1_795_000_000_000 }],
       counts: {
         ...NO_COUNTS,
         listings: [{ list: "fleet", family: "v6", count: 7 }],
         agents: [{ state: "enrolled", count: 3 }],
-        holds: [{ subject: "feed", count: 1 }],
         pardons: 2,
       },
     },
@@ -60,6 +60,7 @@ test("the metrics tell lists, feeds, agents and warnables by the names of the ha
     'feed_calls_left{feed="abuseipdb"} 4',
     'agents{state="enrolled"} 3',
     'holds{subject="feed"} 1',
+    'hold_opened_timestamp_seconds{subject="feed"} 1795000000',
     "pardons 2",
     'warnable{code="feed-held"} 1',
     'info{version="0.1.0"} 1',

@@ -5,6 +5,7 @@
  */
 import { Gauge, type Registry } from "prom-client";
 import type { FeedStatus } from "../feeds/feed-status.ts";
+import type { HoldCount } from "../guardrails/guardrail-warnables.ts";
 import type { ListHead } from "../ledger/ledger.ts";
 import type { Counts } from "./queries.ts";
 import type { Warnable } from "./warnables.ts";
@@ -13,6 +14,8 @@ import type { Warnable } from "./warnables.ts";
 export interface StoredReadings {
   readonly counts: Counts;
   readonly feeds: readonly FeedStatus[];
+  /** Never kept: a hold is news. */
+  readonly holds: readonly HoldCount[];
 }
 
 export interface Readings {
@@ -37,11 +40,12 @@ export function createGauges(registry: Registry, read: () => Promise<Readings>):
   const feedCalls = gauge("feed_calls_left", "Calls that a feed's quota leaves today", ["feed"]);
   const agents = gauge("agents", "Agents by state", ["state"]);
   const holds = gauge("holds", "Changes that wait for an operator", ["subject"]);
+  const heldSince = gauge("hold_opened_timestamp_seconds", "When the oldest change began to wait", ["subject"]);
   const offenders = gauge("offenders", "Prefixes that the fleet has sighted");
   const pardons = gauge("pardons", "Pardons in force");
   const allowlist = gauge("allowlist_prefixes", "Prefixes on the allowlist");
   const warnable = gauge("warnable", "1 for each bad state, by its code", ["code"]);
-  const all = [revision, committed, listings, feedPrefixes, feedFetched, feedCalls, agents, holds, warnable];
+  const all = [revision, committed, listings, feedPrefixes, feedFetched, feedCalls, agents, holds, heldSince, warnable];
 
   return async () => {
     const { lists, warnables, stored } = await read();
@@ -53,10 +57,13 @@ export function createGauges(registry: Registry, read: () => Promise<Readings>):
       committed.set({ list: list.name }, committedAtMs / 1_000);
     }
     if (stored === undefined) return;
-    const { counts, feeds } = stored;
+    const { counts, feeds, holds: held } = stored;
     for (const { list, family, count } of counts.listings) listings.set({ list, family }, count);
     for (const { state, count } of counts.agents) agents.set({ state }, count);
-    for (const { subject, count } of counts.holds) holds.set({ subject }, count);
+    for (const { subject, count, oldestAtMs } of held) {
+      holds.set({ subject }, count);
+      heldSince.set({ subject }, oldestAtMs / 1_000);
+    }
     offenders.set(counts.offenders);
     pardons.set(counts.pardons);
     allowlist.set(counts.allowlist);

@@ -8,6 +8,8 @@ import type { Clock } from "@fleetban/kit/clock";
 import { unixMs } from "@fleetban/proto/model/time";
 import { type FeedStatus, feedStatuses } from "../feeds/feed-status.ts";
 import { feedWarnings } from "../feeds/feed-warnables.ts";
+import { type GuardrailWarning, holdCounts, holdWarnings } from "../guardrails/guardrail-warnables.ts";
+import { missingPacks, type PacksParts } from "../guardrails/sync-packs.ts";
 import type { Jobs } from "../jobs/jobs.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Store } from "../store/store.ts";
@@ -20,6 +22,8 @@ export interface HealthParts {
   readonly ledger: Pick<Ledger, "clockHeld" | "storeFull" | "ledgerTimeMs" | "lists">;
   readonly jobs: Pick<Jobs, "warnables">;
   readonly clock: Clock;
+  /** Absent = there are no packs. */
+  readonly packs?: Pick<PacksParts, "chosen">;
 }
 
 export interface Health {
@@ -64,7 +68,15 @@ export function createHealth(parts: HealthParts): Health {
     const revision = await withinMs(clock, STORE_MAX_MS, newestRevision(store.sql));
     if (revision === undefined || feeds === undefined) return [warnable("store-unreachable"), ...found];
     if (!(await follows(revision))) found.push(warnable("ledger-behind"));
+    const guarded = (await withinMs(clock, STORE_MAX_MS, guardrailWarnings())) ?? [];
+    for (const { code, subject } of guarded) found.push(warnable(code, subject));
     return [...found, ...feedWarnables(feedWarnings(feeds, unixMs(ledger.ledgerTimeMs())))];
+  }
+
+  async function guardrailWarnings(): Promise<readonly GuardrailWarning[]> {
+    const missing = await missingPacks(store.sql, parts.packs?.chosen() ?? []);
+    const holds = await holdWarnings(store.sql);
+    return [...holds, ...missing.map((subject) => ({ code: "pack-missing" as const, subject }))];
   }
 
   function readFeeds(): Promise<readonly FeedStatus[] | undefined> {
@@ -76,7 +88,8 @@ export function createHealth(parts: HealthParts): Health {
     async readings() {
       const feeds = await readFeeds();
       const counted = feeds && (await withinMs(clock, STORE_MAX_MS, counts()));
-      const stored = feeds && counted && { counts: counted, feeds };
+      const holds = counted && (await withinMs(clock, STORE_MAX_MS, holdCounts(store.sql)));
+      const stored = feeds && counted && holds && { counts: counted, feeds, holds };
       return { lists: ledger.lists(), warnables: await judged(feeds), stored };
     },
   };

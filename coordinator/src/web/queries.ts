@@ -4,7 +4,6 @@ import type { Sql } from "../store/sql.ts";
 export interface Counts {
   readonly listings: readonly { readonly list: string; readonly family: "v4" | "v6"; readonly count: number }[];
   readonly agents: readonly { readonly state: string; readonly count: number }[];
-  readonly holds: readonly { readonly subject: string; readonly count: number }[];
   readonly offenders: number;
   readonly pardons: number;
   readonly allowlist: number;
@@ -21,8 +20,6 @@ export async function selectCounts(sql: Sql): Promise<Counts> {
     from listings join lists using (list_no) group by 1, 2`;
   const agents = await sql<{ state: string; count: number }[]>`
     select state, count(*)::int as count from agents group by state`;
-  const holds = await sql<{ subject: string; count: number }[]>`
-    select subject, count(*)::int as count from holds where resolved_at is null group by subject`;
   const [totals] = await sql<{ offenders: number; pardons: number; allowlist: number }[]>`
     select (select count(*) from offenders)::int as offenders,
       (select count(*) from pardons where ended_at is null and (until is null or until > clock_timestamp()))::int as pardons,
@@ -31,7 +28,6 @@ export async function selectCounts(sql: Sql): Promise<Counts> {
   return {
     listings: listings.map(({ list, family, count }) => ({ list, family: family === 4 ? "v4" : "v6", count })),
     agents: [...agents],
-    holds: [...holds],
     ...{ offenders: 0, pardons: 0, allowlist: 0, ...totals },
   };
 }

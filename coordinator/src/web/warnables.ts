@@ -4,6 +4,7 @@
  * `not-ready`: agents are better served by another replica. `warning`: somebody should look, the fleet is served.
  */
 import type { FeedWarnable, FeedWarning } from "../feeds/feed-warnables.ts";
+import type { GuardrailWarnable } from "../guardrails/guardrail-warnables.ts";
 import type { JobsWarnable } from "../jobs/jobs.ts";
 
 export type WarnableCode =
@@ -12,6 +13,7 @@ export type WarnableCode =
   | "ledger-behind"
   | "clock-held"
   | JobsWarnable
+  | GuardrailWarnable
   | FeedWarnable;
 
 export interface Warnable {
@@ -55,6 +57,26 @@ const WARNABLES: Readonly<Record<WarnableCode, Pick<Warnable, "severity" | "text
   "feed-request-refused": {
     severity: "warning",
     text: "the publisher refuses the request; the old list runs out by itself; check the feed's settings",
+  },
+  "list-held": {
+    severity: "warning",
+    text: "a change of the whole list was held; what it would take off or add waits; see: fleetban holds list",
+  },
+  "policy-held": {
+    severity: "warning",
+    text: "a policy waits for an operator's word, the one before stays in force; see: fleetban holds list",
+  },
+  "claim-held": {
+    severity: "warning",
+    text: "an agent claims an address that is listed or widely sighted; it is not protected until somebody says so; see: fleetban holds list",
+  },
+  "prefix-held": {
+    severity: "warning",
+    text: "this prefix could not be decided and is set aside; look at the coordinator's log; see: fleetban holds list",
+  },
+  "pack-missing": {
+    severity: "warning",
+    text: "the policy chooses a never-ban pack of which nothing is in force; see: fleetban packs list, and the coordinator's log",
   },
   "feed-held": {
     severity: "warning",

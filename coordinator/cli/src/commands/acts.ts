@@ -1,12 +1,15 @@
 /** The everyday acts: `ban`, `unban`, `allow`. */
 import type { Command } from "commander";
-import { durationSeconds } from "../arguments.ts";
+import { durationSeconds, moment } from "../arguments.ts";
+import type { Cli } from "../cli.ts";
+import { usageError } from "../cli-error.ts";
 import { example, type Run } from "../run.ts";
 import type { ChangeOptions } from "../show-change.ts";
 import { showChange } from "../show-change.ts";
 
 interface ActOptions {
   readonly for?: number;
+  readonly until?: number;
   readonly reason: string;
   readonly wait?: number | true;
   readonly dryRun: boolean;
@@ -27,7 +30,7 @@ export function addActs(program: Command, run: Run): void {
     .alias("banip")
     .action(
       run(async (cli, prefix: string, options: ActOptions) => {
-        const { request, change } = requestOf(prefix, options);
+        const { request, change } = requestOf(cli, prefix, options);
         showChange(cli, await cli.calls.call((admin) => admin.ban, request, deadline(change)), change);
       }),
     )
@@ -39,7 +42,7 @@ export function addActs(program: Command, run: Run): void {
     .option("--local", "lift also what a server's own fail2ban bans from now on", false)
     .action(
       run(async (cli, prefix: string, options: UnbanOptions) => {
-        const { request, change } = requestOf(prefix, options);
+        const { request, change } = requestOf(cli, prefix, options);
         const { exact, local } = options;
         const answer = await cli.calls.call((admin) => admin.unban, { ...request, exact, local }, deadline(change));
         showChange(cli, answer, change);
@@ -50,11 +53,11 @@ export function addActs(program: Command, run: Run): void {
   actCommand(program, "allow", "never list an address or network", "until it is ended")
     .action(
       run(async (cli, prefix: string, options: ActOptions) => {
-        const { request, change } = requestOf(prefix, options);
+        const { request, change } = requestOf(cli, prefix, options);
         showChange(cli, await cli.calls.call((admin) => admin.allow, request, deadline(change)), change);
       }),
     )
-    .addHelpText("after", example("allow 8.8.8.0/24 --reason 'the office'", "allow 8.8.8.8 --for 30d"));
+    .addHelpText("after", example("allow 8.8.8.0/24 --reason 'the office'", "allow 8.8.8.8 --until 2027-01-31"));
 }
 
 export function waitMsOf(wait: number | true | undefined): number {
@@ -72,6 +75,7 @@ function actCommand(program: Command, name: string, description: string, lasts: 
     .description(description)
     .argument("<prefix>", "an address or network, such as 8.8.8.8 or 2a00:1450::/32")
     .option("--for <duration>", `end after this time, such as 90m, 12h or 7d (default: ${lasts})`, durationSeconds)
+    .option("--until <moment>", "end then: a date (UTC) such as 2026-12-31, or 2026-12-31T18:00:00Z", moment)
     .option("--reason <text>", "why, for the audit log", "")
     .option(
       "--wait [duration]",
@@ -82,11 +86,23 @@ function actCommand(program: Command, name: string, description: string, lasts: 
     .option("--yes", "carry out what is wide, too", false);
 }
 
-function requestOf(prefix: string, options: ActOptions) {
+/** The coordinator is told for how long: its clock is the one that counts, and this machine's may differ a little. */
+function secondsOf({ nowMs }: Pick<Cli, "nowMs">, options: ActOptions): number {
+  if (options.until === undefined) return options.for ?? 0;
+  if (options.for !== undefined) {
+    throw usageError("--for and --until: both say when it ends", "give one of them");
+  }
+  const seconds = Math.ceil((options.until - nowMs) / 1_000);
+  if (seconds > 0) return seconds;
+  const when = new Date(options.until).toISOString().replace(".000", "");
+  throw usageError(`--until ${when}: is over`, "name a moment to come");
+}
+
+function requestOf(cli: Pick<Cli, "nowMs">, prefix: string, options: ActOptions) {
   const { reason, dryRun, yes } = options;
   const waitMs = waitMsOf(options.wait);
   return {
-    request: { prefix, seconds: options.for ?? 0, reason, waitMs, dryRun, yes },
+    request: { prefix, seconds: secondsOf(cli, options), reason, waitMs, dryRun, yes },
     change: { dryRun, waitMs },
   };
 }

@@ -4,7 +4,7 @@ import { renderTable } from "@fleetban/kit/cli-output";
 import type { Command } from "commander";
 import { wholeNumber } from "../arguments.ts";
 import { example, type Run } from "../run.ts";
-import { FEED_COLUMNS, feedRow, valueTable } from "../show-feeds.ts";
+import { collisionLines, FEED_COLUMNS, feedRow, valueTable } from "../show-feeds.ts";
 
 const VALUE_DAYS = 30;
 const FETCH_WITHIN_MS = 180_000; // a list of 500,000 is listed in slices
@@ -26,7 +26,7 @@ export function addFeeds(program: Command, run: Run): void {
             "no feed is configured; see feeds.abuseipdb in coordinator.yaml",
           );
         const value = () => (answer.feeds.length === 0 ? "" : `\n\n${valueTable(answer.feeds, cli.nowMs)}`);
-        cli.show(answer.feeds, () => `${table()}${value()}`);
+        cli.show(answer.feeds, () => `${table()}${collisionLines(answer.feeds)}${value()}`);
       }),
     )
     .addHelpText("after", example("feeds list", "feeds list --days 90", "feeds list --json"));

@@ -1,9 +1,21 @@
 /** `fleetban holds`: changes that a guardrail stopped until somebody says yes or no. */
 
-import { humanMoment, renderTable } from "@fleetban/kit/cli-output";
+import { humanMoment, plain, renderTable } from "@fleetban/kit/cli-output";
+import type { Hold } from "@fleetban/proto/wire/admin";
 import type { Command } from "commander";
 import { wholeNumber } from "../arguments.ts";
 import { example, type Run } from "../run.ts";
+
+function holdText(hold: Hold, nowMs: number): string {
+  const { holdNo, subject, reason, resolution, resolvedBy, resolvedAtMs, openedAtMs, details } = hold;
+  const by = resolvedBy === "" ? "" : ` by ${plain(resolvedBy)}`;
+  const state = resolution === "" ? "open" : `${resolution} ${humanMoment(resolvedAtMs, nowMs)}${by}`;
+  return [
+    `hold ${holdNo}: ${plain(subject)}, ${state}`,
+    `held ${humanMoment(openedAtMs, nowMs)} because ${plain(reason)}`,
+    ...details.map((line) => `  ${plain(line)}`),
+  ].join("\n");
+}
 
 const RESOLVE_WITHIN_MS = 180_000;
 
@@ -38,6 +50,18 @@ export function addHolds(program: Command, run: Run): void {
         );
       }),
     );
+
+  holds
+    .command("show")
+    .description("what it would change, and what each answer does")
+    .argument("<number>", "as `holds list` shows it", wholeNumber)
+    .action(
+      run(async (cli, holdNo: number) => {
+        const { hold } = await cli.calls.call((admin) => admin.showHold, { holdNo });
+        cli.show(hold, () => (hold === undefined ? "no hold" : holdText(hold, cli.nowMs)));
+      }),
+    )
+    .addHelpText("after", example("holds show 2"));
 
   for (const [verb, approve] of [
     ["approve", true],

@@ -25,5 +25,3 @@ update lists l set
   covered_networks = coalesce((select sum(power(2::numeric, greatest(0, 64 - masklen(prefix)))) from listings
     where list_no = l.list_no and family(prefix) = 6), 0)::numeric(40, 0);
 
--- What of a list is in a pack, allowed, pardoned or the fleet's own, when it came: [[prefix, kind, name, by]], a few of each.
-alter table feed_fetches add column collisions jsonb;

@@ -318,6 +318,8 @@ export interface Act {
   author: string;
   endedAtMs: number;
   local: boolean;
+  /** Of an allowed prefix: the never-ban pack that it is from; empty = an operator's own. */
+  pack: string;
 }
 
 export interface RemoveActRequest {
@@ -424,6 +426,27 @@ export interface ExplainResponse {
    * not asked to.
    */
   prune: string;
+  /** What speaks for and against it on each list, piece by piece, and what would be without each. */
+  evidence: ExplainedEvidence[];
+  /** By which it is decided; 0 = the defaults. */
+  policyNo: number;
+}
+
+export interface ExplainedEvidence {
+  /** Name of the list that it counts for. */
+  list: string;
+  /**
+   * `sightings`, `strike`, `ban`, `widened`, `feed`, `allowed`, `pardoned`, `own-address`, `special-purpose`; `sum` of all
+   * sightings, `next` strike, `replay` of what is stored.
+   */
+  kind: string;
+  /** One sentence. */
+  text: string;
+  counts: boolean;
+  /** What the list would say of the prefix without it; empty = the same. */
+  without: string;
+  /** Lines of the policy that it is judged by, `key value` each. */
+  policy: string[];
 }
 
 export interface ExplainedSighting {
@@ -477,7 +500,11 @@ export interface FeedStatus {
   refusedEntries: number;
   /** Open hold, 0 = none. */
   holdNo: number;
-  value: FeedValue | undefined;
+  value:
+    | FeedValue
+    | undefined;
+  /** What its newest list names that is in a never-ban pack, allowed, pardoned or the fleet's own; one sentence, empty = nothing. */
+  collisions: string;
 }
 
 /** What a feed stopped. Packets of a listing that several feeds name are theirs in equal parts. */
@@ -527,6 +554,9 @@ export interface Hold {
   openedAtMs: number;
   resolvedAtMs: number;
   resolution: string;
+  resolvedBy: string;
+  /** What is known of the change, one sentence each; of ShowHold only. */
+  details: string[];
 }
 
 export interface ResolveHoldRequest {
@@ -727,6 +757,49 @@ export interface GetPolicySchemaRequest {
 export interface GetPolicySchemaResponse {
   /** JSON Schema of the file. */
   schema: string;
+}
+
+/** Guardrails and packs. */
+export interface ShowHoldRequest {
+  holdNo: number;
+}
+
+export interface ShowHoldResponse {
+  hold: Hold | undefined;
+}
+
+export interface ListPacksRequest {
+}
+
+export interface ListPacksResponse {
+  packs: Pack[];
+}
+
+export interface Pack {
+  name: string;
+  title: string;
+  /** Where its prefixes are published. */
+  source: string;
+  /** As of when: YYYY-MM-DD. */
+  date: string;
+  terms: string;
+  note: string;
+  prefixes: number;
+  /** The policy in force chooses it. */
+  chosen: boolean;
+  /** Date of what is in force of it; empty = nothing is. */
+  dateInForce: string;
+  /** Unix milliseconds; 0 = it is not in force. */
+  appliedAtMs: number;
+}
+
+export interface ShowPackRequest {
+  name: string;
+}
+
+export interface ShowPackResponse {
+  pack: Pack | undefined;
+  prefixes: string[];
 }
 
 function createBaseGetStatusRequest(): GetStatusRequest {
@@ -3857,7 +3930,17 @@ export const ListActsResponse: MessageFns<ListActsResponse> = {
 };
 
 function createBaseAct(): Act {
-  return { actNo: 0, prefix: "", begunAtMs: 0, untilMs: 0, reason: "", author: "", endedAtMs: 0, local: false };
+  return {
+    actNo: 0,
+    prefix: "",
+    begunAtMs: 0,
+    untilMs: 0,
+    reason: "",
+    author: "",
+    endedAtMs: 0,
+    local: false,
+    pack: "",
+  };
 }
 
 export const Act: MessageFns<Act> = {
@@ -3885,6 +3968,9 @@ export const Act: MessageFns<Act> = {
     }
     if (message.local !== false) {
       writer.uint32(64).bool(message.local);
+    }
+    if (message.pack !== "") {
+      writer.uint32(74).string(message.pack);
     }
     return writer;
   },
@@ -3966,6 +4052,14 @@ export const Act: MessageFns<Act> = {
             message.local = reader.bool();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.pack = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3991,6 +4085,7 @@ export const Act: MessageFns<Act> = {
     message.author = object.author ?? "";
     message.endedAtMs = object.endedAtMs ?? 0;
     message.local = object.local ?? false;
+    message.pack = object.pack ?? "";
     return message;
   },
 };
@@ -4870,6 +4965,8 @@ function createBaseExplainResponse(): ExplainResponse {
     packets: 0,
     lastHitAtMs: 0,
     prune: "",
+    evidence: [],
+    policyNo: 0,
   };
 }
 
@@ -4922,6 +5019,12 @@ export const ExplainResponse: MessageFns<ExplainResponse> = {
     }
     if (message.prune !== "") {
       writer.uint32(130).string(message.prune);
+    }
+    for (const v of message.evidence) {
+      ExplainedEvidence.encode(v!, writer.uint32(138).fork()).join();
+    }
+    if (message.policyNo !== 0) {
+      writer.uint32(144).uint64(message.policyNo);
     }
     return writer;
   },
@@ -5067,6 +5170,22 @@ export const ExplainResponse: MessageFns<ExplainResponse> = {
             message.prune = reader.string();
             continue;
           }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.evidence.push(ExplainedEvidence.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.policyNo = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5100,6 +5219,123 @@ export const ExplainResponse: MessageFns<ExplainResponse> = {
     message.packets = object.packets ?? 0;
     message.lastHitAtMs = object.lastHitAtMs ?? 0;
     message.prune = object.prune ?? "";
+    message.evidence = object.evidence?.map((e) => ExplainedEvidence.fromPartial(e)) || [];
+    message.policyNo = object.policyNo ?? 0;
+    return message;
+  },
+};
+
+function createBaseExplainedEvidence(): ExplainedEvidence {
+  return { list: "", kind: "", text: "", counts: false, without: "", policy: [] };
+}
+
+export const ExplainedEvidence: MessageFns<ExplainedEvidence> = {
+  encode(message: ExplainedEvidence, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.list !== "") {
+      writer.uint32(10).string(message.list);
+    }
+    if (message.kind !== "") {
+      writer.uint32(18).string(message.kind);
+    }
+    if (message.text !== "") {
+      writer.uint32(26).string(message.text);
+    }
+    if (message.counts !== false) {
+      writer.uint32(32).bool(message.counts);
+    }
+    if (message.without !== "") {
+      writer.uint32(42).string(message.without);
+    }
+    for (const v of message.policy) {
+      writer.uint32(50).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExplainedEvidence {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExplainedEvidence();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.list = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.counts = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.without = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.policy.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ExplainedEvidence>, I>>(base?: I): ExplainedEvidence {
+    return ExplainedEvidence.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ExplainedEvidence>, I>>(object: I): ExplainedEvidence {
+    const message = createBaseExplainedEvidence();
+    message.list = object.list ?? "";
+    message.kind = object.kind ?? "";
+    message.text = object.text ?? "";
+    message.counts = object.counts ?? false;
+    message.without = object.without ?? "";
+    message.policy = object.policy?.map((e) => e) || [];
     return message;
   },
 };
@@ -5532,6 +5768,7 @@ function createBaseFeedStatus(): FeedStatus {
     refusedEntries: 0,
     holdNo: 0,
     value: undefined,
+    collisions: "",
   };
 }
 
@@ -5578,6 +5815,9 @@ export const FeedStatus: MessageFns<FeedStatus> = {
     }
     if (message.value !== undefined) {
       FeedValue.encode(message.value, writer.uint32(114).fork()).join();
+    }
+    if (message.collisions !== "") {
+      writer.uint32(162).string(message.collisions);
     }
     return writer;
   },
@@ -5707,6 +5947,14 @@ export const FeedStatus: MessageFns<FeedStatus> = {
             message.value = FeedValue.decode(reader, reader.uint32());
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.collisions = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5740,6 +5988,7 @@ export const FeedStatus: MessageFns<FeedStatus> = {
     message.value = (object.value !== undefined && object.value !== null)
       ? FeedValue.fromPartial(object.value)
       : undefined;
+    message.collisions = object.collisions ?? "";
     return message;
   },
 };
@@ -6221,7 +6470,16 @@ export const ListHoldsResponse: MessageFns<ListHoldsResponse> = {
 };
 
 function createBaseHold(): Hold {
-  return { holdNo: 0, subject: "", reason: "", openedAtMs: 0, resolvedAtMs: 0, resolution: "" };
+  return {
+    holdNo: 0,
+    subject: "",
+    reason: "",
+    openedAtMs: 0,
+    resolvedAtMs: 0,
+    resolution: "",
+    resolvedBy: "",
+    details: [],
+  };
 }
 
 export const Hold: MessageFns<Hold> = {
@@ -6243,6 +6501,12 @@ export const Hold: MessageFns<Hold> = {
     }
     if (message.resolution !== "") {
       writer.uint32(50).string(message.resolution);
+    }
+    if (message.resolvedBy !== "") {
+      writer.uint32(58).string(message.resolvedBy);
+    }
+    for (const v of message.details) {
+      writer.uint32(66).string(v!);
     }
     return writer;
   },
@@ -6308,6 +6572,22 @@ export const Hold: MessageFns<Hold> = {
             message.resolution = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.resolvedBy = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.details.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6331,6 +6611,8 @@ export const Hold: MessageFns<Hold> = {
     message.openedAtMs = object.openedAtMs ?? 0;
     message.resolvedAtMs = object.resolvedAtMs ?? 0;
     message.resolution = object.resolution ?? "";
+    message.resolvedBy = object.resolvedBy ?? "";
+    message.details = object.details?.map((e) => e) || [];
     return message;
   },
 };
@@ -8516,6 +8798,510 @@ export const GetPolicySchemaResponse: MessageFns<GetPolicySchemaResponse> = {
   },
 };
 
+function createBaseShowHoldRequest(): ShowHoldRequest {
+  return { holdNo: 0 };
+}
+
+export const ShowHoldRequest: MessageFns<ShowHoldRequest> = {
+  encode(message: ShowHoldRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.holdNo !== 0) {
+      writer.uint32(8).uint32(message.holdNo);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ShowHoldRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseShowHoldRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.holdNo = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ShowHoldRequest>, I>>(base?: I): ShowHoldRequest {
+    return ShowHoldRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ShowHoldRequest>, I>>(object: I): ShowHoldRequest {
+    const message = createBaseShowHoldRequest();
+    message.holdNo = object.holdNo ?? 0;
+    return message;
+  },
+};
+
+function createBaseShowHoldResponse(): ShowHoldResponse {
+  return { hold: undefined };
+}
+
+export const ShowHoldResponse: MessageFns<ShowHoldResponse> = {
+  encode(message: ShowHoldResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hold !== undefined) {
+      Hold.encode(message.hold, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ShowHoldResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseShowHoldResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hold = Hold.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ShowHoldResponse>, I>>(base?: I): ShowHoldResponse {
+    return ShowHoldResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ShowHoldResponse>, I>>(object: I): ShowHoldResponse {
+    const message = createBaseShowHoldResponse();
+    message.hold = (object.hold !== undefined && object.hold !== null) ? Hold.fromPartial(object.hold) : undefined;
+    return message;
+  },
+};
+
+function createBaseListPacksRequest(): ListPacksRequest {
+  return {};
+}
+
+export const ListPacksRequest: MessageFns<ListPacksRequest> = {
+  encode(_: ListPacksRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListPacksRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListPacksRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListPacksRequest>, I>>(base?: I): ListPacksRequest {
+    return ListPacksRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListPacksRequest>, I>>(_: I): ListPacksRequest {
+    const message = createBaseListPacksRequest();
+    return message;
+  },
+};
+
+function createBaseListPacksResponse(): ListPacksResponse {
+  return { packs: [] };
+}
+
+export const ListPacksResponse: MessageFns<ListPacksResponse> = {
+  encode(message: ListPacksResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.packs) {
+      Pack.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListPacksResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListPacksResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.packs.push(Pack.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListPacksResponse>, I>>(base?: I): ListPacksResponse {
+    return ListPacksResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListPacksResponse>, I>>(object: I): ListPacksResponse {
+    const message = createBaseListPacksResponse();
+    message.packs = object.packs?.map((e) => Pack.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBasePack(): Pack {
+  return {
+    name: "",
+    title: "",
+    source: "",
+    date: "",
+    terms: "",
+    note: "",
+    prefixes: 0,
+    chosen: false,
+    dateInForce: "",
+    appliedAtMs: 0,
+  };
+}
+
+export const Pack: MessageFns<Pack> = {
+  encode(message: Pack, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.title !== "") {
+      writer.uint32(18).string(message.title);
+    }
+    if (message.source !== "") {
+      writer.uint32(26).string(message.source);
+    }
+    if (message.date !== "") {
+      writer.uint32(34).string(message.date);
+    }
+    if (message.terms !== "") {
+      writer.uint32(42).string(message.terms);
+    }
+    if (message.note !== "") {
+      writer.uint32(50).string(message.note);
+    }
+    if (message.prefixes !== 0) {
+      writer.uint32(56).uint32(message.prefixes);
+    }
+    if (message.chosen !== false) {
+      writer.uint32(64).bool(message.chosen);
+    }
+    if (message.dateInForce !== "") {
+      writer.uint32(74).string(message.dateInForce);
+    }
+    if (message.appliedAtMs !== 0) {
+      writer.uint32(80).int64(message.appliedAtMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Pack {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePack();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.title = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.source = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.date = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.terms = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.note = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.prefixes = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.chosen = reader.bool();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.dateInForce = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.appliedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Pack>, I>>(base?: I): Pack {
+    return Pack.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Pack>, I>>(object: I): Pack {
+    const message = createBasePack();
+    message.name = object.name ?? "";
+    message.title = object.title ?? "";
+    message.source = object.source ?? "";
+    message.date = object.date ?? "";
+    message.terms = object.terms ?? "";
+    message.note = object.note ?? "";
+    message.prefixes = object.prefixes ?? 0;
+    message.chosen = object.chosen ?? false;
+    message.dateInForce = object.dateInForce ?? "";
+    message.appliedAtMs = object.appliedAtMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseShowPackRequest(): ShowPackRequest {
+  return { name: "" };
+}
+
+export const ShowPackRequest: MessageFns<ShowPackRequest> = {
+  encode(message: ShowPackRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ShowPackRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseShowPackRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ShowPackRequest>, I>>(base?: I): ShowPackRequest {
+    return ShowPackRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ShowPackRequest>, I>>(object: I): ShowPackRequest {
+    const message = createBaseShowPackRequest();
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseShowPackResponse(): ShowPackResponse {
+  return { pack: undefined, prefixes: [] };
+}
+
+export const ShowPackResponse: MessageFns<ShowPackResponse> = {
+  encode(message: ShowPackResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pack !== undefined) {
+      Pack.encode(message.pack, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.prefixes) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ShowPackResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseShowPackResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pack = Pack.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.prefixes.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ShowPackResponse>, I>>(base?: I): ShowPackResponse {
+    return ShowPackResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ShowPackResponse>, I>>(object: I): ShowPackResponse {
+    const message = createBaseShowPackResponse();
+    message.pack = (object.pack !== undefined && object.pack !== null) ? Pack.fromPartial(object.pack) : undefined;
+    message.prefixes = object.prefixes?.map((e) => e) || [];
+    return message;
+  },
+};
+
 export type AdminService = typeof AdminService;
 export const AdminService = {
   getStatus: {
@@ -8787,6 +9573,35 @@ export const AdminService = {
     responseSerialize: (value: ListAuditResponse): Buffer => Buffer.from(ListAuditResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListAuditResponse => ListAuditResponse.decode(value),
   },
+  /** One hold with what an operator decides by. */
+  showHold: {
+    path: "/fleetban.v1.Admin/ShowHold" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ShowHoldRequest): Buffer => Buffer.from(ShowHoldRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ShowHoldRequest => ShowHoldRequest.decode(value),
+    responseSerialize: (value: ShowHoldResponse): Buffer => Buffer.from(ShowHoldResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ShowHoldResponse => ShowHoldResponse.decode(value),
+  },
+  /** Never-ban packs: those that there are, and which are in force. */
+  listPacks: {
+    path: "/fleetban.v1.Admin/ListPacks" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListPacksRequest): Buffer => Buffer.from(ListPacksRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListPacksRequest => ListPacksRequest.decode(value),
+    responseSerialize: (value: ListPacksResponse): Buffer => Buffer.from(ListPacksResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListPacksResponse => ListPacksResponse.decode(value),
+  },
+  showPack: {
+    path: "/fleetban.v1.Admin/ShowPack" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ShowPackRequest): Buffer => Buffer.from(ShowPackRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ShowPackRequest => ShowPackRequest.decode(value),
+    responseSerialize: (value: ShowPackResponse): Buffer => Buffer.from(ShowPackResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ShowPackResponse => ShowPackResponse.decode(value),
+  },
 } as const;
 
 export interface AdminServer extends UntypedServiceImplementation {
@@ -8821,6 +9636,11 @@ export interface AdminServer extends UntypedServiceImplementation {
   listHolds: handleUnaryCall<ListHoldsRequest, ListHoldsResponse>;
   resolveHold: handleUnaryCall<ResolveHoldRequest, ResolveHoldResponse>;
   listAudit: handleUnaryCall<ListAuditRequest, ListAuditResponse>;
+  /** One hold with what an operator decides by. */
+  showHold: handleUnaryCall<ShowHoldRequest, ShowHoldResponse>;
+  /** Never-ban packs: those that there are, and which are in force. */
+  listPacks: handleUnaryCall<ListPacksRequest, ListPacksResponse>;
+  showPack: handleUnaryCall<ShowPackRequest, ShowPackResponse>;
 }
 
 export interface AdminClient extends Client {
@@ -9225,6 +10045,53 @@ export interface AdminClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListAuditResponse) => void,
+  ): ClientUnaryCall;
+  /** One hold with what an operator decides by. */
+  showHold(
+    request: ShowHoldRequest,
+    callback: (error: ServiceError | null, response: ShowHoldResponse) => void,
+  ): ClientUnaryCall;
+  showHold(
+    request: ShowHoldRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ShowHoldResponse) => void,
+  ): ClientUnaryCall;
+  showHold(
+    request: ShowHoldRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ShowHoldResponse) => void,
+  ): ClientUnaryCall;
+  /** Never-ban packs: those that there are, and which are in force. */
+  listPacks(
+    request: ListPacksRequest,
+    callback: (error: ServiceError | null, response: ListPacksResponse) => void,
+  ): ClientUnaryCall;
+  listPacks(
+    request: ListPacksRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListPacksResponse) => void,
+  ): ClientUnaryCall;
+  listPacks(
+    request: ListPacksRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListPacksResponse) => void,
+  ): ClientUnaryCall;
+  showPack(
+    request: ShowPackRequest,
+    callback: (error: ServiceError | null, response: ShowPackResponse) => void,
+  ): ClientUnaryCall;
+  showPack(
+    request: ShowPackRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ShowPackResponse) => void,
+  ): ClientUnaryCall;
+  showPack(
+    request: ShowPackRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ShowPackResponse) => void,
   ): ClientUnaryCall;
 }
 
