@@ -3,7 +3,7 @@ import type { TestContext } from "node:test";
 import { systemClock } from "@fleetban/kit/drivers/system-clock";
 import { systemRandom } from "@fleetban/kit/drivers/system-random";
 import { silentLog } from "@fleetban/kit/log";
-import type { Policy } from "../policy/policy.ts";
+import type { Policy, PolicySource } from "../policy/policy.ts";
 import { DEFAULT_POLICY } from "../policy/policy-in-force.ts";
 import type { Store } from "../store/store.ts";
 import { beforeClose } from "../store/test-database.ts";
@@ -14,14 +14,14 @@ import { type LedgerParts, openLedger } from "./open-ledger.ts";
 export async function openTestLedger(
   _t: TestContext,
   store: Store,
-  given: { policy?: Partial<Policy> } & Partial<Omit<LedgerParts, "store" | "policy">> = {},
+  given: { policy?: Partial<Policy>; source?: PolicySource } & Partial<Omit<LedgerParts, "store" | "policy">> = {},
 ): Promise<Ledger> {
-  const { policy, ...parts } = given;
+  const { policy, source, ...parts } = given;
   const inForce = { ...DEFAULT_POLICY, ...policy };
   const ledger = await openLedger({
     ...{ store, clock: systemClock, random: systemRandom, log: silentLog },
     ...parts,
-    policy: () => inForce,
+    policy: source ?? (() => inForce),
   });
   const stop = new AbortController();
   const running = ledger.run(stop.signal).catch((error: unknown) => {
