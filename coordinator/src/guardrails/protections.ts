@@ -54,7 +54,8 @@ export async function feedCollisions(sql: Sql): Promise<Map<number, string>> {
     from met group by feed_no, title order by feed_no, count(*) desc, title`;
   const texts = new Map<number, string>();
   for (const { feed_no, title, count, examples } of rows) {
-    const text = `${title} (${count}: ${examples.join(", ")}${count > examples.length ? ", …" : ""})`;
+    const shown = examples.map((prefix) => parsePrefix(prefix)).join(", ");
+    const text = `${title} (${count}: ${shown}${count > examples.length ? ", …" : ""})`;
     const known = texts.get(feed_no);
     texts.set(feed_no, known === undefined ? text : `${known}, ${text}`);
   }
