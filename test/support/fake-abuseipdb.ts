@@ -109,7 +109,8 @@ export async function startFakeAbuseIpdb(options: FakeOptions = {}): Promise<Fak
     }
     const answer = answerEndpoint();
     if (reportFault?.kind === "lost-answer") return count(htmlAnswer(200, ""), { kind: "reset" });
-    return count("detail" in answer ? errorAnswer(answer, accept, headers) : answer, fault);
+    if ("detail" in answer) return count(errorAnswer(answer, accept, headers), fault);
+    return count({ ...answer, headers: { ...headers, ...answer.headers } }, fault);
 
     function answerEndpoint(): Answer | ApiError {
       if (endpoint === "report" && request.method === "POST") {

@@ -1,0 +1,13 @@
+/** Sightings of one address by one agent in one jail. */
+export interface SightedBy {
+  readonly agentNo: number;
+  readonly jail: string;
+  readonly protocol: string;
+  readonly ports: string;
+  readonly bans: number;
+  readonly failures: number;
+  readonly firstAtMs: number;
+  readonly lastAtMs: number;
+  /** Of the newest that came with any. */
+  readonly evidence: string;
+}
