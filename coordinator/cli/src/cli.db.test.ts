@@ -31,6 +31,10 @@ bans:
   NUMBER  PREFIX  BEGUN  UNTIL  AUTHOR  REASON
   1  8.8.8.8  WHEN  WHEN  tester  scans us
 
+judged by the default policy:
+  ban 1 by an operator
+  without it: not listed: nothing in force
+
 what would take it off:
   fleetban bans remove 1
   fleetban unban 8.8.8.8
@@ -446,6 +450,10 @@ bans:
 
 prune:
   the policy ends it at TIME UTC if nobody tries it until then
+
+judged by the default policy:
+  ban 1 by an operator
+  without it: not listed: nothing in force
 
 what would take it off:
   fleetban bans remove 1

@@ -12,6 +12,7 @@ import { hitsOf } from "../hits/value-queries.ts";
 import { untilText } from "./act-effects.ts";
 import { actMessage } from "./act-message.ts";
 import { activeActs, type StoredAct } from "./act-queries.ts";
+import { explainJudgement } from "./explain-judgement.ts";
 import { feedsNaming, newestSightings, sightingTotals, strikes } from "./explain-queries.ts";
 import { feedNamesByNo, type ListingRow, listingOf, relatedListings } from "./listings.ts";
 import type { AdminParts } from "./parts.ts";
@@ -49,20 +50,34 @@ export async function explain(parts: AdminParts, request: ExplainRequest): Promi
   const nowMs = parts.ledger.ledgerTimeMs();
   const now = secondsFromMs(nowMs);
   const heads = new Map(parts.ledger.lists().map((head) => [head.list.list, head.list]));
-  const names = await feedNamesByNo(sql);
-  const rows = (await relatedListings(sql, prefix, around, MAX_INSIDE)).filter(isInForce);
-  const totals = await sightingTotals(sql, offenders);
-  const prune = await explainPrune(parts, prefix, now);
-  const hits = await hitsOf(sql, around, HIT_DAYS);
+  const names = feedNamesByNo(sql);
+  // Each is one question to the database; together they take as long as the longest.
+  const [related, totals, prune, hits, pardons, allowed, bans, feeds, protection, sightings, struck, evidence] =
+    await Promise.all([
+      relatedListings(sql, prefix, around, MAX_INSIDE),
+      sightingTotals(sql, offenders),
+      explainPrune(parts, prefix, now),
+      hitsOf(sql, around, HIT_DAYS),
+      activeActs(sql, "pardon", prefix, "overlapping"),
+      activeActs(sql, "allowed", prefix, "overlapping"),
+      activeActs(sql, "ban", prefix, "overlapping"),
+      feedsNaming(sql, prefix, around),
+      protectionOf(parts, prefix),
+      newestSightings(sql, offenders),
+      strikes(sql, offenders),
+      names.then((known) => explainJudgement(parts, offenders, known, now)),
+    ]);
+  const feedNames = await names;
+  const rows = related.filter(isInForce);
   const known: Known = {
     prefix,
     denied: rows.filter((row) => isDenied(row) && around.includes(row.prefix)).map(named),
     isPartlyDenied: rows.some((row) => isDenied(row) && !around.includes(row.prefix)),
-    pardons: await activeActs(sql, "pardon", prefix, "overlapping"),
-    allowed: await activeActs(sql, "allowed", prefix, "overlapping"),
-    bans: await activeActs(sql, "ban", prefix, "overlapping"),
-    feeds: await feedsNaming(sql, prefix, around),
-    protection: await protectionOf(parts, prefix),
+    pardons,
+    allowed,
+    bans,
+    feeds,
+    protection,
     sightings: totals.sightings,
     prunedAt: prune.wayOff,
   };
@@ -70,8 +85,8 @@ export async function explain(parts: AdminParts, request: ExplainRequest): Promi
     prefix,
     ...judge(known),
     listings: rows.map(named),
-    sightings: await newestSightings(sql, offenders),
-    strikes: await strikes(sql, offenders),
+    sightings,
+    strikes: struck,
     bans: known.bans.map(actMessage),
     pardons: known.pardons.map(actMessage),
     allowed: known.allowed.map(actMessage),
@@ -81,6 +96,8 @@ export async function explain(parts: AdminParts, request: ExplainRequest): Promi
     packets: hits.packets,
     lastHitAtMs: hits.lastAtMs,
     prune: prune.text,
+    evidence,
+    policyNo: parts.policy().policyNo,
   };
 
   function isInForce(row: ListingRow): boolean {
@@ -92,7 +109,7 @@ export async function explain(parts: AdminParts, request: ExplainRequest): Promi
   }
 
   function named(row: ListingRow): Listing {
-    return listingOf(row, heads.get(row.list)?.name ?? String(row.list), names);
+    return listingOf(row, heads.get(row.list)?.name ?? String(row.list), feedNames);
   }
 }
 

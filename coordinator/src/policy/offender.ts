@@ -38,7 +38,8 @@ export function decaysAt(offender: Offender, policy: Policy): UnixSeconds {
   return unixSeconds(offender.lastAt + Math.ceil(halvings * policy.halfLifeSeconds));
 }
 
-function faded(score: number, afterSeconds: number, policy: Policy): number {
+/** What is left of a weight after that time. */
+export function faded(score: number, afterSeconds: number, policy: Policy): number {
   return score * 2 ** (-Math.max(0, afterSeconds) / policy.halfLifeSeconds);
 }
 

@@ -80,9 +80,14 @@ export function weightOf({ jail, source, protocol }: Told, policy: Policy): numb
 
 /** What is said of the jail by name, else by what it reads. */
 export function jailWeight(jail: string, policy: Policy): number {
-  const { jailWeights, forgeableJails, forgeableWeight, defaultWeight } = policy;
+  const { jailWeights, forgeableWeight, defaultWeight } = policy;
   if (Object.hasOwn(jailWeights, jail)) return jailWeights[jail] ?? 0;
-  return forgeableJails.some((pattern) => isLike(jail, pattern)) ? forgeableWeight : defaultWeight;
+  return isForgeable(jail, policy) ? forgeableWeight : defaultWeight;
+}
+
+/** Whether it reads text that an attacker can write. */
+export function isForgeable(jail: string, { forgeableJails }: Policy): boolean {
+  return forgeableJails.some((pattern) => isLike(jail, pattern));
 }
 
 /** The list for what this jail bans. */

@@ -35,6 +35,7 @@ function explainText(answer: ExplainResponse, nowMs: number): string {
     ["allowlist", answer.allowed.length === 0 ? "" : actsTable(answer.allowed, nowMs)],
     ["feeds", answer.feeds.join("\n")],
     ["prune", answer.prune],
+    [judgedBy(answer), judgementText(answer)],
     [answer.state === "listed" ? "what would take it off" : "what would change that", answer.waysOff.join("\n")],
   ];
   const shown = sections.filter(([, text]) => text !== "").map(([title, text]) => `\n${title}:\n${indented(text)}`);
@@ -85,6 +86,21 @@ function evidenceText({ sightings }: ExplainResponse): string {
     return evidence.split("\n").flatMap((line) => (line.trim() === "" ? [] : [`${plain(agent)}: ${plain(line)}`]));
   });
   return [...new Set(texts)].slice(0, EVIDENCE_LINES_MAX).join("\n");
+}
+
+function judgedBy({ policyNo }: ExplainResponse): string {
+  return policyNo === 0 ? "judged by the default policy" : `judged by policy ${policyNo}`;
+}
+
+/** Each piece of evidence, the policy's lines that weigh it, and what would be without it. */
+function judgementText({ evidence }: ExplainResponse): string {
+  const several = new Set(evidence.map(({ list }) => list)).size > 1;
+  const lines = evidence.flatMap(({ list, text, counts, without, policy }) => {
+    const piece = `${several ? `${list}: ` : ""}${plain(text)}${counts ? "" : " (does not count)"}`;
+    const by = policy.map(plain).join("; ");
+    return [piece, ...(by === "" ? [] : [`  by ${by}`]), ...(without === "" ? [] : [`  without it: ${without}`])];
+  });
+  return lines.join("\n");
 }
 
 function strikesTable({ strikes }: ExplainResponse, nowMs: number): string {
