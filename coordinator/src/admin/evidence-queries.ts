@@ -49,7 +49,6 @@ export async function newestSighted(sql: Sql, offenders: readonly Prefix[]): Pro
     failures: row.failures,
     receivedAt: momentFromSql(row.received),
     receivedExactly: row.received,
-    receivedExactly: row.received,
   }));
 }
 
