@@ -15,6 +15,7 @@ export interface Edition {
   readonly no: number;
   /** Names of the lists. */
   readonly lists: readonly string[];
+  readonly isForOwnUse: boolean;
   /** IPv4, then IPv6. */
   readonly families: readonly ListingColumns[];
   readonly size: number;

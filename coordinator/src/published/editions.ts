@@ -28,6 +28,11 @@ export interface EditionsParts {
 export interface Editions {
   /** The newest, made now if need be. Rejects when there is none and none can be made. */
   current(key: EditionKey): Promise<Edition>;
+  /** What the key's editions are made of now, and `exempt`. */
+  sources(key: EditionKey): Promise<{
+    readonly lists: readonly (readonly ListingColumns[])[];
+    readonly exempt: readonly ListingColumns[];
+  }>;
   /** For metrics: the editions held. */
   held(): readonly Edition[];
   /** Frees what nobody has asked for in a while. */
@@ -108,7 +113,7 @@ export function createEditions(parts: EditionsParts): Editions {
     const names = lists.map(({ name }) => name);
     const no = (shelfOf(key).edition?.no ?? 0) + 1;
     if (made.leftOut > 0) log.warn("published.listings_left_out", { lists: names, listings: made.leftOut });
-    return { ...made, no, lists: names, size, epoch, revision, asOf: now };
+    return { ...made, no, lists: names, isForOwnUse: key.isForOwnUse, size, epoch, revision, asOf: now };
   }
 
   async function renew(key: EditionKey, shelf: Shelf): Promise<Edition> {
@@ -156,6 +161,11 @@ export function createEditions(parts: EditionsParts): Editions {
         if (shelf.edition === undefined) throw error;
         return shelf.edition;
       }
+    },
+    async sources(key) {
+      const copied = sortedLists([...key.lists, LIST_EXEMPT]);
+      const lists = await Promise.all(key.lists.map((list) => copied.get(list) ?? []));
+      return { lists, exempt: (await copied.get(LIST_EXEMPT)) ?? [] };
     },
     forgetUnused() {
       for (const [text, shelf] of shelves) {

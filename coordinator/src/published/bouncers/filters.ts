@@ -1,0 +1,25 @@
+/** Which decisions a bouncer wants, as its query says: the parameters of CrowdSec's local API. */
+import type { Decision } from "./decision.ts";
+
+export type Filter = (decision: Decision) => boolean;
+
+/** Of `/decisions/stream` and `/decisions` alike; a parameter that is not there lets everything through. */
+export function filterOf(query: URLSearchParams): Filter {
+  const scopes = wordsOf(query.get("scopes") ?? query.get("scope"));
+  const origins = wordsOf(query.get("origins"));
+  const containing = wordsOf(query.get("scenarios_containing"));
+  const without = wordsOf(query.get("scenarios_not_containing"));
+  const type = query.get("type")?.toLowerCase();
+  const value = query.get("value")?.toLowerCase();
+  return (decision) =>
+    (scopes === undefined || scopes.includes(decision.scope.toLowerCase())) &&
+    (origins === undefined || origins.includes(decision.origin)) &&
+    (type === undefined || type === decision.type) &&
+    (value === undefined || value === decision.value) &&
+    (containing === undefined || containing.some((word) => decision.scenario.includes(word))) &&
+    !without?.some((word) => decision.scenario.includes(word));
+}
+
+function wordsOf(text: string | null): string[] | undefined {
+  return text === null ? undefined : text.toLowerCase().split(",");
+}
