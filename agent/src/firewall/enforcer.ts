@@ -110,7 +110,7 @@ export function createEnforcer(parts: EnforcerParts): Enforcer {
 
   const lanes = createLanes(clock, planOne, () => truth);
   const growth = createGrowth({ backend, lanes, exclusive, log, nowSeconds });
-  const readBack = createReadBack({ backend, clock, newTable: sets.newTable });
+  const readBack = createReadBack({ backend, clock });
 
   function batchFailed(lane: Lane, planned: readonly PlannedOp[], cause: unknown): void {
     if (failure === undefined) log.error("firewall.batch_failed", { lane, entries: planned.length, error: cause });
@@ -163,7 +163,6 @@ export function createEnforcer(parts: EnforcerParts): Enforcer {
     ...{ backend, clock, log, sets, exclusive, readBack, remake, repair },
     drift: parts.drift,
     ledgerNowMs: parts.ledgerNowMs,
-    newTable: sets.newTable,
     refill: parts.refill,
     isRuled: parts.isRuled,
     checkRules: parts.checkRules,

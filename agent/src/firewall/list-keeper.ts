@@ -4,6 +4,7 @@
  */
 import type { Clock } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
+import type { DigestKey } from "@fleetban/proto/model/digest";
 import type { List, ListNo } from "@fleetban/proto/model/listing";
 import type { Prefix } from "@fleetban/proto/model/prefix";
 import type { MirrorChange, MirroredList } from "../mirror/held.ts";
@@ -161,7 +162,7 @@ export function createListKeeper(parts: ListKeeperParts): ListKeeper {
     const present = lists.get(no);
     if (present !== undefined) return present;
     if (list.effect === "deny" && !lists.isExemptReady()) return undefined;
-    const pair = pairFor(list);
+    const pair = pairFor(list, held.blocklist.key);
     for (const set of setsOf(pair)) {
       await openSet(loadParts, set, held.blocklist.sizeOf(set.family));
       for (const prefix of keptBefore.get(set.name) ?? []) if (!held.blocklist.has(prefix)) set.entries.keep(prefix);
@@ -173,11 +174,11 @@ export function createListKeeper(parts: ListKeeperParts): ListKeeper {
     return state;
   }
 
-  function pairFor(list: List): KernelPair {
+  function pairFor(list: List, key: DigestKey): KernelPair {
     const effect = list.effect === "exempt" ? "exempt" : "deny";
     const owner: Owner = { kind: "list", list: list.list, effect };
     const left = withdrawals.takeBack(list.list);
-    if (left === undefined) return sets.ofList(list.list) ?? sets.addList(listSets(list), owner);
+    if (left === undefined) return sets.ofList(list.list) ?? sets.addList(listSets(list), owner, key);
     for (const set of setsOf(left)) set.owner = owner;
     return left;
   }

@@ -119,7 +119,7 @@ async function sweepList(parts: LoadParts, state: ListState, held: Held): Promis
   let open = listed.length;
   for (const columns of listed) {
     const set = state.pair[columns.family];
-    set.entries.reserve(columns.count);
+    set.entries.reserve(expectedIn(parts, columns.count) + set.entries.keptCount); // what is removed goes before
     const plan = (prefix: Prefix) => parts.planAdd(set, prefix);
     const planRun = (rows: PrefixColumns, from: number, entries: number) => parts.planAdds(set, rows, from, entries);
     const finish = async () => {
@@ -136,9 +136,12 @@ export async function makeRoom(
   set: KernelSet,
   held: Held | undefined,
 ): Promise<void> {
-  const listed = held?.blocklist.sizeOf(set.family) ?? 0;
-  const expected = capacity > 0 ? Math.min(listed, capacity) : listed;
+  const expected = expectedIn({ capacity }, held?.blocklist.sizeOf(set.family) ?? 0);
   if (expected > set.maxEntries) await growth.grow(set, expected);
+}
+
+function expectedIn({ capacity }: Pick<LoadParts, "capacity">, listed: number): number {
+  return capacity > 0 ? Math.min(listed, capacity) : listed;
 }
 
 /** Entries in force that no listing stands behind, those without timeout (not ours) apart. */

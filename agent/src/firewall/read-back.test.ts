@@ -44,7 +44,7 @@ test("what nobody applied is missing or foreign, entries at the edge of their ti
 function fixture(readSet: () => AsyncIterable<readonly KernelEntry[]>) {
   const sets = createSetRegistry(parseDigestKey(new Uint8Array(16)));
   const set = sets.local[4];
-  const readBack = createReadBack({ backend: { readSet }, clock: createVirtualClock(), newTable: sets.newTable });
+  const readBack = createReadBack({ backend: { readSet }, clock: createVirtualClock() });
   return { set, compare: () => readBack.compare(set) };
 }
 

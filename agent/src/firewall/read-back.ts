@@ -31,16 +31,15 @@ export interface ReadBack {
 export interface ReadBackParts {
   readonly backend: Pick<Backend, "readSet">;
   readonly clock: Pick<Clock, "monotonicMs" | "sleep">;
-  readonly newTable: (family: 4 | 6, expected: number) => EntryTable;
 }
 
 const EDGE_SECONDS = 3;
 
-export function createReadBack({ backend, clock, newTable }: ReadBackParts): ReadBack {
+export function createReadBack({ backend, clock }: ReadBackParts): ReadBack {
   const nowSeconds = () => clock.monotonicMs() / 1_000;
 
   async function read(set: KernelSet): Promise<EntryTable> {
-    const table = newTable(set.family, set.entries.size);
+    const table = set.entries.blank(set.entries.size);
     const turns = createBackgroundTurns(clock);
     for await (const piece of backend.readSet(set.name)) {
       const now = nowSeconds();

@@ -34,7 +34,6 @@ export interface ReconcileParts {
   readonly readBack: ReadBack;
   readonly drift: Drift;
   readonly ledgerNowMs: () => number;
-  readonly newTable: (family: 4 | 6) => EntryTable;
   /** Wishes what is missing and what is foreign. */
   readonly repair: (set: KernelSet, difference: Difference) => void;
   /** Wishes all that the set is to hold. */
@@ -104,7 +103,7 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
     drift.entries += set.entries.size;
     log.warn("firewall.set_gone", { set: set.name, entries: set.entries.size });
     set.isPresent = false;
-    set.entries = parts.newTable(set.family);
+    set.entries = set.entries.blank();
     await parts.exclusive(() => parts.remake(set));
     parts.refill(set);
   }
@@ -113,7 +112,7 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
     drift.sets += 1;
     drift.entries += set.entries.size;
     log.warn("firewall.set_emptied", { set: set.name, entries: set.entries.size });
-    set.entries = parts.newTable(set.family);
+    set.entries = set.entries.blank();
     parts.refill(set);
   }
 

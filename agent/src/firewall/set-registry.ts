@@ -13,20 +13,19 @@ export interface SetRegistry {
   readonly own: KernelPair;
   readonly local: KernelPair;
   readonly probe: KernelPair;
-  /** The probe's list shares the probe's pair. */
-  addList(pair: SetPair, owner: Owner): KernelPair;
+  /** The probe's list shares the probe's pair. `secret` = the blocklist's, where there is one. */
+  addList(pair: SetPair, owner: Owner, secret?: DigestKey): KernelPair;
   drop(pair: KernelPair): void;
   ofList(list: ListNo): KernelPair | undefined;
   /** Those that exempt first. */
   all(): readonly KernelSet[];
-  newTable(family: Family, expected?: number): EntryTable;
+  newTable(family: Family): EntryTable;
 }
 
 export function createSetRegistry(secret: DigestKey): SetRegistry {
-  const newTable = (family: Family, expected = 0) => createEntryTable(family, secret, expected);
-  const make = (pair: SetPair, owner: Owner): KernelPair => ({
-    4: kernelSet(pair[4], 4, owner, newTable(4)),
-    6: kernelSet(pair[6], 6, owner, newTable(6)),
+  const make = (pair: SetPair, owner: Owner, of = secret): KernelPair => ({
+    4: kernelSet(pair[4], 4, owner, createEntryTable(4, of)),
+    6: kernelSet(pair[6], 6, owner, createEntryTable(6, of)),
   });
   const own = make(OWN_SETS, { kind: "own" });
   const local = make(LOCAL_SETS, { kind: "local" });
@@ -36,13 +35,13 @@ export function createSetRegistry(secret: DigestKey): SetRegistry {
     own,
     local,
     probe,
-    newTable,
-    addList(pair, owner) {
+    newTable: (family) => createEntryTable(family, secret),
+    addList(pair, owner, of) {
       if (pair[4] === PROBE_SETS[4]) {
         for (const set of setsOf(probe)) set.owner = owner;
         return probe;
       }
-      const made = make(pair, owner);
+      const made = make(pair, owner, of);
       if (owner.kind === "list" && owner.effect === "exempt") pairs.unshift(made);
       else pairs.push(made);
       return made;

@@ -135,8 +135,13 @@ export class PrefixTable {
     return (this.#lengths[first] ?? 0) - (this.#lengths[second] ?? 0);
   }
 
+  /** An empty one with the same secret. */
+  blank(expected = 0): PrefixTable {
+    return new PrefixTable(this.family, this.#secret, expected);
+  }
+
   clone(): PrefixTable {
-    const copy = new PrefixTable(this.family, this.#secret);
+    const copy = this.blank();
     copy.#words = this.#words.slice();
     copy.#lengths = this.#lengths.slice();
     copy.#ranks = this.#ranks.slice();
@@ -196,7 +201,7 @@ export class PrefixTable {
   }
 
   #grow(expected: number): void {
-    const wider = new PrefixTable(this.family, this.#secret, expected);
+    const wider = this.blank(expected);
     const words = blankWords();
     for (let slot = 0; slot < this.slots; slot += 1) {
       if (!this.isUsed(slot)) continue;
