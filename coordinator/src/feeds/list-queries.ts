@@ -17,6 +17,8 @@ export interface ListBasis {
   readonly isApproved: boolean;
   /** Lists that feeds go to, or went to before. */
   readonly lists: readonly ListNo[];
+  /** Who has each feed, by its number. */
+  readonly leases: ReadonlyMap<number, string | null>;
 }
 
 export async function selectBasis(sql: Sql): Promise<ListBasis> {
@@ -30,10 +32,11 @@ export async function selectBasis(sql: Sql): Promise<ListBasis> {
       confirmed: number | null;
       mode: string;
       stale_after_seconds: number;
+      leased_by: string | null;
     }[]
   >`
     select feed_no, list_no, left_list_no, taken_fetch_no as fetch_no, extract(epoch from confirmed_at)::float8 as confirmed,
-      mode, stale_after_seconds, (select outcome from feed_fetches where fetch_no = feeds.taken_fetch_no) as outcome
+      mode, stale_after_seconds, leased_by, (select outcome from feed_fetches where fetch_no = feeds.taken_fetch_no) as outcome
     from feeds order by feed_no`;
   const newest = rows.reduce<(typeof rows)[number] | undefined>(
     (best, row) => ((row.fetch_no ?? 0) > (best?.fetch_no ?? 0) ? row : best),
@@ -41,10 +44,11 @@ export async function selectBasis(sql: Sql): Promise<ListBasis> {
   );
   const lists = rows.flatMap((row) => [row.list_no, row.left_list_no ?? row.list_no]);
   return {
-    state: JSON.stringify(rows.map(({ outcome: _, ...row }) => Object.values(row))),
+    state: JSON.stringify(rows.map(({ outcome: _, leased_by: __, ...row }) => Object.values(row))),
     fetchNo: newest?.fetch_no ?? undefined,
     isApproved: newest?.outcome === "approved",
     lists: [...new Set(lists)].map(listNo),
+    leases: new Map(rows.map((row) => [row.feed_no, row.leased_by])),
   };
 }
 
@@ -53,7 +57,8 @@ export async function selectWishes(sql: Sql, list: ListNo): Promise<FeedWish[]> 
   const rows = await sql<{ prefix: string; feed_no: number; confidence: number }[]>`
     select named.prefix::text, named.feed_no, named.confidence
     from feed_prefixes named join feeds using (feed_no)
-    where feeds.list_no = ${list} and feeds.mode = 'enforce'`;
+    where feeds.list_no = ${list} and feeds.mode = 'enforce'
+    order by named.prefix`;
   const feeds = await sql<{ feed_no: number; confirmed: number; stale_after_seconds: number }[]>`
     select feed_no, floor(extract(epoch from confirmed_at))::float8 as confirmed, stale_after_seconds
     from feeds where confirmed_at is not null`;
@@ -71,7 +76,7 @@ export async function selectPresent(sql: Sql, list: ListNo): Promise<Map<Prefix,
     { prefix: string; until: number | null; rank: number; reasons: { kind: string; key: string }[] }[]
   >`
     select prefix::text, extract(epoch from until)::float8 as until, rank, reasons
-    from listings where list_no = ${list} and reasons @> '[{"kind": "feed"}]'`;
+    from listings where list_no = ${list} and reasons @> '[{"kind": "feed"}]' order by prefix`;
   return new Map(
     rows.map((row) => {
       const feeds = row.reasons.filter((reason) => reason.kind === "feed").map((reason) => reason.key);

@@ -1,6 +1,7 @@
 /** What differs between the prefixes that a feed named and those that it names now. Pure. */
 import type { Prefix } from "@fleetban/proto/model/prefix";
 import type { FeedEntry } from "./feed.ts";
+import { inOrder } from "./in-order.ts";
 
 export interface EntryMoves {
   /** New, or with another confidence. */
@@ -9,8 +10,12 @@ export interface EntryMoves {
 }
 
 export function planEntries(previous: ReadonlyMap<Prefix, number>, entries: readonly FeedEntry[]): EntryMoves {
-  const put = entries.filter(({ prefix, confidence }) => previous.get(prefix) !== confidence);
+  const put = inOrder(
+    entries.filter(({ prefix, confidence }) => previous.get(prefix) !== confidence),
+    ({ prefix }) => prefix,
+  );
   const named = new Set<Prefix>();
   for (const { prefix } of entries) named.add(prefix);
-  return { put, gone: [...previous.keys()].filter((prefix) => !named.has(prefix)) };
+  const gone = [...previous.keys()].filter((prefix) => !named.has(prefix));
+  return { put, gone: inOrder(gone, (prefix) => prefix) };
 }

@@ -206,7 +206,7 @@ export async function replaceFeedEntries(
       select ${feedNo}, prefix, confidence, ${fetchNo}
       from unnest(${slice.map((entry) => entry.prefix)}::cidr[], ${slice.map((entry) => entry.confidence)}::int[])
         as named (prefix, confidence)
-      on conflict (feed_no, prefix) do update set confidence = excluded.confidence`;
+      on conflict (prefix, feed_no) do update set confidence = excluded.confidence`;
   }
   for (const slice of slicesOf(gone)) {
     await sql`delete from feed_prefixes where feed_no = ${feedNo} and prefix = any(${[...slice]}::cidr[])`;

@@ -9,11 +9,11 @@ import { claimFeed } from "./claim-feed.ts";
 import { defineFeeds } from "./define-feeds.ts";
 import type { FeedDefinition, FetchOutcome } from "./feed.ts";
 import { fetchFeed } from "./fetch-feed.ts";
-import { endLease, keepLease, type Lease, leaseEnd, newLease } from "./lease.ts";
+import { endLease, leaseEnd, newLease } from "./lease.ts";
 import type { FeedsParts } from "./parts.ts";
 import { selectAbandoned, selectFeedForUpdate, updateFeedTurn } from "./queries.ts";
 import { settleFetch } from "./settle-fetch.ts";
-import { type Synced, syncListings } from "./sync-listings.ts";
+import { syncListings } from "./sync-listings.ts";
 
 export type RefreshOutcome = FetchOutcome | "off" | "busy" | "not-due" | "lost";
 
@@ -54,17 +54,12 @@ export async function refreshFeed(
   const answer = await fetchFeed(parts, feed, claim.lease.feedNo, signal);
   const { outcome, reason } = await settleFetch(parts, feed, claim.lease, answer);
   const changed =
-    outcome === "fetched" || outcome === "unchanged" ? (await syncUnderLease(parts, claim.lease, signal)).changed : 0;
+    outcome === "fetched" || outcome === "unchanged" ? (await syncListings(parts, claim.lease, signal)).changed : 0;
   await endLease(parts, claim.lease);
   const level = outcome === "fetched" || outcome === "unchanged" ? "info" : "warn";
   const refused = answer.kind === "list" ? answer.list.refused : undefined;
   parts.log[level]("feeds.refreshed", { feed: feed.name, outcome, reason, changed, refused });
   return { outcome, changed, ...(reason === undefined ? {} : { reason }) };
-}
-
-/** Under the lease of the feed, which the caller holds and gives back. */
-export async function syncUnderLease(parts: FeedsParts, lease: Lease, signal: AbortSignal): Promise<Synced> {
-  return await syncListings(parts, () => keepLease(parts, lease), signal);
 }
 
 /** A lease that has run out but was not given back: its run ended somewhere on the way, or the mode was changed. */
@@ -79,7 +74,7 @@ async function finishAbandoned(parts: FeedsParts, name: string, signal: AbortSig
     return taken;
   });
   if (lease === undefined) return;
-  const { changed } = await syncUnderLease(parts, lease, signal);
+  const { changed } = await syncListings(parts, lease, signal);
   await endLease(parts, lease);
   parts.log.info("feeds.finished_abandoned", { feed: name, changed });
 }

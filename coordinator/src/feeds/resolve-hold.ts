@@ -17,7 +17,7 @@ import {
   selectFeedForUpdate,
   updateFeedTurn,
 } from "./queries.ts";
-import { syncUnderLease } from "./refresh.ts";
+import { syncListings } from "./sync-listings.ts";
 
 export interface HoldAnswer {
   readonly holdNo: number;
@@ -49,7 +49,7 @@ export async function resolveFeedHold(
   parts.log.info("feeds.hold_resolved", { hold: answer.holdNo, outcome: resolved.kind, by: answer.by });
   if (resolved.kind !== "approved") return resolved;
   const { lease, ...told } = resolved;
-  const { changed } = await syncUnderLease(parts, lease, signal);
+  const { changed } = await syncListings(parts, lease, signal);
   await endLease(parts, lease);
   return { ...told, changed };
 }

@@ -4,6 +4,7 @@ import { type TestContext, test } from "node:test";
 import { parsePrefix } from "@fleetban/proto/model/prefix";
 import { madeUpEntries } from "../../../test/support/fake-abuseipdb/entries.ts";
 import { startFeeds, type TestFeeds } from "./feeds.fixture.ts";
+import { inOrder } from "./in-order.ts";
 import type { FeedsParts } from "./parts.ts";
 import { planEntries } from "./plan-entries.ts";
 import { insertFetch, replaceFeedEntries, selectFeedEntries } from "./queries.ts";
@@ -55,7 +56,8 @@ test("a newer list that comes in between is the one that is listed in the end", 
 });
 
 test("a pardon that comes in between is kept", async (t) => {
-  const pardoned = parsePrefix(madeUpEntries(ENTRIES).findLast(({ ipAddress }) => !ipAddress.includes(":"))!.ipAddress);
+  const addresses = madeUpEntries(ENTRIES).map(({ ipAddress }) => parsePrefix(ipAddress));
+  const pardoned = inOrder(addresses, (address) => address).findLast((address) => !address.includes(":"))!; // listed last
   const { feeds, parts } = await startSliced(t, 1, async ({ store }) => {
     await store.sql`
       insert into pardons (prefix, until, reason, author, begun_at)

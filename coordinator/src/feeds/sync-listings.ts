@@ -12,6 +12,7 @@ import { type UnixSeconds, unixSeconds } from "@fleetban/proto/model/time";
 import type { ListChange } from "../ledger/ledger.ts";
 import type { Sql } from "../store/sql.ts";
 import { brakeChanges } from "./brake-changes.ts";
+import { keepLease, type Lease } from "./lease.ts";
 import {
   type ListBasis,
   selectBasis,
@@ -30,9 +31,10 @@ export interface Synced {
 }
 
 const CHANGES_PER_SLICE = 2_000;
-/** Sightings that wait for the ledger's row get it in between. */
-const REST_MS = 20;
+/** Sightings that wait for the ledger's row get it in between: they stand in its queue before the next slice does. */
+const REST_MS = 2;
 const REPLANS_MAX = 5;
+const KEEP_LEASE_EVERY_MS = 30_000;
 
 interface SyncPlan {
   readonly basis: ListBasis;
@@ -41,18 +43,14 @@ interface SyncPlan {
   readonly isApproved: boolean;
 }
 
-/** `beforeSlice` false ends the sync: the caller's lease is gone. */
-export async function syncListings(
-  parts: FeedsParts,
-  beforeSlice: () => Promise<boolean>,
-  signal: AbortSignal,
-): Promise<Synced> {
+/** Under the lease, which the caller holds and gives back; ends when it is somebody else's. */
+export async function syncListings(parts: FeedsParts, lease: Lease, signal: AbortSignal): Promise<Synced> {
   const synced = { changed: 0, slices: 0 };
   for (let attempt = 0; attempt < REPLANS_MAX; attempt += 1) {
     // When this commit has the row, every slice of an older plan is either done or will see that it is old.
     await parts.ledger.write({ kind: "feed" }, async () => []);
     const plan = await makePlan(parts);
-    const isComplete = await applySlices(parts, plan, synced, beforeSlice, signal);
+    const isComplete = await applySlices(parts, plan, synced, lease, signal);
     if (isComplete) return synced;
   }
   return synced;
@@ -91,23 +89,30 @@ async function applySlices(
   parts: FeedsParts,
   { basis, changes, isApproved }: SyncPlan,
   synced: { changed: number; slices: number },
-  beforeSlice: () => Promise<boolean>,
+  lease: Lease,
   signal: AbortSignal,
 ): Promise<boolean> {
+  let keptAtMs = parts.clock.monotonicMs();
   for (let at = 0; at < changes.length; at += CHANGES_PER_SLICE) {
     if (at > 0) await parts.clock.sleep(REST_MS, signal);
-    if (!(await beforeSlice())) return true;
-    let isOld = false;
+    if (parts.clock.monotonicMs() - keptAtMs > KEEP_LEASE_EVERY_MS) {
+      await keepLease(parts, lease); // whether it was still ours the slice sees
+      keptAtMs = parts.clock.monotonicMs();
+    }
+    let [isOld, isLost] = [false, false];
     const cause =
       basis.fetchNo === undefined ? { kind: "feed" as const } : { kind: "feed" as const, no: basis.fetchNo };
     const written = await parts.ledger.write(
       cause,
       async (sql) => {
-        isOld = (await selectBasis(sql)).state !== basis.state;
-        return isOld ? [] : changes.slice(at, at + CHANGES_PER_SLICE);
+        const present = await selectBasis(sql);
+        isLost = present.leases.get(lease.feedNo) !== lease.leasedBy;
+        isOld = present.state !== basis.state;
+        return isOld || isLost ? [] : changes.slice(at, at + CHANGES_PER_SLICE);
       },
       { approved: isApproved },
     );
+    if (isLost) return true;
     if (isOld) return false;
     synced.changed += written.changed;
     synced.slices += 1;

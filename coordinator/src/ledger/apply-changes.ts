@@ -108,7 +108,8 @@ function difference(wanted: readonly ListChange[], present: ReadonlyMap<string, 
       continue;
     }
     const reasons = to.reasons.slice(0, MAX_REASONS);
-    const put: Put = { list, prefix, until: to.until, rank: to.rank, begun: to.begun ?? unixSeconds(0), reasons };
+    const begun = to.begun ?? unixSeconds(0);
+    const put: Put = { list, prefix, until: to.until, rank: to.rank, begun, reasons, isNew: before === undefined };
     if (before === undefined || !isSame(before, put)) puts.push(put);
     else if (reasonText(before.reasons) !== reasonText(reasons)) retold.push(put);
   }

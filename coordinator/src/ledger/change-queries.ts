@@ -20,6 +20,8 @@ export interface ListingKey {
 export interface Put extends Listing {
   readonly list: ListNo;
   readonly reasons: readonly Reason[];
+  /** The list has no listing of that prefix: a plain insert, which need not look first. */
+  readonly isNew: boolean;
 }
 
 /** What a commit does to one list. */
@@ -116,19 +118,22 @@ export async function saveChanges(
       update ledger set revision = revision + 1, last_commit_at = clock_timestamp()
       returning revision, last_commit_at
     ), put as (
-      select list_no, prefix, to_timestamp(until) as until, rank, to_timestamp(begun) as begun_at, reasons::jsonb
+      select list_no, prefix, to_timestamp(until) as until, rank, to_timestamp(begun) as begun_at, reasons::jsonb, is_new
       from unnest(${puts.map((put) => put.list)}::int[], ${puts.map((put) => put.prefix)}::cidr[],
         ${puts.map((put) => untilToSql(put.until))}::float8[], ${puts.map((put) => put.rank)}::smallint[],
-        ${puts.map((put) => momentToSql(put.begun))}::float8[], ${puts.map((put) => JSON.stringify(put.reasons))}::text[])
-        as t(list_no, prefix, until, rank, begun, reasons)
+        ${puts.map((put) => momentToSql(put.begun))}::float8[], ${puts.map((put) => JSON.stringify(put.reasons))}::text[],
+        ${puts.map((put) => (put.isNew ? 1 : 0))}::int[])
+        as t(list_no, prefix, until, rank, begun, reasons, is_new)
     ), gone as (
       select list_no, prefix
       from unnest(${removes.map((key) => key.list)}::int[], ${removes.map((key) => key.prefix)}::cidr[]) as t(list_no, prefix)
     ), listed as (
       insert into listings (list_no, prefix, until, rank, revision, listed_at, begun_at, reasons)
-      select list_no, prefix, until, rank, m.revision, m.last_commit_at, begun_at, reasons from put, moved m
-      on conflict (list_no, prefix) do update set until = excluded.until, rank = excluded.rank,
-        revision = excluded.revision, begun_at = excluded.begun_at, reasons = excluded.reasons
+      select list_no, prefix, until, rank, m.revision, m.last_commit_at, begun_at, reasons from put, moved m where is_new = 1
+    ), extended as (
+      update listings l set until = put.until, rank = put.rank, revision = m.revision, begun_at = put.begun_at,
+        reasons = put.reasons
+      from put, moved m where put.is_new = 0 and l.list_no = put.list_no and l.prefix = put.prefix
     ), removed as (
       delete from listings l using gone where l.list_no = gone.list_no and l.prefix = gone.prefix
     ), changed as (

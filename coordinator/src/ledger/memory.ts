@@ -123,11 +123,12 @@ export class Memory {
 
   async #read(): Promise<void> {
     const { store, random, log } = this.#parts;
+    const served = this.#seen; // a commit of this process may come in while the ledger is read
     const ledger = await this.#readLedger();
     if (ledger.epoch !== this.#epoch || this.#isBroken) return this.load();
-    if (ledger.revision < this.#seen) {
-      log.error("ledger.commits_lost", { served: this.#seen, found: ledger.revision });
-      await renewEpoch(store, random, ledger.epoch, this.#seen);
+    if (ledger.revision < served) {
+      log.error("ledger.commits_lost", { served, found: ledger.revision });
+      await renewEpoch(store, random, ledger.epoch, served);
       return this.load();
     }
     if (ledger.listsVersion !== this.#listsVersion) await this.#readLists(ledger);
