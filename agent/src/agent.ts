@@ -33,7 +33,7 @@ import { createReports } from "./link/reports.ts";
 import { runSession } from "./link/session.ts";
 import type { LinkState } from "./link/state.ts";
 import type { Files } from "./mirror/files.ts";
-import { listedOn } from "./mirror/listed-on.ts";
+import { isCutOff, listedOn } from "./mirror/listed-on.ts";
 import { Mirror } from "./mirror/mirror.ts";
 import { createMirrorFile } from "./mirror/mirror-file.ts";
 import { createOwnAddresses } from "./own-addresses/own-addresses.ts";
@@ -215,7 +215,7 @@ export async function openAgent(parts: AgentParts, config: AgentConfig): Promise
       { firewall, mirror, spool, intake: sources.intake, hits },
       {
         ...{ version, name, startedAtMs, link },
-        protectedSessions: own.sessions,
+        protectedSessions: own.sessions.length,
         enforcing: enforcingStatus(parts.enforcing, clock.nowMs()),
         nowMs: clock.nowMs(),
         agentId: parts.identity()?.agentId,
@@ -277,6 +277,7 @@ export async function openAgent(parts: AgentParts, config: AgentConfig): Promise
       watchStates(
         {
           ...{ clock, warnables, mirror, file, firewall, spool, differed },
+          listedLogins: () => own.sessions.filter((address) => isCutOff(mirror, address, ledgerSeconds())),
           link: () => link,
           identity: parts.identity,
           skewMs,

@@ -9,10 +9,13 @@ const SOURCES: Readonly<Record<string, Source>> = {
   import: Source.SOURCE_IMPORT,
 };
 
+/** A coordinator refuses a longer one. */
+const DETAIL_MAX = 1_024;
+
 export function healthMessage(status: AgentStatus): Health {
   const { warnables, spool, firewall, clockSkewMs, sightingsBySource, hits } = status;
   return Health.fromPartial({
-    warnables: warnables.map(({ code, sinceMs }) => ({ code, sinceMs })),
+    warnables: warnables.map(({ code, sinceMs, detail }) => ({ code, sinceMs, detail: detail.slice(0, DETAIL_MAX) })),
     spoolSightings: spool.sightings,
     spoolOldestMs: spool.oldestMs,
     lostSightings: spool.lost,

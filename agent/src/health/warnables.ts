@@ -161,6 +161,13 @@ export const WARNABLES = {
     visibleAfterMs: AT_ONCE,
     text: "fail2ban's newest ban is not in the log that is followed; bans are found minutes late; set fail2ban's loglevel to NOTICE or INFO, and fail2ban.log in agent.yaml to its logtarget",
   },
+  "login-from-listed": {
+    severity: "warn",
+    blocksReady: false,
+    dependsOn: [],
+    visibleAfterMs: AT_ONCE,
+    text: "somebody logged in from an address that the fleet's lists deny; it is let through here because of that, and cut off everywhere else; see who it is: `fleetban explain ADDRESS`, then pardon or allow it",
+  },
   "clock-skewed": {
     severity: "warn",
     blocksReady: false,

@@ -1,5 +1,6 @@
 /** Looks each second at what the rooms say of themselves, and raises or clears the warnables that follow from it. */
 import type { Clock } from "@fleetban/kit/clock";
+import type { Prefix } from "@fleetban/proto/model/prefix";
 import type { Firewall } from "../firewall/firewall.ts";
 import { REFUSED_CODES } from "../link/link.ts";
 import type { LinkState } from "../link/state.ts";
@@ -26,6 +27,8 @@ export interface WatchedRooms {
   readonly link: () => LinkState;
   readonly identity: () => unknown;
   readonly skewMs: () => number;
+  /** From where somebody is logged in, and that the fleet's lists deny. */
+  readonly listedLogins: () => readonly Prefix[];
 }
 
 export async function watchStates(rooms: WatchedRooms, signal: AbortSignal): Promise<never> {
@@ -61,6 +64,8 @@ export function look(rooms: WatchedRooms): void {
   const unsupported = lists.filter((list) => list.unsupported && list.name !== "probe");
   warnables.set("list-unsupported", unsupported.length > 0, namesOf(unsupported));
   warnables.set("spool-near-full", spool.size > 0 && bytes > maxBytes * NEAR_FULL_SHARE);
+  const logins = rooms.listedLogins();
+  warnables.set("login-from-listed", logins.length > 0, logins.join(", "));
   warnables.set("clock-skewed", Math.abs(rooms.skewMs()) > SKEWED_MS);
 }
 

@@ -4,12 +4,20 @@ import type { UnixSeconds } from "@fleetban/proto/model/time";
 import { isExpired } from "@fleetban/proto/model/until";
 import type { Mirror } from "./mirror.ts";
 
+/** It is denied, and nothing exempts it. */
+export function isCutOff(mirror: Pick<Mirror, "lists">, address: Prefix, now: UnixSeconds): boolean {
+  return holding(mirror, "deny", address, now).length > 0 && holding(mirror, "exempt", address, now).length === 0;
+}
+
 export function listedOn(mirror: Pick<Mirror, "lists">, address: Prefix, now: UnixSeconds): readonly string[] {
+  return holding(mirror, "deny", address, now).map(({ list }) => list.name);
+}
+
+function holding(mirror: Pick<Mirror, "lists">, effect: "deny" | "exempt", address: Prefix, now: UnixSeconds) {
   const around = Array.from({ length: lengthOf(address) + 1 }, (_, length) => widen(address, length));
-  const holding = mirror.lists().filter(({ list, held }) => {
-    if (list.effect !== "deny" || held === undefined) return false;
+  return mirror.lists().filter(({ list, held }) => {
+    if (list.effect !== effect || held === undefined) return false;
     const listings = around.map((prefix) => held.blocklist.get(prefix)).filter((listing) => listing !== undefined);
     return listings.some(({ until }) => !isExpired(until, now));
   });
-  return holding.map(({ list }) => list.name);
 }

@@ -59,13 +59,13 @@ test("a change is looked at within half a second, many of them as one", async ()
 test("the coordinator's settings switch the protection of sessions off and on", async () => {
   const { addresses, state } = machine();
   await addresses.look();
-  assert.equal(addresses.sessions, 1);
+  assert.equal(addresses.sessions.length, 1);
   addresses.setSessionProtection(false);
   await addresses.look();
-  assert.deepEqual([addresses.sessions, state.own.includes(ADMIN)], [0, false]);
+  assert.deepEqual([addresses.sessions.length, state.own.includes(ADMIN)], [0, false]);
   addresses.setSessionProtection(true);
   await addresses.look();
-  assert.equal(addresses.sessions, 1);
+  assert.equal(addresses.sessions.length, 1);
 });
 
 test("sessions that can't be read stay protected as they were", async () => {

@@ -25,8 +25,8 @@ export interface OwnAddressesParts {
 export interface OwnAddresses {
   /** As last seen. */
   readonly machine: MachineFacts;
-  /** Addresses that are protected because somebody is logged in from there. */
-  readonly sessions: number;
+  /** Addresses that are protected because somebody is logged in from there, or was within the hour. */
+  readonly sessions: readonly Prefix[];
   /** Names are resolved anew. */
   look(): Promise<void>;
   /** As the coordinator's settings have it. */
@@ -75,7 +75,7 @@ export function createOwnAddresses(parts: OwnAddressesParts): OwnAddresses {
       return machine;
     },
     get sessions() {
-      return sessions.length;
+      return sessions;
     },
     async look() {
       resolvedAtMs = Number.NEGATIVE_INFINITY;

@@ -218,7 +218,12 @@ test("what agents reported is in the database soon, and their status after they 
   const coordinator = await startCoordinator(t);
   const agent = await connected(coordinator, "web1");
   const health = {
-    ...{ warnables: [{ code: "kernel-drift", sinceMs: 1 }], spoolSightings: 3, spoolOldestMs: 0, lostSightings: 4 },
+    ...{
+      warnables: [{ code: "kernel-drift", sinceMs: 1, detail: "" }],
+      spoolSightings: 3,
+      spoolOldestMs: 0,
+      lostSightings: 4,
+    },
     ...{
       batchEntries: 0,
       applyP99Us: 0,

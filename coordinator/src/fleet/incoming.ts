@@ -20,6 +20,7 @@ const MAX_ADDRESSES = 16;
 const MAX_FEATURES = 64;
 const MAX_SIGHTINGS = 10_000;
 const MAX_WARNABLES = 64;
+const MAX_DETAIL = 1_024;
 const MAX_TEXT = 64;
 /** The last moment of the year 9999: beyond it Postgres' text of a time is read by nobody. */
 const MAX_TIME_MS = 253_402_300_799_999;
@@ -92,11 +93,16 @@ export function checkApplied(applied: Applied): AppliedList {
 
 export function checkHealth(health: Health): AgentHealth {
   checkCount("warnables", health.warnables.length, MAX_WARNABLES);
-  for (const { code } of health.warnables) {
+  for (const { code, detail } of health.warnables) {
     if (!WARNABLE_CODE.test(code)) throw violation("a warnable whose code is not kebab-case");
+    if (detail.length > MAX_DETAIL) throw violation(`a warnable's detail of ${detail.length} characters`);
   }
   return {
-    warnables: health.warnables.map(({ code, sinceMs }) => ({ code, sinceMs })),
+    warnables: health.warnables.map(({ code, sinceMs, detail }) => ({
+      code,
+      sinceMs,
+      detail: detail.replaceAll(/\p{Cc}/gu, ""),
+    })),
     spoolSightings: health.spoolSightings,
     lostSightings: health.lostSightings,
     clockSkewMs: health.clockSkewMs,

@@ -27,6 +27,8 @@ export interface AppliedList {
 export interface AgentWarnable {
   readonly code: string;
   readonly sinceMs: number;
+  /** Facts of this case; empty = none. */
+  readonly detail: string;
 }
 
 /** From a `Health`. */
@@ -146,6 +148,6 @@ export function createReported(): Reported {
 
 /** Merged with what the agent says itself, oldest first. */
 export function warnablesOf(agent: ReportedAgent): readonly AgentWarnable[] {
-  const own = [...agent.ownWarnables].map(([code, sinceMs]) => ({ code, sinceMs }));
+  const own = [...agent.ownWarnables].map(([code, sinceMs]) => ({ code, sinceMs, detail: "" }));
   return [...(agent.health?.warnables ?? []), ...own].sort((a, b) => a.sinceMs - b.sinceMs);
 }

@@ -21,12 +21,17 @@ export async function beginLedger(store: Store, random: Random): Promise<void> {
     await sql`
       insert into ledger (epoch, digest_key) values (${Buffer.from(random.bytes(BYTES))}, ${Buffer.from(random.bytes(BYTES))})
       on conflict do nothing`;
-    const ledger = await lock(sql);
-    for (const { list, revision, keptRevision } of await selectLists(sql)) {
-      const [there] = await sql`select from snapshots where list_no = ${list.list} limit 1`;
-      if (there === undefined) await keepNow(sql, list.list, ledger, revision, keptRevision);
-    }
+    await keepFirstSnapshots(sql);
   });
+}
+
+/** Of lists that have none: those that are new. */
+export async function keepFirstSnapshots(sql: Sql): Promise<void> {
+  const ledger = await lock(sql);
+  for (const { list, revision, keptRevision } of await selectLists(sql)) {
+    const [there] = await sql`select from snapshots where list_no = ${list.list} limit 1`;
+    if (there === undefined) await keepNow(sql, list.list, ledger, revision, keptRevision);
+  }
 }
 
 /** Gives false when another replica has begun one meanwhile, or the lost commits are back. */

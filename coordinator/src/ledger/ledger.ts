@@ -14,11 +14,11 @@ import type { UnixSeconds } from "@fleetban/proto/model/time";
 import type { Sql } from "../store/sql.ts";
 
 /**
- * Why a prefix is listed; `key` is the number of the strike, ban, feed, allowlist row or pardon; of one that is widened,
+ * Why a prefix is listed; `key` is the number of the strike, ban, feed, allowlist row, pardon, or policy on trial; of one that is widened,
  * how many are listed inside it.
  */
 export interface Reason {
-  readonly kind: "strike" | "ban" | "widened" | "feed" | "allowed" | "pardon" | "hole";
+  readonly kind: "strike" | "ban" | "widened" | "feed" | "allowed" | "pardon" | "hole" | "trial";
   readonly key: string;
 }
 

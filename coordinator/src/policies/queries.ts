@@ -88,29 +88,34 @@ export async function insertPolicy(sql: Sql, policy: NewPolicy): Promise<number>
   return row.policy_no;
 }
 
-/** Under the ledger's lock: from here on everything is decided by it. */
-export async function beginPolicy(sql: Sql, policyNo: number): Promise<void> {
-  await sql`
+/** Under the ledger's lock: from here on everything is decided by it. False = it has begun or ended meanwhile. */
+export async function beginPolicy(sql: Sql, policyNo: number): Promise<boolean> {
+  const rows = await sql`
     update policies set began_at = clock_timestamp(),
       confirm_by = case when confirmed_at is null then clock_timestamp() + confirm_seconds * interval '1 second' end
-    where policy_no = ${policyNo}`;
+    where policy_no = ${policyNo} and began_at is null and rolled_back_at is null
+    returning policy_no`;
+  if (rows.length === 0) return false;
   await putInForce(sql, policyNo);
+  return true;
 }
 
-/** Under the ledger's lock. Gives the policy that is in force from here on. */
+/** Under the ledger's lock. Gives the policy that is in force from here on; undefined = it was over already. */
 export async function endPolicy(
   sql: Sql,
   policyNo: number,
   { by, because }: { by: string; because: string },
-): Promise<number> {
-  await sql`
+): Promise<{ inForceNo: number } | undefined> {
+  const rows = await sql`
     update policies set rolled_back_at = clock_timestamp(), rolled_back_by = ${by}, rolled_back_because = ${because}
-    where policy_no = ${policyNo}`;
+    where policy_no = ${policyNo} and rolled_back_at is null
+    returning policy_no`;
+  if (rows.length === 0) return undefined;
   const [row] = await sql<{ policy_no: number }[]>`
     select coalesce(max(policy_no), 0) as policy_no from policies where began_at is not null and rolled_back_at is null`;
   const inForceNo = row?.policy_no ?? 0;
   await putInForce(sql, inForceNo);
-  return inForceNo;
+  return { inForceNo };
 }
 
 async function putInForce(sql: Sql, policyNo: number): Promise<void> {

@@ -337,6 +337,8 @@ export interface Warnable {
   /** The bad state in kebab-case. */
   code: string;
   sinceMs: number;
+  /** Facts of this case, at most 1,024 characters; of `login-from-listed` the addresses, divided by `, `. */
+  detail: string;
 }
 
 export interface Welcome {
@@ -2664,7 +2666,7 @@ export const SourceCount: MessageFns<SourceCount> = {
 };
 
 function createBaseWarnable(): Warnable {
-  return { code: "", sinceMs: 0 };
+  return { code: "", sinceMs: 0, detail: "" };
 }
 
 export const Warnable: MessageFns<Warnable> = {
@@ -2674,6 +2676,9 @@ export const Warnable: MessageFns<Warnable> = {
     }
     if (message.sinceMs !== 0) {
       writer.uint32(16).int64(message.sinceMs);
+    }
+    if (message.detail !== "") {
+      writer.uint32(26).string(message.detail);
     }
     return writer;
   },
@@ -2707,6 +2712,14 @@ export const Warnable: MessageFns<Warnable> = {
             message.sinceMs = longToNumber(reader.int64());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.detail = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2726,6 +2739,7 @@ export const Warnable: MessageFns<Warnable> = {
     const message = createBaseWarnable();
     message.code = object.code ?? "";
     message.sinceMs = object.sinceMs ?? 0;
+    message.detail = object.detail ?? "";
     return message;
   },
 };

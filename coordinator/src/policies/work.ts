@@ -1,0 +1,71 @@
+/**
+ * What policies do by themselves, looked at each second by every replica: a trial is renewed, watched, and put in force for
+ * all when its time is over without alarm; one that nobody confirmed goes back; what was interrupted goes on.
+ */
+
+import {
+  BY_ITSELF,
+  begin,
+  isOver,
+  type LifeParts,
+  notConfirmedText,
+  renewTrial,
+  rollBack,
+  settleNow,
+  undoNow,
+} from "./policy-life.ts";
+import { selectUnfinished } from "./queries.ts";
+import type { StoredPolicy } from "./stored-policy.ts";
+import { isUnconfirmed } from "./stored-policy.ts";
+import type { TrialAlarms } from "./trial-alarms.ts";
+
+export interface WorkParts extends LifeParts {
+  readonly alarms: TrialAlarms;
+}
+
+interface Renewal {
+  policyNo: number;
+  dueMs: number;
+}
+
+const LOOK_EVERY_MS = 1_000;
+/** A plan of a busy fleet takes its time; it must not be most of what the coordinator does. */
+const RENEW_AT_LEAST_MS = 30_000;
+const RENEW_REST = 20;
+
+/** Until the signal aborts. */
+export async function runPolicies(parts: WorkParts, signal: AbortSignal): Promise<never> {
+  const renewal: Renewal = { policyNo: 0, dueMs: 0 };
+  for (;;) {
+    await parts.clock.sleep(LOOK_EVERY_MS, signal);
+    try {
+      for (const policy of await selectUnfinished(parts.store.sql)) await workOn(parts, policy, renewal);
+    } catch (error) {
+      signal.throwIfAborted();
+      parts.log.warn("policies.work_failed", { error });
+    }
+  }
+}
+
+async function workOn(parts: WorkParts, policy: StoredPolicy, renewal: Renewal): Promise<unknown> {
+  const nowMs = parts.ledger.ledgerTimeMs();
+  if (policy.rolledBack !== undefined) return undoNow(parts, policy);
+  if (policy.beganAtMs === undefined) return tryOut(parts, policy, renewal);
+  if (isUnconfirmed(policy) && isOver(policy.confirmByMs, nowMs)) {
+    return rollBack(parts, policy, BY_ITSELF, notConfirmedText(policy));
+  }
+  return policy.isSettled ? undefined : settleNow(parts, policy);
+}
+
+async function tryOut(parts: WorkParts, policy: StoredPolicy, renewal: Renewal): Promise<unknown> {
+  const alarm = await parts.alarms.look(policy);
+  if (alarm !== undefined) return rollBack(parts, policy, BY_ITSELF, `alarm: ${alarm}`);
+  if (isOver(policy.canary?.untilMs, parts.ledger.ledgerTimeMs()))
+    return begin(parts, policy, BY_ITSELF, "policy begin");
+  const nowMs = parts.clock.monotonicMs();
+  if (renewal.policyNo === policy.policyNo && nowMs < renewal.dueMs) return undefined;
+  const tookMs = await renewTrial(parts, policy);
+  renewal.policyNo = policy.policyNo;
+  renewal.dueMs = parts.clock.monotonicMs() + Math.max(RENEW_AT_LEAST_MS, RENEW_REST * tookMs);
+  return undefined;
+}
