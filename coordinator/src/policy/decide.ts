@@ -57,7 +57,7 @@ export function decide(evidence: Evidence, policy: Policy, now: UnixSeconds): Ve
   const strikes = evidence.strikes.filter(({ struckAt }) => struckAt > from);
   const isEnough = offender !== undefined && shortcomingsOf(evidence, offender, policy, now).length === 0;
   const strike = isEnough ? strikeChange(fresh, strikes, policy, now) : undefined;
-  const listed = listing(groundsOf(evidence, strikes, strike, policy, now), now);
+  const listed = listing(groundsOf(evidence, strikes, strike, policy, now));
   if (listed !== undefined) return { kind: "listed", ...listed, strike, offender };
   const because = offender !== undefined && !isEnough ? "too-little-evidence" : "nothing-in-force";
   return { kind: "not-listed", because, by: undefined, offender };
@@ -96,7 +96,8 @@ export function shortcomingsOf(
   now: UnixSeconds,
 ): Shortcoming[] {
   const since = now - policy.corroborationWindowSeconds;
-  const agents = recent.filter(({ at }) => at >= since).length;
+  let agents = 0;
+  for (const { at } of recent) if (at >= since) agents += 1;
   const witnesses = agents + (policy.feedsCorroborate && feeds.length > 0 ? 1 : 0);
   const lacking: Shortcoming[] = [];
   if (witnesses < policy.corroboration)
@@ -105,13 +106,13 @@ export function shortcomingsOf(
   return lacking;
 }
 
-/** One thing that lists the prefix, whether or not it still does. */
-interface Ground {
+/** One thing that lists the prefix. */
+interface Ground extends VerdictReason {
   readonly until: UnixSeconds;
   readonly rank: Rank;
-  readonly reason: VerdictReason;
 }
 
+/** Those in force. */
 function groundsOf(
   evidence: Evidence,
   strikes: readonly Strike[],
@@ -120,33 +121,31 @@ function groundsOf(
   now: UnixSeconds,
 ): Ground[] {
   const grounds: Ground[] = [];
+  const add = (kind: Ground["kind"], number: number | undefined, until: UnixSeconds, rank: Rank) => {
+    if (!isExpired(until, now)) grounds.push({ kind, number, until, rank });
+  };
   const count = strikes.length + (change?.kind === "new" ? 1 : 0);
   const strikeRank = count >= policy.repeatStrikes ? RANK.repeat : RANK.fleet;
-  for (const { banNo, until, rank } of evidence.bans) {
-    grounds.push({ until, rank, reason: { kind: "ban", number: banNo } });
-  }
+  for (const { banNo, until, rank } of evidence.bans) add("ban", banNo, until, rank);
   for (const { strikeNo, until } of strikes) {
     const extended = change?.kind === "extended" && change.strikeNo === strikeNo ? change.until : until;
-    grounds.push({ until: extended, rank: strikeRank, reason: { kind: "strike", number: strikeNo } });
+    add("strike", strikeNo, extended, strikeRank);
   }
-  if (change?.kind === "new") {
-    grounds.push({ until: change.until, rank: strikeRank, reason: { kind: "strike", number: undefined } });
-  }
+  if (change?.kind === "new") add("strike", undefined, change.until, strikeRank);
   const wide = widened(evidence, policy, now);
-  if (wide !== undefined) {
-    grounds.push({ until: wide.until, rank: RANK.fleet, reason: { kind: "widened", number: wide.members } });
-  }
+  if (wide !== undefined) add("widened", wide.members, wide.until, RANK.fleet);
   return grounds;
 }
 
-function listing(grounds: readonly Ground[], now: UnixSeconds) {
-  const inForce = grounds.filter(({ until }) => !isExpired(until, now));
-  if (inForce.length === 0) return undefined;
-  return {
-    until: inForce.map(({ until }) => until).reduce(laterUntil),
-    rank: inForce.map(({ rank }) => rank).reduce(higherRank),
-    reasons: inForce.map(({ reason }) => reason),
-  };
+function listing(grounds: readonly Ground[]) {
+  const [first] = grounds;
+  if (first === undefined) return undefined;
+  let { until, rank } = first;
+  for (const ground of grounds) {
+    until = laterUntil(until, ground.until);
+    rank = higherRank(rank, ground.rank);
+  }
+  return { until, rank, reasons: grounds.map(({ kind, number }) => ({ kind, number })) };
 }
 
 function higherRank(a: Rank, b: Rank): Rank {

@@ -23,7 +23,7 @@ export function remember(
     lastAt,
     sightings: (before?.sightings ?? 0) + counted.length,
     score: (kept === undefined ? 0 : scoreAt(kept, lastAt, policy)) + added,
-    recent: newestOfEach([...(kept?.recent ?? []).filter(({ at }) => at > from), ...counted]),
+    recent: withNewest(kept?.recent ?? [], counted, from),
     evidenceFrom: before?.evidenceFrom ?? unixSeconds(0),
   };
 }
@@ -40,22 +40,35 @@ export function decaysAt(offender: Offender, policy: Policy): UnixSeconds {
 
 /** What is left of a weight after that time. */
 export function faded(score: number, afterSeconds: number, policy: Policy): number {
-  return score * 2 ** (-Math.max(0, afterSeconds) / policy.halfLifeSeconds);
+  return afterSeconds <= 0 ? score : score * 2 ** (-afterSeconds / policy.halfLifeSeconds);
 }
 
 /** Whatever order they came in: sums of fractions and what is newest of equals must not depend on it. */
 function inOrder<Seen extends SeenBy>(seen: readonly Seen[]): readonly Seen[] {
-  if (seen.length < 2) return seen;
-  return seen.toSorted(
-    (a, b) => a.at - b.at || a.agentNo - b.agentNo || (a.jail < b.jail ? -1 : Number(a.jail > b.jail)),
-  );
+  return seen.length < 2 ? seen : seen.toSorted(order);
 }
 
-function newestOfEach(seen: readonly SeenBy[]): SeenBy[] {
-  const newestByAgent = new Map<number, SeenBy>();
-  for (const one of inOrder(seen)) {
-    newestByAgent.delete(one.agentNo); // so that the map's order is that of time
-    newestByAgent.set(one.agentNo, { agentNo: one.agentNo, jail: one.jail, at: one.at });
+function order(a: SeenBy, b: SeenBy): number {
+  return a.at - b.at || a.agentNo - b.agentNo || (a.jail < b.jail ? -1 : Number(a.jail > b.jail));
+}
+
+/** The newest of each agent, both given and made in the order of time. */
+function withNewest(recent: readonly SeenBy[], seen: readonly SeenBy[], from: UnixSeconds): readonly SeenBy[] {
+  const newest: SeenBy[] = [];
+  for (const one of recent) if (one.at > from) newest.push(one);
+  for (const { agentNo, jail, at } of seen) {
+    const one = { agentNo, jail, at };
+    const known = newest.findIndex((other) => other.agentNo === agentNo);
+    const before = newest[known];
+    if (before !== undefined && order(before, one) >= 0) continue;
+    if (before !== undefined) newest.splice(known, 1);
+    let place = newest.length;
+    for (; place > 0; place -= 1) {
+      const other = newest[place - 1];
+      if (other === undefined || order(other, one) <= 0) break;
+    }
+    newest.splice(place, 0, one);
+    if (newest.length > AGENTS_REMEMBERED) newest.shift();
   }
-  return [...newestByAgent.values()].slice(-AGENTS_REMEMBERED);
+  return newest;
 }

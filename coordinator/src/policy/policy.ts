@@ -78,11 +78,23 @@ export function weightOf({ jail, source, protocol }: Told, policy: Policy): numb
   return jailWeight(jail, policy) * policy.sourceWeights[source] * byProtocol;
 }
 
+/** Of each policy that is asked: a fleet has few jails and many sightings. */
+const jailWeightsKnown = new WeakMap<Policy, Map<string, number>>();
+/** Agents name jails: a compromised one must not fill the memory with them. */
+const JAILS_KNOWN_MAX = 1_000;
+
 /** What is said of the jail by name, else by what it reads. */
 export function jailWeight(jail: string, policy: Policy): number {
+  const known = jailWeightsKnown.get(policy) ?? new Map<string, number>();
+  const weight = known.get(jail);
+  if (weight !== undefined) return weight;
+  if (known.size === 0) jailWeightsKnown.set(policy, known);
+  if (known.size >= JAILS_KNOWN_MAX) known.clear();
   const { jailWeights, forgeableWeight, defaultWeight } = policy;
-  if (Object.hasOwn(jailWeights, jail)) return jailWeights[jail] ?? 0;
-  return isForgeable(jail, policy) ? forgeableWeight : defaultWeight;
+  const byName = Object.hasOwn(jailWeights, jail) ? (jailWeights[jail] ?? 0) : undefined;
+  const found = byName ?? (isForgeable(jail, policy) ? forgeableWeight : defaultWeight);
+  known.set(jail, found);
+  return found;
 }
 
 /** Whether it reads text that an attacker can write. */
