@@ -14,6 +14,7 @@ import {
 import type { List, Listing, ListNo, Revision } from "@fleetban/proto/model/listing";
 import type { Prefix } from "@fleetban/proto/model/prefix";
 import { unixSeconds } from "@fleetban/proto/model/time";
+import type { Cover } from "../guardrails/cover.ts";
 import type { Sql } from "../store/sql.ts";
 import {
   type ListingKey,
@@ -27,6 +28,7 @@ import {
 } from "./change-queries.ts";
 import { coverageOf, coveredMore } from "./coverage.ts";
 import { guard } from "./guard.ts";
+import { isWide, listAboveCeiling } from "./guard-cover.ts";
 import { planHoles } from "./holes.ts";
 import type { Cause, ListChange, Reason, WriteOptions } from "./ledger.ts";
 import { causeCode } from "./sighting-codes.ts";
@@ -60,11 +62,14 @@ export interface Wanted {
 export interface ApplyParts {
   readonly key: DigestKey;
   readonly lists: ReadonlyMap<ListNo, List>;
+  /** Part of the public addresses that a deny list may cover. */
+  readonly ceiling: Cover;
 }
 
 const MAX_REASONS = 8;
 
-export async function applyChanges(sql: Sql, { key, lists }: ApplyParts, wanted: Wanted): Promise<Applied> {
+export async function applyChanges(sql: Sql, parts: ApplyParts, wanted: Wanted): Promise<Applied> {
+  const { key, lists } = parts;
   const { cause, options = {}, touched = [], onLast = () => undefined } = wanted;
   if (wanted.changes.length + touched.length === 0) return { revision: undefined, lists: [], changed: 0, refused: [] };
   const { changes, refused } = await guard(sql, lastOfEach(wanted.changes), lists, cause.kind);
@@ -73,9 +78,14 @@ export async function applyChanges(sql: Sql, { key, lists }: ApplyParts, wanted:
   const read = holes.length === 0 && wanted.present !== undefined ? wanted.present : await selectListings(sql, all);
   const present = new Map(read.map((listing) => [keyText(listing), listing]));
   const { puts, removes, retold } = difference(all, present);
+  const moves = movesOf(key, puts, removes, present);
+  const above = options.approved === true ? undefined : await listAboveCeiling(sql, moves, lists, parts.ceiling);
+  if (above !== undefined) {
+    if (cause.kind !== "sightings") throw above.error;
+    return await applyWithout(sql, parts, wanted, above.list); // what was sighted is stored, whatever becomes of the lists
+  }
   if (retold.length > 0) await saveReasons(sql, retold);
   if (puts.length + removes.length === 0) return { revision: undefined, lists: [], changed: 0, refused };
-  const moves = movesOf(key, puts, removes, present);
   const facts = {
     cause: causeCode(cause.kind),
     causeNo: cause.no,
@@ -87,6 +97,14 @@ export async function applyChanges(sql: Sql, { key, lists }: ApplyParts, wanted:
   const moved = await saving;
   const commits = moved.map((list) => ({ ...list, ...facts, changes: changesOf(list.list, puts, removes) }));
   return { revision: moved[0]?.revision, lists: commits, changed: puts.length + removes.length, refused };
+}
+
+/** No network is put on the list; what is one address, or stands for one, is. */
+async function applyWithout(sql: Sql, parts: ApplyParts, wanted: Wanted, list: ListNo): Promise<Applied> {
+  const isLeftOut = (change: ListChange) => change.list === list && change.to !== undefined && isWide(change.prefix);
+  const changes = wanted.changes.filter((change) => !isLeftOut(change));
+  const applied = await applyChanges(sql, parts, { ...wanted, changes });
+  return { ...applied, refused: [...applied.refused, ...wanted.changes.filter(isLeftOut).map(({ prefix }) => prefix)] };
 }
 
 function lastOfEach(changes: readonly ListChange[]): ListChange[] {

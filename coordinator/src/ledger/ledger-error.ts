@@ -1,7 +1,12 @@
 /** What the ledger refuses an operator, and what it can't answer. */
 import { FleetbanError } from "@fleetban/kit/errors";
 
-export type LedgerErrorCode = "protected-prefix" | "too-many-changes" | "unknown-list" | "ledger-stopped";
+export type LedgerErrorCode =
+  | "protected-prefix"
+  | "above-ceiling"
+  | "too-many-changes"
+  | "unknown-list"
+  | "ledger-stopped";
 
 export class LedgerError extends FleetbanError {
   declare readonly code: LedgerErrorCode;

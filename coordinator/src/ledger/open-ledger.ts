@@ -3,6 +3,8 @@ import type { Clock } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
 import type { Random } from "@fleetban/kit/random";
 import { lengthOf, type Prefix, widen } from "@fleetban/proto/model/prefix";
+import type { Cover } from "../guardrails/cover.ts";
+import { DEFAULT_GUARDRAILS } from "../guardrails/guardrails.ts";
 import type { PolicySource } from "../policy/policy.ts";
 import type { Store } from "../store/store.ts";
 import { acceptable, planAddresses, selectProtected } from "./addresses.ts";
@@ -31,6 +33,8 @@ export interface LedgerParts {
   readonly policy: PolicySource;
   /** Asks the database for it: a commit has found that another one is in force. Absent = there never is another. */
   readonly readPolicy?: () => Promise<void>;
+  /** Part of the public addresses that a deny list may cover without an operator's word. Absent = the default. */
+  readonly ceiling?: () => Cover;
   /** Absent = nobody counts. */
   readonly observe?: CommitObserver;
 }
@@ -44,6 +48,7 @@ export interface OpenLedger extends Ledger {
 
 export async function openLedger(parts: LedgerParts): Promise<OpenLedger> {
   const { store, clock, random, log, policy, readPolicy = async () => undefined } = parts;
+  const ceiling = parts.ceiling ?? (() => DEFAULT_GUARDRAILS.ceiling);
   await beginLedger(store, random);
   const ledgerClock = new LedgerClock(clock);
   const memory = new Memory({ store, clock, ledgerClock, random, log });
@@ -61,12 +66,13 @@ export async function openLedger(parts: LedgerParts): Promise<OpenLedger> {
       log,
       policy,
       readPolicy,
+      ceiling,
       observe: parts.observe ?? UNOBSERVED,
     },
     quotas: createQuotas(() => policy().quota),
   });
   const stopped = new AbortController();
-  const writeParts = { store, lane, memory, clock, random, policy, readPolicy };
+  const writeParts = { store, lane, memory, clock, random, policy, readPolicy, ceiling };
   const write = (request: WriteRequest): Promise<Applied> => writeChanges(writeParts, request, stopped.signal);
   let addresses = await selectProtected(store.sql);
   const readAddresses = async () => {

@@ -97,9 +97,10 @@ async function poll(parts: TaskParts, clockHold: ClockHold): Promise<void> {
   }
 }
 
-async function decideAllHeld({ lane, memory, policy }: TaskParts): Promise<void> {
+async function decideAllHeld({ lane, memory, policy, ceiling }: TaskParts): Promise<void> {
   for (;;) {
-    const parts = { key: memory.key, lists: memory.lists, epoch: memory.epoch, policy: policy() };
+    const apply = { key: memory.key, lists: memory.lists, ceiling: ceiling() };
+    const parts = { ...apply, epoch: memory.epoch, policy: policy() };
     const applied = await lane.transaction((sql) => decideHeld(sql, parts));
     if (applied === undefined) return;
     if (!memory.offer(applied.lists)) await memory.catchUp();

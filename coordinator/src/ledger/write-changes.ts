@@ -8,6 +8,7 @@ import { backoffMs } from "@fleetban/kit/backoff";
 import type { Clock } from "@fleetban/kit/clock";
 import type { Random } from "@fleetban/kit/random";
 import type { Prefix } from "@fleetban/proto/model/prefix";
+import type { Cover } from "../guardrails/cover.ts";
 import type { PolicySource } from "../policy/policy.ts";
 import type { Lane, Store } from "../store/store.ts";
 import { isPassing } from "../store/store-error.ts";
@@ -26,6 +27,7 @@ export interface WriteParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly policy: PolicySource;
+  readonly ceiling: () => Cover;
   /** Asks the database for the policy in force. */
   readonly readPolicy: () => Promise<void>;
 }
@@ -69,7 +71,7 @@ interface Tried {
   applied?: Applied;
 }
 
-function tryOnce({ lane, memory, policy }: WriteParts, request: WriteRequest, tried: Tried): Promise<Applied> {
+function tryOnce({ lane, memory, policy, ceiling }: WriteParts, request: WriteRequest, tried: Tried): Promise<Applied> {
   return lane.transaction(async (sql) => {
     const ledger = await lockLedger(sql, 0);
     if (ledger.epoch !== memory.epoch) throw STALE_EPOCH;
@@ -81,7 +83,8 @@ function tryOnce({ lane, memory, policy }: WriteParts, request: WriteRequest, tr
         hint: "write them in slices",
       });
     }
-    tried.applied = await applyChanges(sql, memory, { ...request, changes });
+    const apply = { key: memory.key, lists: memory.lists, ceiling: ceiling() };
+    tried.applied = await applyChanges(sql, apply, { ...request, changes });
     return tried.applied;
   });
 }

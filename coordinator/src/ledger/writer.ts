@@ -9,6 +9,7 @@ import { backoffMs } from "@fleetban/kit/backoff";
 import type { Clock } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
 import type { Random } from "@fleetban/kit/random";
+import type { Cover } from "../guardrails/cover.ts";
 import type { PolicySource } from "../policy/policy.ts";
 import type { Lane } from "../store/store.ts";
 import { isDiskFull, isPassing } from "../store/store-error.ts";
@@ -22,6 +23,7 @@ import { STALE_POLICY } from "./stale-policy.ts";
 export interface WriterParts extends Pick<CommitParts, "quotas"> {
   readonly policy: PolicySource;
   readonly readPolicy: () => Promise<void>;
+  readonly ceiling: () => Cover;
   readonly lane: Lane;
   readonly memory: Memory;
   readonly clock: Clock;
@@ -134,6 +136,7 @@ async function commitOnce(parts: WriterParts, group: readonly Waiting[]): Promis
       sql,
       {
         ...{ key: memory.key, lists: memory.lists, epoch: memory.epoch, policy: policy(), quotas },
+        ceiling: parts.ceiling(),
         monotonicMs: clock.monotonicMs(),
         isHeld: ledgerClock.isHeld,
         onFailed: (prefix, error) => log.error("ledger.decide_failed", { prefix, error }),
