@@ -7,6 +7,7 @@
 import { type ConfigOf, type ConfigTable, readConfig } from "@fleetban/kit/config";
 import { FleetbanError } from "@fleetban/kit/errors";
 import { ENROLLMENT_PORT, FLEET_PORT, WEB_PORT } from "@fleetban/proto/wire/channel";
+import { checkPublishConfig, PUBLISH_CONFIG } from "./published/publish-config.ts";
 
 const HOUR_S = 3_600;
 
@@ -59,6 +60,7 @@ export const CONFIG_TABLE = {
     description: "Address of /livez, /readyz and /metrics; they are not encrypted and show no addresses of attackers",
   },
   "web.port": port(WEB_PORT, "Port of /livez, /readyz and /metrics"),
+  ...PUBLISH_CONFIG,
   database_url: {
     kind: "text",
     default: undefined,
@@ -209,6 +211,7 @@ export type ReadFile = (path: string) => Promise<string>;
 export async function loadConfig(text: string, file: string, readFile: ReadFile): Promise<CoordinatorConfig> {
   const config = readConfig(text, file, CONFIG_TABLE);
   refuseSharedPorts(config, file);
+  checkPublishConfig(config, file);
   const databaseUrl = await secretOf(config, "database_url", "database_url_file", { file, readFile });
   const problem = databaseUrl === undefined ? undefined : databaseProblem(databaseUrl);
   if (problem !== undefined) throw new FleetbanError("bad-config", `${file}: database_url_file: its text ${problem}`);
@@ -225,7 +228,7 @@ export async function loadConfig(text: string, file: string, readFile: ReadFile)
   return Object.freeze({ ...config, database_url: databaseUrl, "feeds.abuseipdb.key": key });
 }
 
-const PORTS = ["listen.fleet_port", "listen.enrollment_port", "web.port"] as const;
+const PORTS = ["listen.fleet_port", "listen.enrollment_port", "web.port", "publish.port"] as const;
 
 function refuseSharedPorts(config: CoordinatorConfig, file: string): void {
   for (const [index, key] of PORTS.entries()) {

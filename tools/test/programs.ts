@@ -25,6 +25,7 @@ export const KERNEL_PROGRAMS: readonly Program[] = [
   { program: "conntrack", package: "conntrack" },
   { program: "modprobe", package: "kmod" },
   { program: "unshare", package: "util-linux" },
+  { program: "xmllint", package: "libxml2-utils" },
 ];
 
 export const FLEET_PROGRAMS: readonly Program[] = [
@@ -40,6 +41,11 @@ export const FLEET_PROGRAMS: readonly Program[] = [
   { program: "ufw", package: "ufw", unit: "ufw.service" },
   { program: "firewalld", package: "firewalld", unit: "firewalld.service" },
   { program: "dbus-daemon", package: "dbus" },
+  {
+    program: "crowdsec-firewall-bouncer",
+    package: "crowdsec-firewall-bouncer",
+    unit: "crowdsec-firewall-bouncer.service",
+  },
 ];
 
 const POLICY = "/usr/sbin/policy-rc.d";

@@ -1,6 +1,7 @@
 /** Values of options, from text to what a request takes; a mistake is a usage error with its remedy. */
 
 import { DurationError, parseDurationSeconds } from "@fleetban/kit/duration";
+import { MAX_RANK } from "@fleetban/proto/model/listing";
 import { InvalidArgumentError } from "commander";
 
 export function durationSeconds(text: string): number {
@@ -21,6 +22,11 @@ export function moment(text: string): number {
   const atMs = isDate ? Date.parse(`${text}T00:00:00Z`) : isTime ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(atMs)) throw new InvalidArgumentError("write it like 2026-12-31 (UTC) or 2026-12-31T18:00:00Z");
   return atMs;
+}
+
+export function rankNumber(text: string): number {
+  if (/^\d{1,3}$/.test(text) && Number(text) <= MAX_RANK) return Number(text);
+  throw new InvalidArgumentError(`must be 0 to ${MAX_RANK}`);
 }
 
 export function wholeNumber(text: string): number {

@@ -19,6 +19,12 @@ export function withDefaults(args: readonly string[]): string[] {
   const next = args[at + 1];
   // `ban` is an act and the singular of `bans`: what follows tells them apart.
   if (command === "ban" && (next === "list" || next === "remove")) return args.with(at, "bans");
+  if (command === "publish" && (next === undefined || next === "tokens" || next === "token")) {
+    const verb = args[at + 2];
+    return verb === undefined || (verb.startsWith("-") && !OWN_ANSWERS.has(verb))
+      ? args.toSpliced(at + 1, next === undefined ? 0 : 1, "tokens", "list")
+      : [...args];
+  }
   const hasVerb = next !== undefined && (!next.startsWith("-") || OWN_ANSWERS.has(next));
   return NOUNS.has(command) && !hasVerb ? args.toSpliced(at + 1, 0, "list") : [...args];
 }

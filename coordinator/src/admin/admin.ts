@@ -30,6 +30,7 @@ import { listListings, listStatuses } from "./listings.ts";
 import { listPacks, showPack } from "./packs.ts";
 import type { AdminParts } from "./parts.ts";
 import { probeAgents } from "./probe.ts";
+import { createPublishToken, listPublishTokens, revokePublishToken } from "./publish.ts";
 import { getStatus } from "./status.ts";
 
 export type Admin = ReturnType<typeof createAdmin>;
@@ -82,6 +83,9 @@ export function createAdmin(parts: AdminParts) {
     listPacks: async () => ({ packs: await listPacks(parts) }),
     showPack: (request: ShowPackRequest) => showPack(parts, request),
     listAudit,
+    createPublishToken: bind(createPublishToken),
+    listPublishTokens: () => listPublishTokens(parts),
+    revokePublishToken: bind(revokePublishToken),
   };
 
   function bind<Request, Response>(act: (parts: AdminParts, caller: Caller, request: Request) => Promise<Response>) {

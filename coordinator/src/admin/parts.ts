@@ -40,4 +40,6 @@ export interface ProgramFacts {
 export interface AdvertisedAddresses {
   readonly fleet: readonly string[];
   readonly enrollment: readonly string[];
+  /** Published lists, `https://host:port`; none = nothing is published. */
+  readonly publish?: readonly string[];
 }

@@ -88,6 +88,9 @@ export function createAdminService(admin: Admin, identify: Identify, log: Log): 
     listPacks: read(admin.listPacks),
     showPack: read(admin.showPack),
     listAudit: read(admin.listAudit),
+    createPublishToken: act(admin.createPublishToken),
+    listPublishTokens: read(admin.listPublishTokens),
+    revokePublishToken: act(admin.revokePublishToken),
   };
 
   function read<Request, Response>(

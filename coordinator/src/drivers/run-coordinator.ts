@@ -50,6 +50,7 @@ import { readFeedFile } from "./feed-file.ts";
 import { assertPortUsable, assertSocketUsable } from "./grpc-server.ts";
 import { downloadOverHttp } from "./http-download.ts";
 import { type Listeners, openListeners } from "./listeners.ts";
+import { openPublished, publishPlace, publishUrls } from "./open-published.ts";
 import { readPacks } from "./pack-files.ts";
 import { openServerCertificates } from "./server-certificate.ts";
 import { notifySystemd } from "./systemd.ts";
@@ -105,7 +106,9 @@ export async function runCoordinator({ config, log, notifySocket }: RunParts, si
     startedAtMs: systemClock.nowMs(),
   };
   try {
-    for (const wish of Object.values(portsOf(config))) await assertPortUsable(wish);
+    for (const wish of [...Object.values(portsOf(config)), publishPlace(config)]) {
+      if (wish !== undefined) await assertPortUsable(wish);
+    }
     await assertSocketUsable(config.admin_socket);
     const parts = await openParts(base, closers);
     signal.throwIfAborted();
@@ -213,6 +216,8 @@ async function serve(
     fleet.drain();
     return listeners.close();
   });
+  const published = await openPublished({ ...parts, hosts, registry: metrics.registry });
+  closers.push(() => published?.close());
   const web = await serveHttp({
     host: config["web.host"],
     port: config["web.port"],
@@ -235,6 +240,7 @@ async function serve(
     fleet: withPort(hosts, listeners.fleetPort),
     enrollment: withPort(hosts, listeners.enrollmentPort),
     web: web.port,
+    published: published?.port,
     adminSocket: config.admin_socket,
   });
   await notifySystemd("READY=1", notifySocket);
@@ -251,6 +257,7 @@ async function listen(
   const addresses = {
     fleet: withPort(hosts, config["listen.fleet_port"]),
     enrollment: withPort(hosts, config["listen.enrollment_port"]),
+    publish: publishUrls(config, hosts),
   };
   const enrollment: EnrollmentParts = {
     store,

@@ -7,6 +7,7 @@
 import "reflect-metadata"; // what @peculiar/x509 is built on asks for it, and must find it first
 import { createHash, webcrypto } from "node:crypto";
 import type { Random } from "@fleetban/kit/random";
+import { tryParsePrefix } from "@fleetban/proto/model/prefix";
 import { CERTIFICATE_REQUEST_MAX_BYTES, COORDINATOR_NAME } from "@fleetban/proto/wire/channel";
 import * as x509 from "@peculiar/x509";
 import { CertificateError } from "./errors.ts";
@@ -96,11 +97,15 @@ export async function openAuthority(pair: KeyPair): Promise<Authority> {
   };
 }
 
-/** The chain holds the authority too: an agent that enrolls compares it with the fingerprint in its token. */
+/**
+ * The chain holds the authority too: an agent that enrolls compares it with the fingerprint in its token. `hosts` are names
+ * and addresses for clients that check whom they have reached by what they asked for.
+ */
 export async function issueServerCertificate(
   authority: Authority,
   random: Random,
   nowMs: number,
+  hosts: readonly string[] = [],
 ): Promise<ServerCertificate> {
   const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
   const endsAtMs = Math.min(nowMs + SERVER_DAYS * DAY_MS, authority.endsAtMs);
@@ -111,7 +116,7 @@ export async function issueServerCertificate(
     endsAtMs,
     publicKey: keys.publicKey,
     purpose: x509.ExtendedKeyUsage.serverAuth,
-    alternativeName: { type: "dns", value: COORDINATOR_NAME },
+    alternativeNames: [{ type: "dns", value: COORDINATOR_NAME }, ...hosts.map(hostName)],
   });
   const certificatePem = `${pemOf(certificate)}${authority.certificatePem}`;
   return { certificatePem, keyPem: await exportKey(keys.privateKey), endsAtMs };
@@ -133,7 +138,7 @@ export async function issueClientCertificate(
     endsAtMs,
     publicKey: await publicKey.export(ALGORITHM, ["verify"]),
     purpose: x509.ExtendedKeyUsage.clientAuth,
-    alternativeName: { type: "url", value: urnOf(wish.identity) },
+    alternativeNames: [{ type: "url", value: urnOf(wish.identity) }],
   });
   const keyFingerprint = sha256Hex(new Uint8Array(publicKey.rawData));
   return { certificatePem: pemOf(certificate), serial, keyFingerprint, issuedAtMs: nowMs, endsAtMs };
@@ -146,7 +151,12 @@ interface Signing {
   readonly endsAtMs: number;
   readonly publicKey: webcrypto.CryptoKey;
   readonly purpose: x509.ExtendedKeyUsage;
-  readonly alternativeName: { readonly type: "dns" | "url"; readonly value: string };
+  readonly alternativeNames: readonly AlternativeName[];
+}
+
+interface AlternativeName {
+  readonly type: "dns" | "ip" | "url";
+  readonly value: string;
 }
 
 async function sign(authority: Authority, signing: Signing): Promise<x509.X509Certificate> {
@@ -163,11 +173,15 @@ async function sign(authority: Authority, signing: Signing): Promise<x509.X509Ce
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
       new x509.ExtendedKeyUsageExtension([signing.purpose], true),
-      new x509.SubjectAlternativeNameExtension([signing.alternativeName]),
+      new x509.SubjectAlternativeNameExtension([...signing.alternativeNames]),
       await x509.AuthorityKeyIdentifierExtension.create(authority.certificate.publicKey),
       await x509.SubjectKeyIdentifierExtension.create(signing.publicKey),
     ],
   });
+}
+
+function hostName(host: string): AlternativeName {
+  return { type: tryParsePrefix(host) === undefined ? "dns" : "ip", value: host };
 }
 
 /** The request's signature proves that whoever asks has the key. */

@@ -802,6 +802,76 @@ export interface ShowPackResponse {
   prefixes: string[];
 }
 
+/** Published lists. */
+export interface CreatePublishTokenRequest {
+  /** Of the firewall that uses it. */
+  name: string;
+  /** Names of lists; none = fleet and feeds. */
+  lists: string[];
+  /** Absent = all ranks. */
+  maxRank?:
+    | number
+    | undefined;
+  /** For a machine of the operator's own: also what a feed's terms forbid to publish. */
+  forOwnUse: boolean;
+  /** Addresses and networks that it may be used from; none = anywhere. */
+  ranges: string[];
+  /** 0 = until it is revoked. */
+  validSeconds: number;
+  reason: string;
+}
+
+export interface CreatePublishTokenResponse {
+  /** Shown once. */
+  token: string;
+  row:
+    | PublishToken
+    | undefined;
+  /** Where lists are published: `https://host:port`; none = nowhere. */
+  urls: string[];
+}
+
+export interface ListPublishTokensRequest {
+}
+
+export interface ListPublishTokensResponse {
+  /** Newest first. */
+  tokens: PublishToken[];
+  urls: string[];
+}
+
+export interface PublishToken {
+  tokenNo: number;
+  name: string;
+  /** open, expired, revoked. */
+  state: string;
+  lists: string[];
+  maxRank: number;
+  forOwnUse: boolean;
+  ranges: string[];
+  createdAtMs: number;
+  /** 0 = never. */
+  endsAtMs: number;
+  author: string;
+  reason: string;
+  /** 0 = never; written each ten seconds. */
+  usedAtMs: number;
+  usedFrom: string;
+  /** As it calls itself. */
+  program: string;
+  requests: number;
+}
+
+export interface RevokePublishTokenRequest {
+  /** Its name or number. */
+  token: string;
+  reason: string;
+}
+
+export interface RevokePublishTokenResponse {
+  row: PublishToken | undefined;
+}
+
 function createBaseGetStatusRequest(): GetStatusRequest {
   return {};
 }
@@ -9302,6 +9372,683 @@ export const ShowPackResponse: MessageFns<ShowPackResponse> = {
   },
 };
 
+function createBaseCreatePublishTokenRequest(): CreatePublishTokenRequest {
+  return { name: "", lists: [], maxRank: undefined, forOwnUse: false, ranges: [], validSeconds: 0, reason: "" };
+}
+
+export const CreatePublishTokenRequest: MessageFns<CreatePublishTokenRequest> = {
+  encode(message: CreatePublishTokenRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    for (const v of message.lists) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.maxRank !== undefined) {
+      writer.uint32(24).uint32(message.maxRank);
+    }
+    if (message.forOwnUse !== false) {
+      writer.uint32(32).bool(message.forOwnUse);
+    }
+    for (const v of message.ranges) {
+      writer.uint32(42).string(v!);
+    }
+    if (message.validSeconds !== 0) {
+      writer.uint32(48).uint32(message.validSeconds);
+    }
+    if (message.reason !== "") {
+      writer.uint32(58).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreatePublishTokenRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreatePublishTokenRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.lists.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.maxRank = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.forOwnUse = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.ranges.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.validSeconds = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<CreatePublishTokenRequest>, I>>(base?: I): CreatePublishTokenRequest {
+    return CreatePublishTokenRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CreatePublishTokenRequest>, I>>(object: I): CreatePublishTokenRequest {
+    const message = createBaseCreatePublishTokenRequest();
+    message.name = object.name ?? "";
+    message.lists = object.lists?.map((e) => e) || [];
+    message.maxRank = object.maxRank ?? undefined;
+    message.forOwnUse = object.forOwnUse ?? false;
+    message.ranges = object.ranges?.map((e) => e) || [];
+    message.validSeconds = object.validSeconds ?? 0;
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseCreatePublishTokenResponse(): CreatePublishTokenResponse {
+  return { token: "", row: undefined, urls: [] };
+}
+
+export const CreatePublishTokenResponse: MessageFns<CreatePublishTokenResponse> = {
+  encode(message: CreatePublishTokenResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.token !== "") {
+      writer.uint32(10).string(message.token);
+    }
+    if (message.row !== undefined) {
+      PublishToken.encode(message.row, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.urls) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreatePublishTokenResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreatePublishTokenResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.token = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.row = PublishToken.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.urls.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<CreatePublishTokenResponse>, I>>(base?: I): CreatePublishTokenResponse {
+    return CreatePublishTokenResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CreatePublishTokenResponse>, I>>(object: I): CreatePublishTokenResponse {
+    const message = createBaseCreatePublishTokenResponse();
+    message.token = object.token ?? "";
+    message.row = (object.row !== undefined && object.row !== null) ? PublishToken.fromPartial(object.row) : undefined;
+    message.urls = object.urls?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseListPublishTokensRequest(): ListPublishTokensRequest {
+  return {};
+}
+
+export const ListPublishTokensRequest: MessageFns<ListPublishTokensRequest> = {
+  encode(_: ListPublishTokensRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListPublishTokensRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListPublishTokensRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListPublishTokensRequest>, I>>(base?: I): ListPublishTokensRequest {
+    return ListPublishTokensRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListPublishTokensRequest>, I>>(_: I): ListPublishTokensRequest {
+    const message = createBaseListPublishTokensRequest();
+    return message;
+  },
+};
+
+function createBaseListPublishTokensResponse(): ListPublishTokensResponse {
+  return { tokens: [], urls: [] };
+}
+
+export const ListPublishTokensResponse: MessageFns<ListPublishTokensResponse> = {
+  encode(message: ListPublishTokensResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.tokens) {
+      PublishToken.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.urls) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListPublishTokensResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListPublishTokensResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tokens.push(PublishToken.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.urls.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListPublishTokensResponse>, I>>(base?: I): ListPublishTokensResponse {
+    return ListPublishTokensResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListPublishTokensResponse>, I>>(object: I): ListPublishTokensResponse {
+    const message = createBaseListPublishTokensResponse();
+    message.tokens = object.tokens?.map((e) => PublishToken.fromPartial(e)) || [];
+    message.urls = object.urls?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBasePublishToken(): PublishToken {
+  return {
+    tokenNo: 0,
+    name: "",
+    state: "",
+    lists: [],
+    maxRank: 0,
+    forOwnUse: false,
+    ranges: [],
+    createdAtMs: 0,
+    endsAtMs: 0,
+    author: "",
+    reason: "",
+    usedAtMs: 0,
+    usedFrom: "",
+    program: "",
+    requests: 0,
+  };
+}
+
+export const PublishToken: MessageFns<PublishToken> = {
+  encode(message: PublishToken, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tokenNo !== 0) {
+      writer.uint32(8).uint32(message.tokenNo);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.state !== "") {
+      writer.uint32(26).string(message.state);
+    }
+    for (const v of message.lists) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.maxRank !== 0) {
+      writer.uint32(40).uint32(message.maxRank);
+    }
+    if (message.forOwnUse !== false) {
+      writer.uint32(48).bool(message.forOwnUse);
+    }
+    for (const v of message.ranges) {
+      writer.uint32(58).string(v!);
+    }
+    if (message.createdAtMs !== 0) {
+      writer.uint32(64).int64(message.createdAtMs);
+    }
+    if (message.endsAtMs !== 0) {
+      writer.uint32(72).int64(message.endsAtMs);
+    }
+    if (message.author !== "") {
+      writer.uint32(82).string(message.author);
+    }
+    if (message.reason !== "") {
+      writer.uint32(90).string(message.reason);
+    }
+    if (message.usedAtMs !== 0) {
+      writer.uint32(96).int64(message.usedAtMs);
+    }
+    if (message.usedFrom !== "") {
+      writer.uint32(106).string(message.usedFrom);
+    }
+    if (message.program !== "") {
+      writer.uint32(114).string(message.program);
+    }
+    if (message.requests !== 0) {
+      writer.uint32(120).uint64(message.requests);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PublishToken {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePublishToken();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.tokenNo = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.lists.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.maxRank = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.forOwnUse = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.ranges.push(reader.string());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.createdAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.endsAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.author = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.usedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.usedFrom = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.program = reader.string();
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.requests = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PublishToken>, I>>(base?: I): PublishToken {
+    return PublishToken.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PublishToken>, I>>(object: I): PublishToken {
+    const message = createBasePublishToken();
+    message.tokenNo = object.tokenNo ?? 0;
+    message.name = object.name ?? "";
+    message.state = object.state ?? "";
+    message.lists = object.lists?.map((e) => e) || [];
+    message.maxRank = object.maxRank ?? 0;
+    message.forOwnUse = object.forOwnUse ?? false;
+    message.ranges = object.ranges?.map((e) => e) || [];
+    message.createdAtMs = object.createdAtMs ?? 0;
+    message.endsAtMs = object.endsAtMs ?? 0;
+    message.author = object.author ?? "";
+    message.reason = object.reason ?? "";
+    message.usedAtMs = object.usedAtMs ?? 0;
+    message.usedFrom = object.usedFrom ?? "";
+    message.program = object.program ?? "";
+    message.requests = object.requests ?? 0;
+    return message;
+  },
+};
+
+function createBaseRevokePublishTokenRequest(): RevokePublishTokenRequest {
+  return { token: "", reason: "" };
+}
+
+export const RevokePublishTokenRequest: MessageFns<RevokePublishTokenRequest> = {
+  encode(message: RevokePublishTokenRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.token !== "") {
+      writer.uint32(10).string(message.token);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevokePublishTokenRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevokePublishTokenRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.token = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RevokePublishTokenRequest>, I>>(base?: I): RevokePublishTokenRequest {
+    return RevokePublishTokenRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RevokePublishTokenRequest>, I>>(object: I): RevokePublishTokenRequest {
+    const message = createBaseRevokePublishTokenRequest();
+    message.token = object.token ?? "";
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseRevokePublishTokenResponse(): RevokePublishTokenResponse {
+  return { row: undefined };
+}
+
+export const RevokePublishTokenResponse: MessageFns<RevokePublishTokenResponse> = {
+  encode(message: RevokePublishTokenResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.row !== undefined) {
+      PublishToken.encode(message.row, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevokePublishTokenResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevokePublishTokenResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.row = PublishToken.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RevokePublishTokenResponse>, I>>(base?: I): RevokePublishTokenResponse {
+    return RevokePublishTokenResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RevokePublishTokenResponse>, I>>(object: I): RevokePublishTokenResponse {
+    const message = createBaseRevokePublishTokenResponse();
+    message.row = (object.row !== undefined && object.row !== null) ? PublishToken.fromPartial(object.row) : undefined;
+    return message;
+  },
+};
+
 export type AdminService = typeof AdminService;
 export const AdminService = {
   getStatus: {
@@ -9602,6 +10349,40 @@ export const AdminService = {
     responseSerialize: (value: ShowPackResponse): Buffer => Buffer.from(ShowPackResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ShowPackResponse => ShowPackResponse.decode(value),
   },
+  /** Tokens for published lists. */
+  createPublishToken: {
+    path: "/fleetban.v1.Admin/CreatePublishToken" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CreatePublishTokenRequest): Buffer =>
+      Buffer.from(CreatePublishTokenRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CreatePublishTokenRequest => CreatePublishTokenRequest.decode(value),
+    responseSerialize: (value: CreatePublishTokenResponse): Buffer =>
+      Buffer.from(CreatePublishTokenResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CreatePublishTokenResponse => CreatePublishTokenResponse.decode(value),
+  },
+  listPublishTokens: {
+    path: "/fleetban.v1.Admin/ListPublishTokens" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListPublishTokensRequest): Buffer =>
+      Buffer.from(ListPublishTokensRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListPublishTokensRequest => ListPublishTokensRequest.decode(value),
+    responseSerialize: (value: ListPublishTokensResponse): Buffer =>
+      Buffer.from(ListPublishTokensResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListPublishTokensResponse => ListPublishTokensResponse.decode(value),
+  },
+  revokePublishToken: {
+    path: "/fleetban.v1.Admin/RevokePublishToken" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RevokePublishTokenRequest): Buffer =>
+      Buffer.from(RevokePublishTokenRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RevokePublishTokenRequest => RevokePublishTokenRequest.decode(value),
+    responseSerialize: (value: RevokePublishTokenResponse): Buffer =>
+      Buffer.from(RevokePublishTokenResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RevokePublishTokenResponse => RevokePublishTokenResponse.decode(value),
+  },
 } as const;
 
 export interface AdminServer extends UntypedServiceImplementation {
@@ -9641,6 +10422,10 @@ export interface AdminServer extends UntypedServiceImplementation {
   /** Never-ban packs: those that there are, and which are in force. */
   listPacks: handleUnaryCall<ListPacksRequest, ListPacksResponse>;
   showPack: handleUnaryCall<ShowPackRequest, ShowPackResponse>;
+  /** Tokens for published lists. */
+  createPublishToken: handleUnaryCall<CreatePublishTokenRequest, CreatePublishTokenResponse>;
+  listPublishTokens: handleUnaryCall<ListPublishTokensRequest, ListPublishTokensResponse>;
+  revokePublishToken: handleUnaryCall<RevokePublishTokenRequest, RevokePublishTokenResponse>;
 }
 
 export interface AdminClient extends Client {
@@ -10092,6 +10877,52 @@ export interface AdminClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ShowPackResponse) => void,
+  ): ClientUnaryCall;
+  /** Tokens for published lists. */
+  createPublishToken(
+    request: CreatePublishTokenRequest,
+    callback: (error: ServiceError | null, response: CreatePublishTokenResponse) => void,
+  ): ClientUnaryCall;
+  createPublishToken(
+    request: CreatePublishTokenRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CreatePublishTokenResponse) => void,
+  ): ClientUnaryCall;
+  createPublishToken(
+    request: CreatePublishTokenRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CreatePublishTokenResponse) => void,
+  ): ClientUnaryCall;
+  listPublishTokens(
+    request: ListPublishTokensRequest,
+    callback: (error: ServiceError | null, response: ListPublishTokensResponse) => void,
+  ): ClientUnaryCall;
+  listPublishTokens(
+    request: ListPublishTokensRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListPublishTokensResponse) => void,
+  ): ClientUnaryCall;
+  listPublishTokens(
+    request: ListPublishTokensRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListPublishTokensResponse) => void,
+  ): ClientUnaryCall;
+  revokePublishToken(
+    request: RevokePublishTokenRequest,
+    callback: (error: ServiceError | null, response: RevokePublishTokenResponse) => void,
+  ): ClientUnaryCall;
+  revokePublishToken(
+    request: RevokePublishTokenRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RevokePublishTokenResponse) => void,
+  ): ClientUnaryCall;
+  revokePublishToken(
+    request: RevokePublishTokenRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RevokePublishTokenResponse) => void,
   ): ClientUnaryCall;
 }
 
