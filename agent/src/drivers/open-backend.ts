@@ -6,11 +6,11 @@ import type { Backend } from "../firewall/backend.ts";
 import { BackendError, remedyFor } from "../firewall/backend-error.ts";
 import { type Candidate, chooseBackend } from "../firewall/choose-backend.ts";
 import { createDryRunBackend } from "../firewall/dry-run/dry-run-backend.ts";
-import { flavorsPresent } from "../firewall/ipset/flavor.ts";
+import { LISTING_PROGRAMS } from "../firewall/ipset/flavor.ts";
 import { findNativeFirewall } from "../firewall/nftables/native-firewall.ts";
 import { ENFORCING_BACKENDS, type EnforcingBackend, OPENERS, type OpenerParts } from "./backend-openers.ts";
+import { hasProgram } from "./find-program.ts";
 import { loadNetlink } from "./netlink.ts";
-import { spawn } from "./spawn.ts";
 
 /** Rejects with a BackendError that says what to install, load or permit. */
 export async function openBackend(
@@ -44,6 +44,6 @@ async function preferred(): Promise<{ readonly order: readonly EnforcingBackend[
 
 /** Sets without a program for rules over them are of no use while there is another way. */
 async function openWhole(name: EnforcingBackend, parts: OpenerParts): Promise<Backend> {
-  if (name !== "ipset" || (await flavorsPresent({ ...parts, spawn })).length > 0) return await OPENERS[name](parts);
+  if (name !== "ipset" || LISTING_PROGRAMS.some(hasProgram)) return await OPENERS[name](parts);
   throw new BackendError("iptables-missing", "program iptables: not found", remedyFor("iptables-missing"));
 }

@@ -5,7 +5,7 @@ import type { Readable } from "node:stream";
 import type { ProgramEnd, RunningProgram, Spawn } from "@fleetban/kit/spawn";
 
 /** Where firewall programs live; a service's PATH may lack it. */
-const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+export const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 export const spawn: Spawn = (program, args, stdout) => {
   const child = spawnChild(program, args, {

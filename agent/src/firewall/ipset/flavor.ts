@@ -4,7 +4,7 @@
  * Where our chain is already, there it stays; else where other rules are; else nftables. (A fail2ban in a container that
  * wrote to the other store than its host is why this is not left to chance.)
  */
-import { type ProgramRun, type RunProgramParts, runProgram } from "@fleetban/kit/run-program";
+import { type RunProgramParts, runProgram } from "@fleetban/kit/run-program";
 import type { Family } from "@fleetban/proto/model/prefix";
 import { BackendError, remedyFor } from "../backend-error.ts";
 import { CHAIN } from "./table-state.ts";
@@ -20,6 +20,11 @@ export function rulesProgram(flavor: Flavor, family: Family, verb: "" | "-restor
   return `${PROGRAM[family]}${flavor}${verb}`;
 }
 
+/** Where none of these is, there is no iptables. */
+export const LISTING_PROGRAMS: readonly string[] = (["-nft", "-legacy", ""] as const).map((flavor) =>
+  rulesProgram(flavor, 4, "-save"),
+);
+
 /** Rejects with `iptables-missing`. */
 export async function chooseFlavor(parts: RunProgramParts): Promise<Flavor> {
   const present = await flavorsPresent(parts);
@@ -34,15 +39,15 @@ export async function chooseFlavor(parts: RunProgramParts): Promise<Flavor> {
 export async function flavorsPresent(
   parts: RunProgramParts,
 ): Promise<readonly { readonly flavor: Flavor; readonly saved: string }[]> {
-  const named: { flavor: Flavor; saved: string }[] = [];
-  for (const flavor of ["-nft", "-legacy"] as const) named.push(...(await savedIn(parts, flavor)));
-  return named.length > 0 ? named : savedIn(parts, "");
+  const named = await Promise.all((["-nft", "-legacy"] as const).map((flavor) => savedIn(parts, flavor)));
+  const present = named.flat();
+  return present.length > 0 ? present : await savedIn(parts, "");
 }
 
 /** Listing a store that was never used doesn't create it; a listing that fails counts as empty. */
 async function savedIn(parts: RunProgramParts, flavor: Flavor): Promise<{ flavor: Flavor; saved: string }[]> {
-  const runs: ProgramRun[] = [];
-  for (const family of FAMILIES) runs.push(await runProgram(parts, [rulesProgram(flavor, family, "-save")]));
+  const listing = (family: Family) => runProgram(parts, [rulesProgram(flavor, family, "-save")]);
+  const runs = await Promise.all(FAMILIES.map(listing));
   if (runs.every(({ end }) => end.kind === "not-started")) return [];
   return [{ flavor, saved: runs.map(({ stdout }) => stdout).join("") }];
 }
