@@ -40,6 +40,10 @@ function answerTo(wanted: DownloadRequest, signal: AbortSignal): Promise<Incomin
 
 async function bodyOf(response: IncomingMessage, wanted: DownloadRequest): Promise<Uint8Array> {
   const encoding = response.headers["content-encoding"] ?? "identity";
+  if (Number(response.headers["content-length"]) > wanted.maxBytes) {
+    response.destroy(); // before a byte of it is read
+    throw tooLarge(wanted);
+  }
   const chunks: Uint8Array[] = [];
   const collect = async (source: AsyncIterable<Uint8Array>) => {
     for await (const chunk of atMost(source, wanted)) chunks.push(chunk);
@@ -54,11 +58,11 @@ async function bodyOf(response: IncomingMessage, wanted: DownloadRequest): Promi
   return Buffer.concat(chunks);
 }
 
-async function* atMost(source: AsyncIterable<Uint8Array>, { url, maxBytes }: DownloadRequest) {
+async function* atMost(source: AsyncIterable<Uint8Array>, wanted: DownloadRequest) {
   let bytes = 0;
   for await (const chunk of source) {
     bytes += chunk.length;
-    if (bytes > maxBytes) throw new DownloadError("download-too-large", `${url}: longer than ${maxBytes} bytes`);
+    if (bytes > wanted.maxBytes) throw tooLarge(wanted);
     yield chunk;
   }
 }
@@ -66,6 +70,10 @@ async function* atMost(source: AsyncIterable<Uint8Array>, { url, maxBytes }: Dow
 function headersOf(response: IncomingMessage): Record<string, string | undefined> {
   const pairs = Object.entries(response.headers);
   return Object.fromEntries(pairs.map(([name, value]) => [name, Array.isArray(value) ? value[0] : value]));
+}
+
+function tooLarge({ url, maxBytes }: DownloadRequest): DownloadError {
+  return new DownloadError("download-too-large", `${url}: longer than ${maxBytes} bytes`);
 }
 
 function timedOut({ url }: DownloadRequest, what: string, cause?: unknown): DownloadError {

@@ -21,6 +21,7 @@ export async function brakeChanges(
   const isRemoval = ({ prefix, to }: ListingChange) => to === undefined && inForce.has(prefix);
   const isAddition = ({ prefix, to }: ListingChange) => to !== undefined && !inForce.has(prefix);
   const braked = await brake({
+    cause: "feeds",
     list,
     before: sizeOf([...inForce]),
     removed: plan.changes.filter(isRemoval).map(({ prefix }) => prefix),

@@ -24,11 +24,12 @@ export async function fetchList(
   signal: AbortSignal,
 ): Promise<FetchAnswer> {
   const { at, maxBytes } = feed.settings;
+  const asked = conditions(last);
   try {
     if (at.kind === "file") return await readFeedFile(parts, feed, at.path, last);
-    const headers = { accept: "text/plain, */*;q=0.5", "user-agent": userAgent(parts), ...conditions(last) };
+    const headers = { accept: "text/plain, */*;q=0.5", "user-agent": userAgent(parts), ...asked };
     const downloaded = await parts.download({ url: at.url, headers, maxBytes, ...parts.limits }, signal);
-    return await readAnswer(parts, feed, downloaded, last);
+    return await readAnswer(parts, feed, downloaded, Object.keys(asked).length > 0);
   } catch (error) {
     if (error instanceof DownloadError) return answerOfFailure(error);
     throw error;
@@ -55,11 +56,11 @@ async function readAnswer(
   parts: FetchParts,
   feed: ListFeed,
   { status, headers, body }: Downloaded,
-  last: Validators | undefined,
+  isConditional: boolean,
 ): Promise<FetchAnswer> {
   const now = parts.nowMs();
   const rate = readRate(headers, now);
-  if (status === 304 && last !== undefined) return { kind: "not-modified", rate };
+  if (status === 304 && isConditional) return { kind: "not-modified", rate };
   if (status !== 200) return { kind: failureOf(status), reason: whyOf(status, headers), rate };
   const problem = contentTypeProblem(headers["content-type"]);
   if (problem !== undefined) return { kind: "refused-body", reason: problem, rate };
