@@ -231,7 +231,8 @@ async function serve(
     everyMs: PACKS_EVERY_MS,
     run: async (inner) => void (await syncPacks(parts.packs, inner)),
   });
-  for (const job of hitsJobs({ store, ledger, log, policy: parts.policy })) parts.jobs.schedule(job);
+  const { brake } = parts.feeds;
+  for (const job of hitsJobs({ store, ledger, log, policy: parts.policy, brake })) parts.jobs.schedule(job);
   readiness.isReady = true;
   log.info("coordinator.started", {
     version: VERSION,

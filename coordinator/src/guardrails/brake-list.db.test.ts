@@ -72,7 +72,7 @@ async function withStore(t: TestContext) {
   return {
     store,
     brake: (present: Prefix[], removed: Prefix[], added: Prefix[] = []) =>
-      brakeList(parts, { list, before: sizeOf(present), removed, added }),
+      brakeList(parts, { cause: "feeds", list, before: sizeOf(present), removed, added }),
     answer: (holdNo: number, resolution: "approved" | "rejected") =>
       answerListHold(store.sql, holdNo, "ann", resolution),
     /** Open ones. */

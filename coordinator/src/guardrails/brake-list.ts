@@ -11,7 +11,14 @@ import type { Store } from "../store/store.ts";
 import { addCover, coverOf, subtractCover } from "./cover.ts";
 import type { Guardrails } from "./guardrails.ts";
 import { judgeChange, type ListSize } from "./judge-change.ts";
-import { currentListHold, endListHolds, type HeldChange, openListHold, updateListHold } from "./list-holds.ts";
+import {
+  type ChangeCause,
+  currentListHold,
+  endListHolds,
+  type HeldChange,
+  openListHold,
+  updateListHold,
+} from "./list-holds.ts";
 
 export interface BrakeParts {
   readonly store: Pick<Store, "transaction">;
@@ -21,6 +28,8 @@ export interface BrakeParts {
 
 /** Of listings in force: what expires is nobody's change. */
 export interface ListChangeWish {
+  /** Who changes it: each is held and answered for itself. */
+  readonly cause: ChangeCause;
   readonly list: Pick<List, "list" | "name">;
   readonly before: ListSize;
   readonly removed: readonly Prefix[];
@@ -55,16 +64,17 @@ export async function brakeList({ store, guardrails, log }: BrakeParts, wish: Li
   const { list, name } = wish.list;
   return await store.transaction(async (sql) => {
     if (reasons.length === 0) {
-      await endListHolds(sql, list);
+      await endListHolds(sql, list, wish.cause);
       return FREE;
     }
     const reason = reasons.join("; ");
     const change: HeldChange = {
+      cause: wish.cause,
       ...{ before: wish.before, after },
       removed: wish.removed.slice(0, EXAMPLES),
       added: wish.added.slice(0, EXAMPLES),
     };
-    const known = await currentListHold(sql, list);
+    const known = await currentListHold(sql, list, wish.cause);
     const held: Braked = {
       holdsRemovals: floor !== undefined,
       holdsAdditions: ceiling !== undefined,

@@ -5,9 +5,14 @@ import type { ListSize } from "./judge-change.ts";
 import type { HeldChange } from "./list-holds.ts";
 
 const EXAMPLES = 10;
+const CAUSES = {
+  feeds: "by what its feeds name now",
+  prune: "by pruning: open-ended bans that nobody tried for so long as the policy says (prune_after)",
+} as const;
 
-export function listHoldDetails({ before, after, removed, added }: HeldChange): string[] {
+export function listHoldDetails({ cause, before, after, removed, added }: HeldChange): string[] {
   return [
+    CAUSES[cause],
     `now: ${sizeText(before)}`,
     `after it: ${sizeText(after)}`,
     ...examples("taken off", removed, before.listings - after.listings),

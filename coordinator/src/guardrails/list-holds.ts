@@ -7,7 +7,10 @@ import type { Prefix } from "@fleetban/proto/model/prefix";
 import type { Sql } from "../store/sql.ts";
 import type { ListSize } from "./judge-change.ts";
 
+export type ChangeCause = "feeds" | "prune";
+
 export interface HeldChange {
+  readonly cause: ChangeCause;
   readonly before: ListSize;
   readonly after: ListSize;
   /** A few of them, for an operator to look at. */
@@ -23,21 +26,27 @@ export interface ListHold {
 }
 
 /** The newest that is open, or answered and still valid. */
-export async function currentListHold(sql: Sql, list: ListNo): Promise<ListHold | undefined> {
+export async function currentListHold(sql: Sql, list: ListNo, cause: ChangeCause): Promise<ListHold | undefined> {
   const [row] = await sql<{ hold_no: number; resolution: ListHold["resolution"] | null; body: HeldChange }[]>`
     select hold_no, resolution, body from holds
-    where subject = 'list' and subject_no = ${list} and body is not null
+    where subject = 'list' and subject_no = ${list} and body ->> 'cause' = ${cause}
       and (resolved_at is null or ends_at > clock_timestamp())
     order by hold_no desc limit 1 for update`;
   if (row === undefined) return undefined;
   return { holdNo: row.hold_no, resolution: row.resolution ?? undefined, change: row.body };
 }
 
-export async function openListHold(sql: Sql, list: ListNo, reason: string, change: HeldChange): Promise<number> {
+/** Absent = another change of the list is held already; this one is asked about when that is answered. */
+export async function openListHold(
+  sql: Sql,
+  list: ListNo,
+  reason: string,
+  change: HeldChange,
+): Promise<number | undefined> {
   const [row] = await sql<{ hold_no: number }[]>`
     insert into holds (subject, subject_no, reason, body)
-    values ('list', ${list}, ${reason}, ${sql.json(jsonOf(change))}) returning hold_no`;
-  return row?.hold_no ?? 0;
+    values ('list', ${list}, ${reason}, ${sql.json(jsonOf(change))}) on conflict do nothing returning hold_no`;
+  return row?.hold_no;
 }
 
 /** The change has become another one while nobody answered. */
@@ -46,12 +55,13 @@ export async function updateListHold(sql: Sql, holdNo: number, reason: string, c
 }
 
 /** Nothing is held any more: an open one is over, an answered one has been used. */
-export async function endListHolds(sql: Sql, list: ListNo): Promise<void> {
+export async function endListHolds(sql: Sql, list: ListNo, cause: ChangeCause): Promise<void> {
   await sql`
     update holds set ends_at = clock_timestamp(),
       resolution = coalesce(resolution, 'ended'), resolved_at = coalesce(resolved_at, clock_timestamp()),
       resolved_by = coalesce(resolved_by, 'guardrails')
-    where subject = 'list' and subject_no = ${list} and (resolved_at is null or ends_at > clock_timestamp())`;
+    where subject = 'list' and subject_no = ${list} and body ->> 'cause' = ${cause}
+      and (resolved_at is null or ends_at > clock_timestamp())`;
 }
 
 /** Of an approval a day, of a rejection a week: then the change is asked about again. */
@@ -69,7 +79,7 @@ export async function answerListHold(
 
 const VALID = { approved: "1 day", rejected: "7 days" } as const;
 
-function jsonOf({ before, after, removed, added }: HeldChange) {
+function jsonOf({ cause, before, after, removed, added }: HeldChange) {
   const sizeOf = ({ listings, cover }: ListSize) => ({ listings, cover: { 4: cover[4], 6: cover[6] } });
-  return { before: sizeOf(before), after: sizeOf(after), removed: [...removed], added: [...added] };
+  return { cause, before: sizeOf(before), after: sizeOf(after), removed: [...removed], added: [...added] };
 }

@@ -3,6 +3,8 @@ import { test } from "node:test";
 import { silentLog } from "@fleetban/kit/log";
 import { LIST_FLEET, RANK } from "@fleetban/proto/model/listing";
 import { parsePrefix } from "@fleetban/proto/model/prefix";
+import { defaultGuardrails } from "../feeds/default-guardrails.fixture.ts";
+import { answerListHold } from "../guardrails/list-holds.ts";
 import { openTestLedger } from "../ledger/ledger.fixture.ts";
 import { batchOf, sightingOf } from "../ledger/sightings.fixture.ts";
 import { DEFAULT_POLICY } from "../policy/policy-in-force.ts";
@@ -36,6 +38,18 @@ test("an open-ended ban that nobody tried ends, with its audit record and as the
   const [revision] = await sql`select cause from revisions where list_no = 2 order by revision desc limit 1`;
   assert.equal(revision!.cause, 5);
   assert.equal(await prune(), 0);
+});
+
+test("more than half of a list does not go at once: it waits for an operator, whose approval lets it go", async (t) => {
+  const { sql, ban, prune, counting } = await started(t);
+  await counting("web1", 200);
+  for (let host = 1; host <= 130; host += 1) await ban(parsePrefix(`45.91.7.${host}`), 100);
+  assert.equal(await prune(), 0);
+  const [hold] = await sql<{ hold_no: number; subject: string; reason: string }[]>`
+    select hold_no, subject, reason from holds where resolved_at is null`;
+  assert.deepEqual([hold!.subject, hold!.reason], ["list", "it falls from 130 listings to 0 at once"]);
+  await answerListHold(sql, hold!.hold_no, "ann", "approved");
+  assert.equal(await prune(), 130);
 });
 
 test("a packet or a sighting within the time keeps it, of an address inside as well", async (t) => {
@@ -142,7 +156,13 @@ async function started(t: Parameters<typeof createTestDatabase>[0]) {
     },
     prune: (changes: Partial<typeof policy> = {}) =>
       pruneListings(
-        { store, ledger, log: silentLog, policy: () => ({ ...policy, ...changes }) },
+        {
+          store,
+          ledger,
+          log: silentLog,
+          policy: () => ({ ...policy, ...changes }),
+          brake: defaultGuardrails(store).brake,
+        },
         new AbortController().signal,
       ),
     listed: (prefix: NonNullable<typeof ONE>) => ledger.get(LIST_FLEET, prefix) !== undefined,

@@ -7,9 +7,12 @@
 
 import { formatDuration } from "@fleetban/kit/duration";
 import type { Log } from "@fleetban/kit/log";
+import { LIST_FLEET } from "@fleetban/proto/model/listing";
 import { msFromSeconds, secondsFromMs, type UnixSeconds } from "@fleetban/proto/model/time";
 import { recordAct } from "../admin/audit.ts";
-import type { Ledger } from "../ledger/ledger.ts";
+import type { Braked, ListChangeWish } from "../guardrails/brake-list.ts";
+import { NOTHING_COVERED } from "../guardrails/cover.ts";
+import type { Ledger, Plan } from "../ledger/ledger.ts";
 import type { Policy, PolicySource } from "../policy/policy.ts";
 import { judgeIdle } from "../policy/prune.ts";
 import type { Sql } from "../store/sql.ts";
@@ -18,8 +21,10 @@ import { type IdleListing, openEndedListings, pruneBans, rememberTries, selectWi
 
 export interface PruneParts {
   readonly store: Pick<Store, "sql" | "transaction">;
-  readonly ledger: Pick<Ledger, "clockHeld" | "ledgerTimeMs" | "write" | "decideAnew">;
+  readonly ledger: Pick<Ledger, "clockHeld" | "ledgerTimeMs" | "lists" | "write" | "decideAnew">;
   readonly policy: PolicySource;
+  /** Whether so many may go at once; opens a hold where not. */
+  readonly brake: (wish: ListChangeWish) => Promise<Braked>;
   readonly log: Log;
 }
 
@@ -33,21 +38,30 @@ export async function pruneListings(parts: PruneParts, signal: AbortSignal): Pro
   await store.transaction((sql) => rememberTries(sql, listings));
   if (policy.pruneAfterSeconds === 0 || ledger.clockHeld) return 0; // a clock that jumped makes everything old
   const idle = await idleAmong(policy, store.sql, listings, secondsFromMs(ledger.ledgerTimeMs()));
+  const { holdsRemovals, isApproved } = await brakePrune(parts, idle);
+  if (holdsRemovals) return 0; // an operator is asked; until then they stay
   let pruned = 0;
   for (let at = 0; at < idle.length; at += PRUNED_A_COMMIT) {
     signal.throwIfAborted();
     const slice = idle.slice(at, at + PRUNED_A_COMMIT).map(({ prefix }) => prefix);
-    const { changed } = await ledger.write({ kind: "policy" }, async (sql, now) => {
+    const plan: Plan = async (sql, now) => {
       const still = await idleAmong(policy, sql, await openEndedListings(sql, slice), now);
       const prefixes = still.map(({ prefix }) => prefix);
       await pruneBans(sql, prefixes);
       for (const listing of still) await record(policy, sql, listing);
       return await ledger.decideAnew(sql, prefixes, now);
-    });
-    pruned += changed;
+    };
+    pruned += (await ledger.write({ kind: "policy" }, plan, { approved: isApproved })).changed;
   }
   if (pruned > 0) log.info("hits.listings_pruned", { listings: pruned, afterSeconds: policy.pruneAfterSeconds });
   return pruned;
+}
+
+function brakePrune({ ledger, brake }: PruneParts, idle: readonly IdleListing[]): Promise<Braked> {
+  const head = ledger.lists().find(({ list }) => list.list === LIST_FLEET);
+  const before = { listings: head?.listings ?? 0, cover: NOTHING_COVERED }; // what is taken off covers nothing more
+  const list = { list: LIST_FLEET, name: head?.list.name ?? "fleet" };
+  return brake({ cause: "prune", list, before, removed: idle.map(({ prefix }) => prefix), added: [] });
 }
 
 async function idleAmong(
