@@ -47,7 +47,7 @@ function constant(line: string): string {
     .replaceAll(/\bin (?:\d+[dhms])+|(?:\d+[dhms])+ ago|\bnow\b/g, "WHEN")
     .replaceAll(/\bup (?:\d+[dhms])+/g, "up WHEN")
     .replaceAll(/\b\d+(?:\.\d)? (?:us|ms|s)\b/g, "TOOK")
-    .replaceAll(/fbe1\.\S+/g, "TOKEN")
+    .replaceAll(/fb[ep]1\.\S+/g, "TOKEN")
     .replaceAll(/\b[0-9a-f]{32}\b/g, "SERIAL")
     .replaceAll(/(?<=\S) {2,}/g, "  ")
     .replaceAll(/^ {3,}/g, "  ");

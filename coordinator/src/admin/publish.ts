@@ -9,6 +9,7 @@ import type {
   RevokePublishTokenRequest,
   RevokePublishTokenResponse,
 } from "@fleetban/proto/wire/admin";
+import { isPublishable } from "../published/publishable-list.ts";
 import { newToken, type PublishToken, tokenHash, tokenState } from "../published/token.ts";
 import {
   insertPublishToken,
@@ -98,9 +99,7 @@ function checkName(name: string): string {
 }
 
 function checkLists({ ledger }: AdminParts, names: readonly string[]): readonly string[] {
-  const known = ledger
-    .lists()
-    .flatMap(({ list }) => (list.effect === "deny" && !list.documentationOnly ? [list.name] : []));
+  const known = ledger.lists().flatMap(({ list }) => (isPublishable(list) ? [list.name] : []));
   for (const name of names) {
     if (known.includes(name)) continue;
     throw new AdminError("bad-argument", `list ${name}: can't be published`, {

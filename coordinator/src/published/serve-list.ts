@@ -6,6 +6,7 @@ import type { EditionKey } from "./edition.ts";
 import type { Editions } from "./editions.ts";
 import type { PublishAnswer, PublishRequest } from "./exchange.ts";
 import { LISTS_PATH, RequestError, readListRequest } from "./list-request.ts";
+import { isPublishable } from "./publishable-list.ts";
 import type { RenderedLists } from "./rendered-lists.ts";
 import type { Terms } from "./terms.ts";
 import type { PublishToken } from "./token.ts";
@@ -61,7 +62,7 @@ export function editionKeyFor(
   const lists: ListNo[] = [];
   for (const name of wanted) {
     const list = known.find((one) => one.name === name);
-    if (list?.effect === "deny" && !list.documentationOnly) lists.push(list.list);
+    if (list !== undefined && isPublishable(list)) lists.push(list.list);
   }
   if (lists.length === 0) {
     throw new RequestError(404, `list ${wanted.join("+")}: does not exist any more`, "make a token for another one");
