@@ -14,6 +14,8 @@ const exec = promisify(execFile);
 const skip = needs("crowdsec-firewall-bouncer", "nft", "curl");
 const PORT = 7_745;
 const URL = `https://${COORDINATOR}:${PORT}`;
+/** Around the attacker. */
+const [NETWORK, NEIGHBOR] = ["45.83.64.0/24", "45.83.64.10"] as const;
 const FIREWALL = "20.40.0.90";
 /** It polls each second here; it starts with a second of waiting by itself. */
 const PULLED_MS = 20_000;
@@ -52,12 +54,18 @@ test("a firewall that knows only an address and a password loads what it fetched
   skip,
 }, async () => {
   const token = await newToken("script");
-  await fleet.coordinator.cli(["ban", "45.83.64.0/24"]);
-  await fleet.coordinator.cli(["allow", WITNESS.replace(/\d+$/, "0/24")]);
+  await fleet.coordinator.cli(["ban", NETWORK]);
+  await fleet.coordinator.cli(["allow", ATTACKER]);
   const path = "/v1/lists/fleet.nft?name=edge";
   await firewall.run("sh", ["-c", `curl -sS --fail --cacert '${ca}' -u 'edge:${token}' '${URL}${path}' | nft -f -`]);
-  assert.match(await firewall.run("nft", ["list", "set", "inet", "edge", "v4"]), /45\.83\.64\.0\/24/);
-  await fleet.coordinator.cli(["bans", "remove", "45.83.64.0/24"]);
+  const has = (address: string) =>
+    firewall.run("nft", ["get", "element", "inet", "edge", "v4", `{ ${address} }`]).then(
+      () => true,
+      () => false,
+    );
+  assert.deepEqual([await has(NEIGHBOR), await has(ATTACKER)], [true, false], "the allowed address is cut out");
+  await fleet.coordinator.cli(["allowlist", "remove", ATTACKER]);
+  await fleet.coordinator.cli(["bans", "remove", NETWORK]);
 });
 
 for (const mode of ["nftables", "iptables"] as const) {
