@@ -7,7 +7,7 @@
 const OPTIONS_WITH_VALUE = new Set(["--socket", "--address", "--credentials"]);
 const OWN_ANSWERS = new Set(["--help", "-h", "--version"]);
 const NOUNS = new Set(
-  ["agents", "enrollments", "listings", "lists", "pardons", "hits", "feeds", "holds", "certificates"]
+  ["agents", "enrollments", "listings", "lists", "pardons", "hits", "feeds", "packs", "holds", "certificates"]
     .flatMap((plural) => [plural, plural.slice(0, -1)])
     .concat(["bans", "allowlist", "audit"]),
 );
@@ -25,6 +25,7 @@ export function withDefaults(args: readonly string[]): string[] {
       ? args.toSpliced(at + 1, next === undefined ? 0 : 1, "tokens", "list")
       : [...args];
   }
+  if (command === "policy" && next === undefined) return args.toSpliced(at + 1, 0, "show");
   const hasVerb = next !== undefined && (!next.startsWith("-") || OWN_ANSWERS.has(next));
   return NOUNS.has(command) && !hasVerb ? args.toSpliced(at + 1, 0, "list") : [...args];
 }
