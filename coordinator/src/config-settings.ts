@@ -1,51 +1,18 @@
-/** What rooms and drivers are given of the configuration: the policy's settings, the feeds, the ports. */
-import { parseDurationSeconds } from "@fleetban/kit/duration";
+/** What rooms and drivers are given of the configuration: the access to AbuseIPDB, the ports. */
 import type { CoordinatorConfig } from "./config.ts";
 import type { PortWish } from "./drivers/grpc-server.ts";
-import type { FeedDefinition } from "./feeds/feed.ts";
-import type { Policy } from "./policy/policy.ts";
-import { DEFAULT_POLICY } from "./policy/policy-in-force.ts";
+import type { AbuseIpdbAccess } from "./feeds/definitions.ts";
 
-export function policyOf(config: CoordinatorConfig): Policy {
-  const ladderSeconds = config["policy.ladder"].map(parseDurationSeconds);
-  const jails = Object.entries(config["policy.jails"]);
-  return {
-    ...DEFAULT_POLICY,
-    ladderSeconds,
-    maxSeconds: Math.max(...ladderSeconds),
-    corroboration: config["policy.corroboration"],
-    threshold: config["policy.threshold"],
-    jailWeights: Object.fromEntries(jails.map(([jail, { weight }]) => [jail, weight])),
-    retentionSeconds: config.retention / 1_000,
-    pruneAfterSeconds: (config["policy.prune_after"] ?? 0) / 1_000,
-  };
-}
-
-/** Without a key there is no feed. */
-export function configuredFeeds(config: CoordinatorConfig): readonly FeedDefinition[] {
+/** What the policy does not say of AbuseIPDB; undefined = there is no key, and the feed is off. */
+export function abuseIpdbAccessOf(config: CoordinatorConfig): AbuseIpdbAccess | undefined {
   const key = config["feeds.abuseipdb.key"];
-  if (key === undefined) return [];
-  return [
-    {
-      name: "abuseipdb",
-      kind: "abuseipdb",
-      mode: config["feeds.abuseipdb.mode"],
-      list: "feeds",
-      licence: "own-use",
-      filter: { onlyCountries: [], exceptCountries: [], onlyNetworks: [] },
-      everySeconds: config["feeds.abuseipdb.every"] / 1_000,
-      staleAfterSeconds: config["feeds.abuseipdb.stale_after"] / 1_000,
-      abuseipdb: {
-        url: config["feeds.abuseipdb.url"].replace(/\/+$/, ""),
-        key,
-        confidenceMinimum: config["feeds.abuseipdb.confidence_minimum"],
-        limit: config["feeds.abuseipdb.limit"],
-        callsPerDay: config["feeds.abuseipdb.calls_per_day"],
-        callsKept: config["feeds.abuseipdb.calls_kept"],
-        plaintext: false,
-      },
-    },
-  ];
+  if (key === undefined) return undefined;
+  return {
+    key,
+    url: config["feeds.abuseipdb.url"].replace(/\/+$/, ""),
+    callsPerDay: config["feeds.abuseipdb.calls_per_day"],
+    callsKept: config["feeds.abuseipdb.calls_kept"],
+  };
 }
 
 export function portsOf(config: CoordinatorConfig): Record<"fleet" | "enrollment" | "web", PortWish> {

@@ -41,11 +41,6 @@ test("a secret may stand in a file of its own", async () => {
 });
 
 test("values that contradict each other are told by both names", async () => {
-  const text = "feeds: { abuseipdb: { every: 2d, stale_after: 1d } }\n";
-  assert.match(
-    await mistakes(text),
-    /stale_after and feeds\.abuseipdb\.every are 24h and 48h: .* make stale_after longer/,
-  );
   assert.match(
     await mistakes("listen.fleet_port: 7742\n"),
     /listen\.fleet_port and listen\.enrollment_port are both 7742: each needs a port of its own/,

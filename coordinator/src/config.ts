@@ -7,9 +7,11 @@
 import { type ConfigOf, type ConfigTable, readConfig } from "@fleetban/kit/config";
 import { FleetbanError } from "@fleetban/kit/errors";
 import { ENROLLMENT_PORT, FLEET_PORT, WEB_PORT } from "@fleetban/proto/wire/channel";
+import type { Channel } from "./notifications/channel.ts";
+import { CHANNEL_TABLE, channelsOf } from "./notifications/channel-config.ts";
 import { checkPublishConfig, PUBLISH_CONFIG } from "./published/publish-config.ts";
-
-const HOUR_S = 3_600;
+import { REPORT_CONFIG } from "./reports/report-config.ts";
+import { type ReadFile, secretFrom } from "./secret.ts";
 
 export const CONFIG_TABLE = {
   data_dir: {
@@ -98,88 +100,12 @@ export const CONFIG_TABLE = {
     max: "400d",
     description: "Sightings are kept so long",
   },
-  "policy.ladder": {
-    kind: "texts",
-    default: ["1h", "4h", "1d", "7d", "30d"],
-    description: "How long the first strike lists a prefix, the second, and so on; the last for all further ones",
-    check: durationProblem,
-  },
-  "policy.corroboration": {
-    kind: "number",
-    default: 1,
-    min: 1,
-    max: 1_000,
-    description: "So many agents must have sighted a prefix before it is listed",
-  },
-  "policy.threshold": {
-    kind: "number",
-    default: 1,
-    min: 0.01,
-    max: 1_000,
-    isFraction: true,
-    description: "Sum of the weights of sightings that lists; it halves within a day",
-  },
-  "policy.prune_after": {
-    kind: "duration",
-    default: undefined,
-    min: "7d",
-    max: "400d",
-    description:
-      "An open-ended ban ends when no server has dropped a packet from there or sighted it for so long; default: never",
-  },
-  "policy.jails": {
-    kind: "named",
-    description: "Weight of each jail's sightings, by the jail's name; others weigh 1",
-    of: {
-      weight: {
-        kind: "number",
-        min: 0,
-        max: 1_000,
-        isFraction: true,
-        description: "0 = its sightings are stored and never list",
-      },
-    },
-  },
   "feeds.abuseipdb.key": {
     kind: "text",
     default: undefined,
     description: "Key of AbuseIPDB's API; without one the feed is off",
   },
   "feeds.abuseipdb.key_file": { kind: "text", default: undefined, description: "File that holds the key" },
-  "feeds.abuseipdb.mode": {
-    kind: "choice",
-    of: ["off", "observe", "enforce"],
-    default: "enforce",
-    description: "observe = fetched and counted, nothing is listed for it",
-  },
-  "feeds.abuseipdb.confidence_minimum": {
-    kind: "number",
-    default: 100,
-    min: 25,
-    max: 100,
-    description: "Confidence from which on an address is taken; below 100 needs a subscription",
-  },
-  "feeds.abuseipdb.limit": {
-    kind: "number",
-    default: 10_000,
-    min: 1,
-    max: 500_000,
-    description: "Most addresses to ask for; the free plan gives 10,000",
-  },
-  "feeds.abuseipdb.every": {
-    kind: "duration",
-    default: "24h",
-    min: "1h",
-    max: "7d",
-    description: "How often it is fetched",
-  },
-  "feeds.abuseipdb.stale_after": {
-    kind: "duration",
-    default: "3d",
-    min: "2h",
-    max: "30d",
-    description: "A listing ends so long after the last fetch that named it",
-  },
   "feeds.abuseipdb.calls_per_day": {
     kind: "number",
     default: 5,
@@ -200,12 +126,15 @@ export const CONFIG_TABLE = {
     description: "Base of the API",
     check: (text) => (/^https?:\/\/\S+$/.test(text) ? undefined : "must begin with https://"),
   },
+  ...REPORT_CONFIG,
+  ...CHANNEL_TABLE,
 } as const satisfies ConfigTable;
 
-export type CoordinatorConfig = ConfigOf<typeof CONFIG_TABLE>;
-
-/** Reads a file that a key names; rejects with the system's error. */
-export type ReadFile = (path: string) => Promise<string>;
+/** As the file has it, secrets read from theirs. */
+export type CoordinatorConfig = ConfigOf<typeof CONFIG_TABLE> & {
+  /** Of its `notifications`. */
+  readonly channels: readonly Channel[];
+};
 
 /** Throws a FleetbanError that tells every mistake: `file:line: key is value: problem; remedy`. */
 export async function loadConfig(text: string, file: string, readFile: ReadFile): Promise<CoordinatorConfig> {
@@ -216,21 +145,15 @@ export async function loadConfig(text: string, file: string, readFile: ReadFile)
   const problem = databaseUrl === undefined ? undefined : databaseProblem(databaseUrl);
   if (problem !== undefined) throw new FleetbanError("bad-config", `${file}: database_url_file: its text ${problem}`);
   const key = await secretOf(config, "feeds.abuseipdb.key", "feeds.abuseipdb.key_file", { file, readFile });
-  const stale = config["feeds.abuseipdb.stale_after"];
-  const every = config["feeds.abuseipdb.every"];
-  if (stale <= every) {
-    const values = `${stale / 1_000 / HOUR_S}h and ${every / 1_000 / HOUR_S}h`;
-    throw new FleetbanError(
-      "bad-config",
-      `${file}: feeds.abuseipdb.stale_after and feeds.abuseipdb.every are ${values}: a listing would end before the next fetch; make stale_after longer`,
-    );
-  }
-  return Object.freeze({ ...config, database_url: databaseUrl, "feeds.abuseipdb.key": key });
+  const reportKey = await secretOf(config, "reports.abuseipdb.key", "reports.abuseipdb.key_file", { file, readFile });
+  const secrets = { database_url: databaseUrl, "feeds.abuseipdb.key": key, "reports.abuseipdb.key": reportKey };
+  const channels = await channelsOf(config, { file, readFile });
+  return Object.freeze({ ...config, ...secrets, channels });
 }
 
 const PORTS = ["listen.fleet_port", "listen.enrollment_port", "web.port", "publish.port"] as const;
 
-function refuseSharedPorts(config: CoordinatorConfig, file: string): void {
+function refuseSharedPorts(config: ConfigOf<typeof CONFIG_TABLE>, file: string): void {
   for (const [index, key] of PORTS.entries()) {
     const same = PORTS.slice(0, index).find((before) => config[before] === config[key]);
     if (same === undefined) continue;
@@ -239,40 +162,20 @@ function refuseSharedPorts(config: CoordinatorConfig, file: string): void {
   }
 }
 
-type SecretKey = "database_url" | "feeds.abuseipdb.key";
-type SecretFileKey = "database_url_file" | "feeds.abuseipdb.key_file";
+type SecretKey = "database_url" | "feeds.abuseipdb.key" | "reports.abuseipdb.key";
+type SecretFileKey = `${SecretKey}_file`;
 
-async function secretOf(
-  config: CoordinatorConfig,
+function secretOf(
+  config: ConfigOf<typeof CONFIG_TABLE>,
   key: SecretKey,
   fileKey: SecretFileKey,
-  { file, readFile }: { file: string; readFile: ReadFile },
+  source: { file: string; readFile: ReadFile },
 ): Promise<string | undefined> {
-  const path = config[fileKey];
-  if (path === undefined) return config[key];
-  if (config[key] !== undefined) {
-    throw new FleetbanError("bad-config", `${file}: ${key} and ${fileKey} are both given; remove one of them`);
-  }
-  try {
-    const secret = (await readFile(path)).trim();
-    if (secret !== "") return secret;
-  } catch (cause) {
-    const why = (cause as NodeJS.ErrnoException).code ?? String(cause);
-    const message = `${file}: ${fileKey} is ${JSON.stringify(path)}: cannot be read (${why}); look at its path and owner`;
-    throw new FleetbanError("bad-config", message, { cause });
-  }
-  throw new FleetbanError(
-    "bad-config",
-    `${file}: ${fileKey} is ${JSON.stringify(path)}: is empty; put the secret into it`,
-  );
+  return secretFrom({ key, value: config[key], fileKey, path: config[fileKey] }, source);
 }
 
 function port(number: number, description: string) {
   return { kind: "number", default: number, min: 1, max: 65_535, description } as const;
-}
-
-function durationProblem(text: string): string | undefined {
-  return /^(?:\d{1,6}[wdhms])+$/.test(text) ? undefined : "must be a duration; write it like 1h, 7d or 1h30m";
 }
 
 function databaseProblem(text: string): string | undefined {

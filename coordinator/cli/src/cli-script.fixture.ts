@@ -9,18 +9,21 @@
  */
 import assert from "node:assert/strict";
 import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { openAdminChannel } from "./drivers/admin-channel.ts";
 import { newFiles } from "./drivers/new-files.ts";
 import { runProgram } from "./program.ts";
 
-export async function runScript(script: string, socket: string): Promise<void> {
+/** `folder`: where files are read that a command names. */
+export async function runScript(script: string, socket: string, folder = ""): Promise<void> {
   const commands = [...script.matchAll(/^\$ (?:fleetban) ?(.*)$/gm)].map((match) => match[1] ?? "");
   const printed: string[] = [];
-  for (const command of commands) printed.push(`$ fleetban ${command}`.trimEnd(), ...(await run(command, socket)), "");
+  for (const command of commands)
+    printed.push(`$ fleetban ${command}`.trimEnd(), ...(await run(command, socket, folder)), "");
   assert.deepEqual(printed.join("\n").trim().split("\n"), script.trim().split("\n"));
 }
 
-async function run(command: string, socket: string): Promise<string[]> {
+async function run(command: string, socket: string, folder: string): Promise<string[]> {
   const lines: string[] = [];
   const write = (mark: string) => (text: string) => {
     for (const line of text.trimEnd().split("\n")) lines.push(`${mark}${constant(line)}`.trimEnd());
@@ -30,7 +33,7 @@ async function run(command: string, socket: string): Promise<string[]> {
     stdout: write(""),
     stderr: write("! "),
     nowMs: () => Date.now(),
-    files: newFiles,
+    files: { ...newFiles, read: (path) => newFiles.read(join(folder, path)) },
     environment: { FLEETBAN_SOCKET: socket, HOME: tmpdir() },
     version: "test",
   });

@@ -32,8 +32,9 @@ export interface ConnectOptions {
   readonly credentials: string | undefined;
 }
 
-/** Files of a command that makes some; the driver's. */
+/** Files of a command that reads or makes some; the driver's. */
 export interface CliFiles {
+  read(path: string): Promise<string>;
   /** With the folder; refuses to write over what is there. */
   writeNew(path: string, text: string, mode: number): Promise<void>;
 }

@@ -20,6 +20,7 @@ import { addHolds } from "./commands/holds.ts";
 import { addKeptActs } from "./commands/kept-acts.ts";
 import { addListings } from "./commands/listings.ts";
 import { addPacks } from "./commands/packs.ts";
+import { addPolicy } from "./commands/policy.ts";
 import { addPublish } from "./commands/publish.ts";
 import { addStatus } from "./commands/status.ts";
 import { addVersion } from "./commands/version.ts";
@@ -58,7 +59,7 @@ function createProgram(parts: CliParts): Command {
   addExplain(program, run);
   for (const add of [addAgents, addEnrollments, addListings, addKeptActs, addHits, addFeeds, addPacks, addHolds])
     add(program, run);
-  for (const add of [addPublish, addAudit, addCertificates, addVersion]) add(program, run);
+  for (const add of [addPolicy, addPublish, addAudit, addCertificates, addVersion]) add(program, run);
   configure(program, "fleetban", parts);
   return program;
 }

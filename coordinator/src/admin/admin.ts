@@ -1,6 +1,7 @@
 /** The Admin service, call by call: each checks its request, does its act, answers. Transport and certificates are the driver's. */
 import type {
   AgentProbe,
+  CheckPolicyRequest,
   ListActsRequest,
   ListActsResponse,
   ListAuditRequest,
@@ -9,11 +10,18 @@ import type {
   ListHitsRequest,
   ListingsPage,
   ListListingsRequest,
+  ListNotificationsRequest,
+  ListReportsRequest,
+  PlanPolicyRequest,
+  PreviewReportsRequest,
   ProbeAgentsRequest,
   RemoveActRequest,
+  ShowFeedRequest,
   ShowHoldRequest,
   ShowPackRequest,
+  ShowPolicyRequest,
 } from "@fleetban/proto/wire/admin";
+import { policySchemaText } from "../policy/policy-schema.ts";
 import { actMessage } from "./act-message.ts";
 import { type ActKind, acts } from "./act-queries.ts";
 import { allow, ban, removeAct, unban } from "./acts.ts";
@@ -23,14 +31,26 @@ import type { Caller } from "./caller.ts";
 import { createAdminCertificate, listAdminCertificates, revokeAdminCertificate } from "./certificates.ts";
 import { createEnrollment, listEnrollments, revokeEnrollment } from "./enrollments.ts";
 import { explain } from "./explain.ts";
-import { fetchFeed } from "./feeds.ts";
+import { feedPresets, fetchFeed, showFeed } from "./feeds.ts";
 import { feedsWithValue, listHits } from "./hits.ts";
 import { holds, resolveHold, showHold } from "./holds.ts";
 import { listListings, listStatuses } from "./listings.ts";
+import { listNotifications, testNotifications } from "./notifications.ts";
 import { listPacks, showPack } from "./packs.ts";
 import type { AdminParts } from "./parts.ts";
+import {
+  alarmPolicy,
+  applyPolicy,
+  checkPolicy,
+  confirmPolicy,
+  listPolicies,
+  planPolicy,
+  rollbackPolicy,
+  showPolicy,
+} from "./policies.ts";
 import { probeAgents } from "./probe.ts";
 import { createPublishToken, listPublishTokens, revokePublishToken } from "./publish.ts";
+import { getReportsStatus, listReports, previewReports } from "./reports.ts";
 import { getStatus } from "./status.ts";
 
 export type Admin = ReturnType<typeof createAdmin>;
@@ -77,6 +97,8 @@ export function createAdmin(parts: AdminParts) {
     listHits: (request: ListHitsRequest) => listHits(parts, request),
     listFeeds: async (request: ListFeedsRequest) => ({ feeds: await feedsWithValue(parts, request) }),
     fetchFeed: bind(fetchFeed),
+    showFeed: (request: ShowFeedRequest) => showFeed(parts, request),
+    listFeedPresets: async () => feedPresets(),
     listHolds: async ({ resolved }: { resolved: boolean }) => ({ holds: await holds(sql, resolved) }),
     showHold: (request: ShowHoldRequest) => showHold(parts, request),
     resolveHold: bind(resolveHold),
@@ -86,6 +108,20 @@ export function createAdmin(parts: AdminParts) {
     createPublishToken: bind(createPublishToken),
     listPublishTokens: () => listPublishTokens(parts),
     revokePublishToken: bind(revokePublishToken),
+    checkPolicy: (request: CheckPolicyRequest) => checkPolicy(parts, request),
+    planPolicy: (request: PlanPolicyRequest) => planPolicy(parts, request),
+    applyPolicy: bind(applyPolicy),
+    confirmPolicy: bind(confirmPolicy),
+    rollbackPolicy: bind(rollbackPolicy),
+    alarmPolicy: bind(alarmPolicy),
+    showPolicy: (request: ShowPolicyRequest) => showPolicy(parts, request),
+    listPolicies: () => listPolicies(parts),
+    previewReports: (request: PreviewReportsRequest) => previewReports(parts, request),
+    listReports: (request: ListReportsRequest) => listReports(parts, request),
+    getReportsStatus: () => getReportsStatus(parts),
+    listNotifications: (request: ListNotificationsRequest) => listNotifications(parts, request),
+    testNotifications: bind(testNotifications),
+    getPolicySchema: async () => ({ schema: policySchemaText() }),
   };
 
   function bind<Request, Response>(act: (parts: AdminParts, caller: Caller, request: Request) => Promise<Response>) {

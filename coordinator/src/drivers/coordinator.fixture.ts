@@ -18,12 +18,17 @@ import { createAdmin } from "../admin/admin.ts";
 import { createAttempts } from "../enrollment/attempts.ts";
 import { defaultGuardrails } from "../feeds/default-guardrails.fixture.ts";
 import { defineFeeds } from "../feeds/define-feeds.ts";
+import { feedDefinitionsOf } from "../feeds/definitions.ts";
 import type { FeedDefinition } from "../feeds/feed.ts";
 import { FETCH_LIMITS } from "../feeds/parts.ts";
 import { createFleet } from "../fleet/fleet.ts";
 import { followGroups, followRevocations, writeReports } from "../fleet/write-reports.ts";
 import type { PacksParts } from "../guardrails/sync-packs.ts";
 import { openLedger } from "../ledger/open-ledger.ts";
+import { openPolicies } from "../policies/policies.ts";
+import type { LifeParts } from "../policies/policy-life.ts";
+import { createTrialAlarms } from "../policies/trial-alarms.ts";
+import { runPolicies } from "../policies/work.ts";
 import type { Policy } from "../policy/policy.ts";
 import { DEFAULT_POLICY } from "../policy/policy-in-force.ts";
 import { beforeClose, createTestDatabase } from "../store/test-database.ts";
@@ -33,6 +38,7 @@ import { openAuthorityFiles } from "./authority-files.ts";
 import { readFeedFile } from "./feed-file.ts";
 import { downloadOverHttp } from "./http-download.ts";
 import { openListeners } from "./listeners.ts";
+import { type OutgoingConfig, openOutgoing } from "./open-outgoing.ts";
 import { readPacks } from "./pack-files.ts";
 import { openServerCertificates } from "./server-certificate.ts";
 
@@ -53,17 +59,26 @@ export async function startCoordinator(
     feeds: definitions = [],
     policy = {},
     packs: chosen = [],
-  }: { log?: Log; feeds?: readonly FeedDefinition[]; policy?: Partial<Policy>; packs?: string[] } = {},
+    outgoing: given = {},
+  }: {
+    log?: Log;
+    feeds?: readonly FeedDefinition[];
+    policy?: Partial<Policy>;
+    packs?: string[];
+    outgoing?: Partial<OutgoingConfig>;
+  } = {},
 ) {
   const database = await createTestDatabase(t);
   const { store } = database;
-  const inForce = { ...DEFAULT_POLICY, ...policy };
+  const retentionSeconds = DEFAULT_POLICY.retentionSeconds;
+  const policies = await openPolicies({ store, clock: systemClock, log, retentionSeconds });
+  const inForce = () => ({ ...policies.current().policy, ...policy });
   const folder = await mkdtemp(join(tmpdir(), "fb-"));
   await defineFeeds(store, definitions);
   const [clock, random] = [systemClock, systemRandom];
   const metrics = createCoordinatorMetrics("test");
   const authority = await openAuthorityFiles(join(folder, "ca"), { clock, random, log });
-  const ledger = await openLedger({ store, clock, random, log, policy: () => inForce });
+  const ledger = await openLedger({ store, clock, random, log, policy: inForce, readPolicy: policies.refresh });
   const fleet = createFleet({ ledger, clock, random, log, replica: "test", observe: metrics });
   const jobs = { warnables: () => [] };
   const packs: PacksParts = { store, ledger, log, readPacks: () => readPacks(undefined), chosen: () => chosen };
@@ -79,6 +94,14 @@ export async function startCoordinator(
       runId: "test",
     },
   };
+  const life: LifeParts = {
+    ...{ store, ledger, clock, log, policies, retentionSeconds, runId: "test", readPacks: packs.readPacks },
+    definitionsOf: ({ feeds: sections }) => [
+      ...definitions,
+      ...feedDefinitionsOf({ feeds: sections, abuseipdb: undefined }),
+    ],
+    onMoved: async () => undefined,
+  };
   const attempts = createAttempts();
   const enrollment = {
     ...{ store, ledger, authority, attempts, clock, random, log },
@@ -87,9 +110,19 @@ export async function startCoordinator(
   };
   const addresses = { fleet: [`${LOOPBACK}:1`], enrollment: [`${LOOPBACK}:1`] };
   const program = { version: "test", replica: "test", startedAtMs: clock.nowMs(), jobs: "timer" as const };
+  const config: OutgoingConfig = {
+    channels: [],
+    ...{ "reports.abuseipdb.key": undefined, "reports.abuseipdb.url": undefined, "feeds.abuseipdb.key": undefined },
+    "feeds.abuseipdb.url": "http://127.0.0.1:9",
+    ...given,
+  };
+  const wires = { config, store, ledger, fleet, clock, random, log, metrics, replica: "test", hostNames: [] };
+  const outgoing = openOutgoing({ ...wires, inForce: policies.current });
   const admin = createAdmin({
+    ...outgoing,
     ...{ store, ledger, fleet, feeds, packs, health, metrics, authority, clock, random, log, program, addresses },
-    policy: () => inForce,
+    policy: inForce,
+    policies: life,
   });
   const certificates = await openServerCertificates(authority, { clock, random, log });
   const adminSocket = join(folder, "admin.sock");
@@ -105,6 +138,8 @@ export async function startCoordinator(
       reports: (signal) => writeReports({ fleet, store, clock, log }, signal),
       revocations: (signal) => followRevocations({ fleet, store, clock, log }, signal),
       groups: (signal) => followGroups({ fleet, store, clock, log }, signal),
+      policies: (signal) => policies.run(signal),
+      policyWork: (signal) => runPolicies({ ...life, alarms: createTrialAlarms({ fleet, ledger, clock }) }, signal),
     },
     stop.signal,
   );

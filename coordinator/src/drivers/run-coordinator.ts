@@ -15,11 +15,12 @@ import type { Log } from "@fleetban/kit/log";
 import { runTasks } from "@fleetban/kit/task-group";
 import { createAdmin } from "../admin/admin.ts";
 import type { CoordinatorConfig } from "../config.ts";
-import { configuredFeeds, policyOf, portsOf } from "../config-settings.ts";
+import { abuseIpdbAccessOf, portsOf } from "../config-settings.ts";
 import { createAttempts } from "../enrollment/attempts.ts";
 import type { Authority } from "../enrollment/certificates.ts";
 import type { EnrollmentParts } from "../enrollment/redeem.ts";
 import { defineFeeds } from "../feeds/define-feeds.ts";
+import { feedDefinitionsOf } from "../feeds/definitions.ts";
 import { FETCH_LIMITS, type FeedsParts } from "../feeds/parts.ts";
 import { refreshFeeds } from "../feeds/refresh.ts";
 import { createFleet, type Fleet } from "../fleet/fleet.ts";
@@ -35,8 +36,15 @@ import type { Jobs } from "../jobs/jobs.ts";
 import { createTimerJobs } from "../jobs/timer.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { openLedger } from "../ledger/open-ledger.ts";
+import { notificationsJobs } from "../notifications/notifications-jobs.ts";
+import { feedsToFetch } from "../policies/feeds-to-fetch.ts";
+import { openPolicies } from "../policies/policies.ts";
+import type { LifeParts } from "../policies/policy-life.ts";
+import { createTrialAlarms } from "../policies/trial-alarms.ts";
+import { runPolicies } from "../policies/work.ts";
 import type { PolicySource } from "../policy/policy.ts";
-import { DEFAULT_IN_FORCE } from "../policy/policy-in-force.ts";
+import type { PolicyFile } from "../policy/policy-table.ts";
+import { reportsJobs } from "../reports/reports-jobs.ts";
 import { openStore } from "../store/open-store.ts";
 import type { Store } from "../store/store.ts";
 import { webRoutes } from "../web/endpoints.ts";
@@ -50,6 +58,7 @@ import { readFeedFile } from "./feed-file.ts";
 import { assertPortUsable, assertSocketUsable } from "./grpc-server.ts";
 import { downloadOverHttp } from "./http-download.ts";
 import { type Listeners, openListeners } from "./listeners.ts";
+import { type Outgoing, openOutgoing } from "./open-outgoing.ts";
 import { openPublished, publishPlace, publishUrls } from "./open-published.ts";
 import { readPacks } from "./pack-files.ts";
 import { openServerCertificates } from "./server-certificate.ts";
@@ -73,9 +82,10 @@ interface Base {
   readonly startedAtMs: number;
 }
 
-interface Parts extends Base {
+interface Parts extends Base, Outgoing {
   readonly store: Store;
   readonly policy: PolicySource;
+  readonly policies: LifeParts;
   readonly ledger: Ledger;
   readonly authority: Authority;
   readonly fleet: Fleet;
@@ -89,6 +99,8 @@ interface Parts extends Base {
 type Closers = (() => Promise<unknown> | unknown)[];
 
 const PACKS_EVERY_MS = 60_000; // how often packs are compared with what the policy chooses
+/** They look at the policy in force, and at the one on trial. */
+const JOBS_OF_POLICIES = ["feeds", "packs"] as const;
 const FEEDS_EVERY_MS = 60_000; // how often it is looked whether a feed is due
 const READY_EVERY_MS = 2_000;
 
@@ -141,13 +153,20 @@ async function openParts(base: Base, closers: Closers): Promise<Parts> {
     ...(config.postgres_programs === undefined ? {} : { postgresPrograms: config.postgres_programs }),
   });
   closers.push(() => store.close());
-  const inForce = policyOf(config);
-  const policy = () => inForce;
-  const fileInForce = () => DEFAULT_IN_FORCE.file;
+  const retentionSeconds = config.retention / 1_000;
+  const policies = await openPolicies({ store, clock, log, retentionSeconds });
+  const policy = () => policies.current().policy;
+  const fileInForce = () => policies.current().file;
   const guardrails = () => guardrailsOf(fileInForce());
-  const definitions = configuredFeeds(config);
-  await defineFeeds(store, definitions);
-  const ledger = await openLedger({ store, clock, random, log, policy, observe: metrics });
+  const abuseipdb = abuseIpdbAccessOf(config);
+  const definitionsOf = ({ feeds }: PolicyFile) => feedDefinitionsOf({ feeds, abuseipdb });
+  const definitions = () => {
+    const tried = policies.trial();
+    return feedsToFetch(definitionsOf(fileInForce()), tried === undefined ? [] : definitionsOf(tried));
+  };
+  await defineFeeds(store, definitions());
+  const readPolicy = policies.refresh;
+  const ledger = await openLedger({ store, clock, random, log, policy, readPolicy, observe: metrics });
   closers.push(() => ledger.close());
   const fleet = createFleet({ ledger, clock, random, log, replica, observe: metrics });
   closers.push(() => fleet.close());
@@ -168,7 +187,7 @@ async function openParts(base: Base, closers: Closers): Promise<Parts> {
     clock,
     random,
     log,
-    definitions: () => definitions,
+    definitions,
     judge: createFeedJudge(guardrails),
     brake: (wish) => brakeList({ store, guardrails, log }, wish),
     limits: FETCH_LIMITS,
@@ -181,7 +200,19 @@ async function openParts(base: Base, closers: Closers): Promise<Parts> {
     chosen: () => fileInForce().packs,
   };
   const health = createHealth({ store, ledger, jobs, clock, packs });
-  return { ...base, store, policy, ledger, authority, fleet, jobs, feeds, packs, health };
+  const life: LifeParts = {
+    ...{ store, ledger, clock, log, policies, retentionSeconds, definitionsOf, runId },
+    readPacks: packs.readPacks,
+    onMoved: async () => {
+      for (const job of JOBS_OF_POLICIES) {
+        await jobs.runNow(job).catch((error: unknown) => log.warn("coordinator.job_not_woken", { job, error }));
+      }
+    },
+  };
+  const inForce = policies.current;
+  const hostNames = [hostname(), ...config["advertise.hosts"]];
+  const outgoing = openOutgoing({ ...base, store, ledger, fleet, inForce, hostNames });
+  return { ...base, ...outgoing, store, policy, policies: life, ledger, authority, fleet, jobs, feeds, packs, health };
 }
 
 /** Listens, says that it is ready, and works until `work` aborts. */
@@ -199,6 +230,8 @@ async function serve(
       reports: (inner) => writeReports({ fleet, store, clock, log }, inner),
       revocations: (inner) => followRevocations({ fleet, store, clock, log }, inner),
       groups: (inner) => followGroups({ fleet, store, clock, log }, inner),
+      policies: (inner) => parts.policies.policies.run(inner),
+      policyWork: (inner) => runPolicies({ ...parts.policies, alarms: createTrialAlarms(parts) }, inner),
       certificates: (inner) => certificates.run(inner),
       readiness: (inner) => followReadiness(health, readiness, clock, inner),
     },
@@ -233,6 +266,8 @@ async function serve(
   });
   const { brake } = parts.feeds;
   for (const job of hitsJobs({ store, ledger, log, policy: parts.policy, brake })) parts.jobs.schedule(job);
+  for (const job of reportsJobs(parts.reports)) parts.jobs.schedule(job);
+  for (const job of notificationsJobs(parts.notifications)) parts.jobs.schedule(job);
   readiness.isReady = true;
   log.info("coordinator.started", {
     version: VERSION,

@@ -10,6 +10,7 @@ import { FleetbanError } from "@fleetban/kit/errors";
 import type { Log } from "@fleetban/kit/log";
 import { readPolicy } from "../policy/policy-file.ts";
 import { type PolicyInForce, policyInForce } from "../policy/policy-in-force.ts";
+import type { PolicyFile } from "../policy/policy-table.ts";
 import type { Store } from "../store/store.ts";
 import { POLICY_CHANNEL, selectInForce, selectListNumbers } from "./queries.ts";
 
@@ -23,6 +24,8 @@ export interface PoliciesParts {
 
 export interface Policies {
   current(): PolicyInForce;
+  /** The file that is tried on a group; undefined = none is. */
+  trial(): PolicyFile | undefined;
   /** Asks the database. */
   refresh(): Promise<void>;
   /** Called after another one is in force here; a rejection is logged. */
@@ -40,19 +43,21 @@ export async function openPolicies(parts: PoliciesParts): Promise<Policies> {
     ...{ policyNo: 0, retentionSeconds },
     listNumbers: new Map(),
   });
+  let trial: PolicyFile | undefined;
   let seen = "";
   let reading: Promise<void> | undefined;
 
   async function read(): Promise<void> {
-    const { policyNo, listsVersion, body } = await selectInForce(store.sql);
-    const key = `${policyNo} ${listsVersion}`;
+    const { policyNo, listsVersion, body, trial: tried } = await selectInForce(store.sql);
+    const key = `${policyNo} ${listsVersion} ${tried?.policyNo ?? 0}`;
     if (key === seen) return;
     const listNumbers = await selectListNumbers(store.sql);
     const file = readPolicy(body ?? "", policyNo === 0 ? "(the defaults)" : `policy ${policyNo}`);
+    trial = tried === undefined ? undefined : readPolicy(tried.body, `policy ${tried.policyNo}`);
     current = policyInForce(file, { policyNo, retentionSeconds, listNumbers });
     const isFirst = seen === "";
     seen = key;
-    log.info("policies.in_force", { policyNo });
+    log.info("policies.in_force", { policyNo, trialNo: tried?.policyNo });
     if (isFirst) return;
     // Not awaited: a listener that writes may have to ask here for the policy, and would wait for itself.
     for (const listener of listeners) {
@@ -90,6 +95,7 @@ export async function openPolicies(parts: PoliciesParts): Promise<Policies> {
 
   return {
     current: () => current,
+    trial: () => trial,
     refresh,
     onChange: (listener) => void listeners.add(listener),
     async run(signal) {

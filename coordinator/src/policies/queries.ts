@@ -21,6 +21,8 @@ export interface InForceRow {
   readonly listsVersion: number;
   /** Absent = the defaults. */
   readonly body: string | undefined;
+  /** Tried on a group. */
+  readonly trial: { readonly policyNo: number; readonly body: string } | undefined;
 }
 
 interface PolicyRow {
@@ -45,10 +47,23 @@ interface PolicyRow {
 }
 
 export async function selectInForce(sql: Sql): Promise<InForceRow> {
-  const [row] = await sql<{ policy_no: number; lists_version: number; body: string | null }[]>`
-    select l.policy_no, l.lists_version, p.body from ledger l left join policies p on p.policy_no = l.policy_no`;
-  if (row === undefined) return { policyNo: 0, listsVersion: 0, body: undefined }; // the ledger has not begun
-  return { policyNo: row.policy_no, listsVersion: row.lists_version, body: row.body ?? undefined };
+  const [row] = await sql<
+    {
+      policy_no: number;
+      lists_version: number;
+      body: string | null;
+      trial_no: number | null;
+      trial_body: string | null;
+    }[]
+  >`
+    select l.policy_no, l.lists_version, p.body, t.policy_no as trial_no, t.body as trial_body
+    from ledger l left join policies p on p.policy_no = l.policy_no
+      left join lateral (select policy_no, body from policies where began_at is null and rolled_back_at is null
+        order by policy_no desc limit 1) as t on true`;
+  if (row === undefined) return { policyNo: 0, listsVersion: 0, body: undefined, trial: undefined }; // not begun yet
+  const { policy_no: policyNo, lists_version: listsVersion, trial_no: trialNo, trial_body: trialBody } = row;
+  const trial = trialNo === null || trialBody === null ? undefined : { policyNo: trialNo, body: trialBody };
+  return { policyNo, listsVersion, body: row.body ?? undefined, trial };
 }
 
 export async function selectBody(sql: Sql, policyNo: number): Promise<string | undefined> {
@@ -116,6 +131,10 @@ export async function endPolicy(
   const inForceNo = row?.policy_no ?? 0;
   await putInForce(sql, inForceNo);
   return { inForceNo };
+}
+
+export async function notifyPolicies(sql: Sql): Promise<void> {
+  await sql`select pg_notify(${POLICY_CHANNEL}, '')`;
 }
 
 async function putInForce(sql: Sql, policyNo: number): Promise<void> {

@@ -1,10 +1,21 @@
-/** Files that a command makes: never over what is there, because a key that is overwritten is gone. */
-import { mkdir, writeFile } from "node:fs/promises";
+/** Files that a command reads or makes: never over what is there, because a key that is overwritten is gone. */
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { CliFiles } from "../cli.ts";
 import { CliError } from "../cli-error.ts";
 
 export const newFiles: CliFiles = {
+  async read(path) {
+    try {
+      return await readFile(path, "utf8");
+    } catch (cause) {
+      const { code } = cause as NodeJS.ErrnoException;
+      throw new CliError("not-read", `${path}: cannot be read (${code})`, {
+        hint: "look at its path and owner",
+        cause,
+      });
+    }
+  },
   async writeNew(path, text, mode) {
     try {
       await mkdir(dirname(path), { recursive: true, mode: 0o700 });

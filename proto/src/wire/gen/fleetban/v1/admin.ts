@@ -505,6 +505,81 @@ export interface FeedStatus {
     | undefined;
   /** What its newest list names that is in a never-ban pack, allowed, pardoned or the fleet's own; one sentence, empty = nothing. */
   collisions: string;
+  /** Name of the list that it goes to. */
+  list: string;
+  /** `free`, `credit`, `non-commercial`, `own-use`: what its terms let others do. */
+  licence: string;
+  /** Address or path, without a secret. */
+  at: string;
+  /** Lines that were left out, by why. */
+  refused: RefusedLines[];
+  everySeconds: number;
+  staleAfterSeconds: number;
+}
+
+export interface RefusedLines {
+  /**
+   * `not-an-address`, `special-purpose`, `own-address`, `below-confidence`, `other-country`, `other-network`,
+   * `other-family`, `duplicate`.
+   */
+  kind: string;
+  count: number;
+}
+
+export interface RefusedLine {
+  kind: string;
+  /** From 1; 0 = not known. */
+  line: number;
+  /** Cut, in plain ASCII. */
+  text: string;
+  problem: string;
+}
+
+export interface ShowFeedRequest {
+  feed: string;
+  /** Most fetches to tell; 0 = 10. */
+  limit: number;
+}
+
+export interface ShowFeedResponse {
+  feed:
+    | FeedStatus
+    | undefined;
+  /** Newest first. */
+  fetches: FeedFetch[];
+  /** Of the last list that was read, a few of each kind. */
+  refusedLines: RefusedLine[];
+}
+
+export interface FeedFetch {
+  fetchNo: number;
+  fetchedAtMs: number;
+  /** Of the list, as its publisher says; 0 = it does not. */
+  generatedAtMs: number;
+  outcome: string;
+  reason: string;
+  entries: number;
+  refused: number;
+}
+
+export interface ListFeedPresetsRequest {
+}
+
+export interface ListFeedPresetsResponse {
+  presets: FeedPreset[];
+}
+
+export interface FeedPreset {
+  name: string;
+  title: string;
+  url: string;
+  format: string;
+  mode: string;
+  everySeconds: number;
+  staleAfterSeconds: number;
+  confidence: number;
+  licence: string;
+  note: string;
 }
 
 /** What a feed stopped. Packets of a listing that several feeds name are theirs in equal parts. */
@@ -518,6 +593,9 @@ export interface FeedValue {
   /** 0 = none within these days. */
   lastHitAtMs: number;
   bands: FeedBand[];
+  /** Offenders that the fleet sighted for the first time, and of them those that the feed had named before. */
+  newOffenders: number;
+  namedBefore: number;
 }
 
 export interface FeedBand {
@@ -528,6 +606,8 @@ export interface FeedBand {
   entries: number;
   packets: number;
   bytes: number;
+  /** New offenders that the feed had named before, in this band. */
+  namedBefore: number;
 }
 
 export interface FetchFeedRequest {
@@ -634,8 +714,10 @@ export interface PolicyPlan {
   collisions: PlannedCollision[];
   collisionsTotal: number;
   /** Why it wants an operator's word: a list would change too much at once. */
-  warnings: string[];
+  wide: string[];
   tookMs: number;
+  /** What nobody can know yet, such as what a feed lists that was never fetched. */
+  unknown: string[];
 }
 
 export interface PlannedList {
@@ -870,6 +952,141 @@ export interface RevokePublishTokenRequest {
 
 export interface RevokePublishTokenResponse {
   row: PublishToken | undefined;
+}
+
+export interface PreviewReportsRequest {
+  /** At most so many, the most valuable first; 0 = 20. */
+  limit: number;
+  /** One address; empty = all that were sighted within the policy's time. */
+  address: string;
+}
+
+export interface PreviewReportsResponse {
+  reports: Report[];
+  total: number;
+  leftOut: NamedCount[];
+  /** Addresses by jail, of jails that the policy does not map. */
+  unmappedJails: NamedCount[];
+  /** `off` or `send`. */
+  mode: string;
+}
+
+export interface NamedCount {
+  name: string;
+  count: number;
+}
+
+export interface Report {
+  /** 0 in a preview. */
+  reportNo: number;
+  address: string;
+  /** `planned`, `sending`, `sent`, `refused`, `unknown`; empty in a preview. */
+  state: string;
+  categories: number[];
+  categoryNames: string[];
+  comment: string;
+  sightedAtMs: number;
+  /** The higher the sooner. */
+  worth: number;
+  agents: number;
+  plannedAtMs: number;
+  /** Of the last attempt; 0 = none. */
+  sentAtMs: number;
+  bulk: boolean;
+  /** What AbuseIPDB said, or why it was not asked. */
+  answer: string;
+}
+
+export interface ListReportsRequest {
+  /** Empty = all. */
+  state: string;
+  /** 0 = 50. */
+  limit: number;
+}
+
+export interface ListReportsResponse {
+  reports: Report[];
+}
+
+export interface GetReportsStatusRequest {
+}
+
+export interface GetReportsStatusResponse {
+  /** `off` or `send`. */
+  mode: string;
+  hasKey: boolean;
+  /** By state. */
+  reports: NamedCount[];
+  quotas: ReportQuota[];
+  /** When the next bulk report is due; 0 = now, or never. */
+  nextBulkAtMs: number;
+}
+
+export interface ReportQuota {
+  /** `report`, `bulk-report`, `check`. */
+  endpoint: string;
+  /** Of the policy's share. */
+  callsADay: number;
+  callsLeft: number;
+  /** As AbuseIPDB told it last; 0 = not told yet. */
+  toldLimit: number;
+  blockedUntilMs: number;
+  failures: number;
+  problem: string;
+  lastCallAtMs: number;
+}
+
+export interface ListNotificationsRequest {
+  /** 0 = 20. */
+  limit: number;
+}
+
+export interface ListNotificationsResponse {
+  channels: NotificationChannel[];
+  notifications: Notification[];
+}
+
+export interface NotificationChannel {
+  name: string;
+  /** `mail` or `webhook`. */
+  kind: string;
+  /** Without what is secret of it. */
+  target: string;
+  /** What the policy sends there. */
+  topics: string[];
+  /** News that wait for their message. */
+  waiting: number;
+}
+
+export interface Notification {
+  notificationNo: number;
+  channel: string;
+  /** `planned`, `sending`, `sent`, `refused`. */
+  state: string;
+  plannedAtMs: number;
+  /** 0 = not yet. */
+  sentAtMs: number;
+  news: number;
+  attempts: number;
+  subject: string;
+  problem: string;
+}
+
+export interface TestNotificationsRequest {
+  /** Empty = all. */
+  channel: string;
+}
+
+export interface TestNotificationsResponse {
+  tested: TestedChannel[];
+}
+
+export interface TestedChannel {
+  channel: string;
+  target: string;
+  sent: boolean;
+  /** What came of it, where that is worth a word. */
+  note: string;
 }
 
 function createBaseGetStatusRequest(): GetStatusRequest {
@@ -5839,6 +6056,12 @@ function createBaseFeedStatus(): FeedStatus {
     holdNo: 0,
     value: undefined,
     collisions: "",
+    list: "",
+    licence: "",
+    at: "",
+    refused: [],
+    everySeconds: 0,
+    staleAfterSeconds: 0,
   };
 }
 
@@ -5888,6 +6111,24 @@ export const FeedStatus: MessageFns<FeedStatus> = {
     }
     if (message.collisions !== "") {
       writer.uint32(162).string(message.collisions);
+    }
+    if (message.list !== "") {
+      writer.uint32(122).string(message.list);
+    }
+    if (message.licence !== "") {
+      writer.uint32(130).string(message.licence);
+    }
+    if (message.at !== "") {
+      writer.uint32(138).string(message.at);
+    }
+    for (const v of message.refused) {
+      RefusedLines.encode(v!, writer.uint32(146).fork()).join();
+    }
+    if (message.everySeconds !== 0) {
+      writer.uint32(152).int64(message.everySeconds);
+    }
+    if (message.staleAfterSeconds !== 0) {
+      writer.uint32(168).int64(message.staleAfterSeconds);
     }
     return writer;
   },
@@ -6025,6 +6266,54 @@ export const FeedStatus: MessageFns<FeedStatus> = {
             message.collisions = reader.string();
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.list = reader.string();
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.licence = reader.string();
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.at = reader.string();
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.refused.push(RefusedLines.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.everySeconds = longToNumber(reader.int64());
+            continue;
+          }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.staleAfterSeconds = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6059,12 +6348,733 @@ export const FeedStatus: MessageFns<FeedStatus> = {
       ? FeedValue.fromPartial(object.value)
       : undefined;
     message.collisions = object.collisions ?? "";
+    message.list = object.list ?? "";
+    message.licence = object.licence ?? "";
+    message.at = object.at ?? "";
+    message.refused = object.refused?.map((e) => RefusedLines.fromPartial(e)) || [];
+    message.everySeconds = object.everySeconds ?? 0;
+    message.staleAfterSeconds = object.staleAfterSeconds ?? 0;
+    return message;
+  },
+};
+
+function createBaseRefusedLines(): RefusedLines {
+  return { kind: "", count: 0 };
+}
+
+export const RefusedLines: MessageFns<RefusedLines> = {
+  encode(message: RefusedLines, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== "") {
+      writer.uint32(10).string(message.kind);
+    }
+    if (message.count !== 0) {
+      writer.uint32(16).uint32(message.count);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RefusedLines {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRefusedLines();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.count = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RefusedLines>, I>>(base?: I): RefusedLines {
+    return RefusedLines.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RefusedLines>, I>>(object: I): RefusedLines {
+    const message = createBaseRefusedLines();
+    message.kind = object.kind ?? "";
+    message.count = object.count ?? 0;
+    return message;
+  },
+};
+
+function createBaseRefusedLine(): RefusedLine {
+  return { kind: "", line: 0, text: "", problem: "" };
+}
+
+export const RefusedLine: MessageFns<RefusedLine> = {
+  encode(message: RefusedLine, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== "") {
+      writer.uint32(10).string(message.kind);
+    }
+    if (message.line !== 0) {
+      writer.uint32(16).uint32(message.line);
+    }
+    if (message.text !== "") {
+      writer.uint32(26).string(message.text);
+    }
+    if (message.problem !== "") {
+      writer.uint32(34).string(message.problem);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RefusedLine {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRefusedLine();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.line = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.problem = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RefusedLine>, I>>(base?: I): RefusedLine {
+    return RefusedLine.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RefusedLine>, I>>(object: I): RefusedLine {
+    const message = createBaseRefusedLine();
+    message.kind = object.kind ?? "";
+    message.line = object.line ?? 0;
+    message.text = object.text ?? "";
+    message.problem = object.problem ?? "";
+    return message;
+  },
+};
+
+function createBaseShowFeedRequest(): ShowFeedRequest {
+  return { feed: "", limit: 0 };
+}
+
+export const ShowFeedRequest: MessageFns<ShowFeedRequest> = {
+  encode(message: ShowFeedRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.feed !== "") {
+      writer.uint32(10).string(message.feed);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(16).uint32(message.limit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ShowFeedRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseShowFeedRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.feed = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.limit = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ShowFeedRequest>, I>>(base?: I): ShowFeedRequest {
+    return ShowFeedRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ShowFeedRequest>, I>>(object: I): ShowFeedRequest {
+    const message = createBaseShowFeedRequest();
+    message.feed = object.feed ?? "";
+    message.limit = object.limit ?? 0;
+    return message;
+  },
+};
+
+function createBaseShowFeedResponse(): ShowFeedResponse {
+  return { feed: undefined, fetches: [], refusedLines: [] };
+}
+
+export const ShowFeedResponse: MessageFns<ShowFeedResponse> = {
+  encode(message: ShowFeedResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.feed !== undefined) {
+      FeedStatus.encode(message.feed, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.fetches) {
+      FeedFetch.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.refusedLines) {
+      RefusedLine.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ShowFeedResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseShowFeedResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.feed = FeedStatus.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.fetches.push(FeedFetch.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.refusedLines.push(RefusedLine.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ShowFeedResponse>, I>>(base?: I): ShowFeedResponse {
+    return ShowFeedResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ShowFeedResponse>, I>>(object: I): ShowFeedResponse {
+    const message = createBaseShowFeedResponse();
+    message.feed = (object.feed !== undefined && object.feed !== null)
+      ? FeedStatus.fromPartial(object.feed)
+      : undefined;
+    message.fetches = object.fetches?.map((e) => FeedFetch.fromPartial(e)) || [];
+    message.refusedLines = object.refusedLines?.map((e) => RefusedLine.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseFeedFetch(): FeedFetch {
+  return { fetchNo: 0, fetchedAtMs: 0, generatedAtMs: 0, outcome: "", reason: "", entries: 0, refused: 0 };
+}
+
+export const FeedFetch: MessageFns<FeedFetch> = {
+  encode(message: FeedFetch, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fetchNo !== 0) {
+      writer.uint32(8).uint64(message.fetchNo);
+    }
+    if (message.fetchedAtMs !== 0) {
+      writer.uint32(16).int64(message.fetchedAtMs);
+    }
+    if (message.generatedAtMs !== 0) {
+      writer.uint32(24).int64(message.generatedAtMs);
+    }
+    if (message.outcome !== "") {
+      writer.uint32(34).string(message.outcome);
+    }
+    if (message.reason !== "") {
+      writer.uint32(42).string(message.reason);
+    }
+    if (message.entries !== 0) {
+      writer.uint32(48).uint32(message.entries);
+    }
+    if (message.refused !== 0) {
+      writer.uint32(56).uint32(message.refused);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FeedFetch {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFeedFetch();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.fetchNo = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.fetchedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.generatedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.outcome = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.entries = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.refused = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<FeedFetch>, I>>(base?: I): FeedFetch {
+    return FeedFetch.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<FeedFetch>, I>>(object: I): FeedFetch {
+    const message = createBaseFeedFetch();
+    message.fetchNo = object.fetchNo ?? 0;
+    message.fetchedAtMs = object.fetchedAtMs ?? 0;
+    message.generatedAtMs = object.generatedAtMs ?? 0;
+    message.outcome = object.outcome ?? "";
+    message.reason = object.reason ?? "";
+    message.entries = object.entries ?? 0;
+    message.refused = object.refused ?? 0;
+    return message;
+  },
+};
+
+function createBaseListFeedPresetsRequest(): ListFeedPresetsRequest {
+  return {};
+}
+
+export const ListFeedPresetsRequest: MessageFns<ListFeedPresetsRequest> = {
+  encode(_: ListFeedPresetsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListFeedPresetsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListFeedPresetsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListFeedPresetsRequest>, I>>(base?: I): ListFeedPresetsRequest {
+    return ListFeedPresetsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListFeedPresetsRequest>, I>>(_: I): ListFeedPresetsRequest {
+    const message = createBaseListFeedPresetsRequest();
+    return message;
+  },
+};
+
+function createBaseListFeedPresetsResponse(): ListFeedPresetsResponse {
+  return { presets: [] };
+}
+
+export const ListFeedPresetsResponse: MessageFns<ListFeedPresetsResponse> = {
+  encode(message: ListFeedPresetsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.presets) {
+      FeedPreset.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListFeedPresetsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListFeedPresetsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.presets.push(FeedPreset.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListFeedPresetsResponse>, I>>(base?: I): ListFeedPresetsResponse {
+    return ListFeedPresetsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListFeedPresetsResponse>, I>>(object: I): ListFeedPresetsResponse {
+    const message = createBaseListFeedPresetsResponse();
+    message.presets = object.presets?.map((e) => FeedPreset.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseFeedPreset(): FeedPreset {
+  return {
+    name: "",
+    title: "",
+    url: "",
+    format: "",
+    mode: "",
+    everySeconds: 0,
+    staleAfterSeconds: 0,
+    confidence: 0,
+    licence: "",
+    note: "",
+  };
+}
+
+export const FeedPreset: MessageFns<FeedPreset> = {
+  encode(message: FeedPreset, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.title !== "") {
+      writer.uint32(18).string(message.title);
+    }
+    if (message.url !== "") {
+      writer.uint32(26).string(message.url);
+    }
+    if (message.format !== "") {
+      writer.uint32(34).string(message.format);
+    }
+    if (message.mode !== "") {
+      writer.uint32(42).string(message.mode);
+    }
+    if (message.everySeconds !== 0) {
+      writer.uint32(48).int64(message.everySeconds);
+    }
+    if (message.staleAfterSeconds !== 0) {
+      writer.uint32(56).int64(message.staleAfterSeconds);
+    }
+    if (message.confidence !== 0) {
+      writer.uint32(64).uint32(message.confidence);
+    }
+    if (message.licence !== "") {
+      writer.uint32(74).string(message.licence);
+    }
+    if (message.note !== "") {
+      writer.uint32(82).string(message.note);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FeedPreset {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFeedPreset();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.title = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.url = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.format = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.mode = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.everySeconds = longToNumber(reader.int64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.staleAfterSeconds = longToNumber(reader.int64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.confidence = reader.uint32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.licence = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.note = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<FeedPreset>, I>>(base?: I): FeedPreset {
+    return FeedPreset.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<FeedPreset>, I>>(object: I): FeedPreset {
+    const message = createBaseFeedPreset();
+    message.name = object.name ?? "";
+    message.title = object.title ?? "";
+    message.url = object.url ?? "";
+    message.format = object.format ?? "";
+    message.mode = object.mode ?? "";
+    message.everySeconds = object.everySeconds ?? 0;
+    message.staleAfterSeconds = object.staleAfterSeconds ?? 0;
+    message.confidence = object.confidence ?? 0;
+    message.licence = object.licence ?? "";
+    message.note = object.note ?? "";
     return message;
   },
 };
 
 function createBaseFeedValue(): FeedValue {
-  return { days: 0, entries: 0, uniqueEntries: 0, packets: 0, bytes: 0, lastHitAtMs: 0, bands: [] };
+  return {
+    days: 0,
+    entries: 0,
+    uniqueEntries: 0,
+    packets: 0,
+    bytes: 0,
+    lastHitAtMs: 0,
+    bands: [],
+    newOffenders: 0,
+    namedBefore: 0,
+  };
 }
 
 export const FeedValue: MessageFns<FeedValue> = {
@@ -6089,6 +7099,12 @@ export const FeedValue: MessageFns<FeedValue> = {
     }
     for (const v of message.bands) {
       FeedBand.encode(v!, writer.uint32(58).fork()).join();
+    }
+    if (message.newOffenders !== 0) {
+      writer.uint32(64).uint64(message.newOffenders);
+    }
+    if (message.namedBefore !== 0) {
+      writer.uint32(72).uint64(message.namedBefore);
     }
     return writer;
   },
@@ -6162,6 +7178,22 @@ export const FeedValue: MessageFns<FeedValue> = {
             message.bands.push(FeedBand.decode(reader, reader.uint32()));
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.newOffenders = longToNumber(reader.uint64());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.namedBefore = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6186,12 +7218,14 @@ export const FeedValue: MessageFns<FeedValue> = {
     message.bytes = object.bytes ?? 0;
     message.lastHitAtMs = object.lastHitAtMs ?? 0;
     message.bands = object.bands?.map((e) => FeedBand.fromPartial(e)) || [];
+    message.newOffenders = object.newOffenders ?? 0;
+    message.namedBefore = object.namedBefore ?? 0;
     return message;
   },
 };
 
 function createBaseFeedBand(): FeedBand {
-  return { rank: 0, confidenceFrom: 0, confidenceTo: 0, entries: 0, packets: 0, bytes: 0 };
+  return { rank: 0, confidenceFrom: 0, confidenceTo: 0, entries: 0, packets: 0, bytes: 0, namedBefore: 0 };
 }
 
 export const FeedBand: MessageFns<FeedBand> = {
@@ -6213,6 +7247,9 @@ export const FeedBand: MessageFns<FeedBand> = {
     }
     if (message.bytes !== 0) {
       writer.uint32(48).uint64(message.bytes);
+    }
+    if (message.namedBefore !== 0) {
+      writer.uint32(56).uint64(message.namedBefore);
     }
     return writer;
   },
@@ -6278,6 +7315,14 @@ export const FeedBand: MessageFns<FeedBand> = {
             message.bytes = longToNumber(reader.uint64());
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.namedBefore = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6301,6 +7346,7 @@ export const FeedBand: MessageFns<FeedBand> = {
     message.entries = object.entries ?? 0;
     message.packets = object.packets ?? 0;
     message.bytes = object.bytes ?? 0;
+    message.namedBefore = object.namedBefore ?? 0;
     return message;
   },
 };
@@ -7373,8 +8419,9 @@ function createBasePolicyPlan(): PolicyPlan {
     changes: [],
     collisions: [],
     collisionsTotal: 0,
-    warnings: [],
+    wide: [],
     tookMs: 0,
+    unknown: [],
   };
 }
 
@@ -7407,11 +8454,14 @@ export const PolicyPlan: MessageFns<PolicyPlan> = {
     if (message.collisionsTotal !== 0) {
       writer.uint32(72).uint64(message.collisionsTotal);
     }
-    for (const v of message.warnings) {
+    for (const v of message.wide) {
       writer.uint32(82).string(v!);
     }
     if (message.tookMs !== 0) {
       writer.uint32(88).uint32(message.tookMs);
+    }
+    for (const v of message.unknown) {
+      writer.uint32(98).string(v!);
     }
     return writer;
   },
@@ -7506,7 +8556,7 @@ export const PolicyPlan: MessageFns<PolicyPlan> = {
               break;
             }
 
-            message.warnings.push(reader.string());
+            message.wide.push(reader.string());
             continue;
           }
           case 11: {
@@ -7515,6 +8565,14 @@ export const PolicyPlan: MessageFns<PolicyPlan> = {
             }
 
             message.tookMs = reader.uint32();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.unknown.push(reader.string());
             continue;
           }
         }
@@ -7543,8 +8601,9 @@ export const PolicyPlan: MessageFns<PolicyPlan> = {
     message.changes = object.changes?.map((e) => PlannedChange.fromPartial(e)) || [];
     message.collisions = object.collisions?.map((e) => PlannedCollision.fromPartial(e)) || [];
     message.collisionsTotal = object.collisionsTotal ?? 0;
-    message.warnings = object.warnings?.map((e) => e) || [];
+    message.wide = object.wide?.map((e) => e) || [];
     message.tookMs = object.tookMs ?? 0;
+    message.unknown = object.unknown?.map((e) => e) || [];
     return message;
   },
 };
@@ -10049,6 +11108,1473 @@ export const RevokePublishTokenResponse: MessageFns<RevokePublishTokenResponse> 
   },
 };
 
+function createBasePreviewReportsRequest(): PreviewReportsRequest {
+  return { limit: 0, address: "" };
+}
+
+export const PreviewReportsRequest: MessageFns<PreviewReportsRequest> = {
+  encode(message: PreviewReportsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.limit !== 0) {
+      writer.uint32(8).uint32(message.limit);
+    }
+    if (message.address !== "") {
+      writer.uint32(18).string(message.address);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PreviewReportsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePreviewReportsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.limit = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PreviewReportsRequest>, I>>(base?: I): PreviewReportsRequest {
+    return PreviewReportsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PreviewReportsRequest>, I>>(object: I): PreviewReportsRequest {
+    const message = createBasePreviewReportsRequest();
+    message.limit = object.limit ?? 0;
+    message.address = object.address ?? "";
+    return message;
+  },
+};
+
+function createBasePreviewReportsResponse(): PreviewReportsResponse {
+  return { reports: [], total: 0, leftOut: [], unmappedJails: [], mode: "" };
+}
+
+export const PreviewReportsResponse: MessageFns<PreviewReportsResponse> = {
+  encode(message: PreviewReportsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.reports) {
+      Report.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.total !== 0) {
+      writer.uint32(16).uint32(message.total);
+    }
+    for (const v of message.leftOut) {
+      NamedCount.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.unmappedJails) {
+      NamedCount.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.mode !== "") {
+      writer.uint32(42).string(message.mode);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PreviewReportsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePreviewReportsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reports.push(Report.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.total = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.leftOut.push(NamedCount.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.unmappedJails.push(NamedCount.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.mode = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PreviewReportsResponse>, I>>(base?: I): PreviewReportsResponse {
+    return PreviewReportsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PreviewReportsResponse>, I>>(object: I): PreviewReportsResponse {
+    const message = createBasePreviewReportsResponse();
+    message.reports = object.reports?.map((e) => Report.fromPartial(e)) || [];
+    message.total = object.total ?? 0;
+    message.leftOut = object.leftOut?.map((e) => NamedCount.fromPartial(e)) || [];
+    message.unmappedJails = object.unmappedJails?.map((e) => NamedCount.fromPartial(e)) || [];
+    message.mode = object.mode ?? "";
+    return message;
+  },
+};
+
+function createBaseNamedCount(): NamedCount {
+  return { name: "", count: 0 };
+}
+
+export const NamedCount: MessageFns<NamedCount> = {
+  encode(message: NamedCount, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.count !== 0) {
+      writer.uint32(16).uint64(message.count);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NamedCount {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNamedCount();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.count = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<NamedCount>, I>>(base?: I): NamedCount {
+    return NamedCount.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<NamedCount>, I>>(object: I): NamedCount {
+    const message = createBaseNamedCount();
+    message.name = object.name ?? "";
+    message.count = object.count ?? 0;
+    return message;
+  },
+};
+
+function createBaseReport(): Report {
+  return {
+    reportNo: 0,
+    address: "",
+    state: "",
+    categories: [],
+    categoryNames: [],
+    comment: "",
+    sightedAtMs: 0,
+    worth: 0,
+    agents: 0,
+    plannedAtMs: 0,
+    sentAtMs: 0,
+    bulk: false,
+    answer: "",
+  };
+}
+
+export const Report: MessageFns<Report> = {
+  encode(message: Report, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.reportNo !== 0) {
+      writer.uint32(8).uint64(message.reportNo);
+    }
+    if (message.address !== "") {
+      writer.uint32(18).string(message.address);
+    }
+    if (message.state !== "") {
+      writer.uint32(26).string(message.state);
+    }
+    if (message.categories.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.categories) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    for (const v of message.categoryNames) {
+      writer.uint32(42).string(v!);
+    }
+    if (message.comment !== "") {
+      writer.uint32(50).string(message.comment);
+    }
+    if (message.sightedAtMs !== 0) {
+      writer.uint32(56).int64(message.sightedAtMs);
+    }
+    if (message.worth !== 0) {
+      writer.uint32(65).double(message.worth);
+    }
+    if (message.agents !== 0) {
+      writer.uint32(72).uint32(message.agents);
+    }
+    if (message.plannedAtMs !== 0) {
+      writer.uint32(80).int64(message.plannedAtMs);
+    }
+    if (message.sentAtMs !== 0) {
+      writer.uint32(88).int64(message.sentAtMs);
+    }
+    if (message.bulk !== false) {
+      writer.uint32(96).bool(message.bulk);
+    }
+    if (message.answer !== "") {
+      writer.uint32(106).string(message.answer);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Report {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReport();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.reportNo = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag === 32) {
+              message.categories.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 34) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.categories.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.categoryNames.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.comment = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.sightedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 65) {
+              break;
+            }
+
+            message.worth = reader.double();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.agents = reader.uint32();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.plannedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.sentAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.bulk = reader.bool();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.answer = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Report>, I>>(base?: I): Report {
+    return Report.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Report>, I>>(object: I): Report {
+    const message = createBaseReport();
+    message.reportNo = object.reportNo ?? 0;
+    message.address = object.address ?? "";
+    message.state = object.state ?? "";
+    message.categories = object.categories?.map((e) => e) || [];
+    message.categoryNames = object.categoryNames?.map((e) => e) || [];
+    message.comment = object.comment ?? "";
+    message.sightedAtMs = object.sightedAtMs ?? 0;
+    message.worth = object.worth ?? 0;
+    message.agents = object.agents ?? 0;
+    message.plannedAtMs = object.plannedAtMs ?? 0;
+    message.sentAtMs = object.sentAtMs ?? 0;
+    message.bulk = object.bulk ?? false;
+    message.answer = object.answer ?? "";
+    return message;
+  },
+};
+
+function createBaseListReportsRequest(): ListReportsRequest {
+  return { state: "", limit: 0 };
+}
+
+export const ListReportsRequest: MessageFns<ListReportsRequest> = {
+  encode(message: ListReportsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.state !== "") {
+      writer.uint32(10).string(message.state);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(16).uint32(message.limit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListReportsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListReportsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.limit = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListReportsRequest>, I>>(base?: I): ListReportsRequest {
+    return ListReportsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListReportsRequest>, I>>(object: I): ListReportsRequest {
+    const message = createBaseListReportsRequest();
+    message.state = object.state ?? "";
+    message.limit = object.limit ?? 0;
+    return message;
+  },
+};
+
+function createBaseListReportsResponse(): ListReportsResponse {
+  return { reports: [] };
+}
+
+export const ListReportsResponse: MessageFns<ListReportsResponse> = {
+  encode(message: ListReportsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.reports) {
+      Report.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListReportsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListReportsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reports.push(Report.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListReportsResponse>, I>>(base?: I): ListReportsResponse {
+    return ListReportsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListReportsResponse>, I>>(object: I): ListReportsResponse {
+    const message = createBaseListReportsResponse();
+    message.reports = object.reports?.map((e) => Report.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseGetReportsStatusRequest(): GetReportsStatusRequest {
+  return {};
+}
+
+export const GetReportsStatusRequest: MessageFns<GetReportsStatusRequest> = {
+  encode(_: GetReportsStatusRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetReportsStatusRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetReportsStatusRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<GetReportsStatusRequest>, I>>(base?: I): GetReportsStatusRequest {
+    return GetReportsStatusRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetReportsStatusRequest>, I>>(_: I): GetReportsStatusRequest {
+    const message = createBaseGetReportsStatusRequest();
+    return message;
+  },
+};
+
+function createBaseGetReportsStatusResponse(): GetReportsStatusResponse {
+  return { mode: "", hasKey: false, reports: [], quotas: [], nextBulkAtMs: 0 };
+}
+
+export const GetReportsStatusResponse: MessageFns<GetReportsStatusResponse> = {
+  encode(message: GetReportsStatusResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.mode !== "") {
+      writer.uint32(10).string(message.mode);
+    }
+    if (message.hasKey !== false) {
+      writer.uint32(16).bool(message.hasKey);
+    }
+    for (const v of message.reports) {
+      NamedCount.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.quotas) {
+      ReportQuota.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.nextBulkAtMs !== 0) {
+      writer.uint32(40).int64(message.nextBulkAtMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetReportsStatusResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetReportsStatusResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.mode = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.hasKey = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reports.push(NamedCount.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.quotas.push(ReportQuota.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.nextBulkAtMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<GetReportsStatusResponse>, I>>(base?: I): GetReportsStatusResponse {
+    return GetReportsStatusResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetReportsStatusResponse>, I>>(object: I): GetReportsStatusResponse {
+    const message = createBaseGetReportsStatusResponse();
+    message.mode = object.mode ?? "";
+    message.hasKey = object.hasKey ?? false;
+    message.reports = object.reports?.map((e) => NamedCount.fromPartial(e)) || [];
+    message.quotas = object.quotas?.map((e) => ReportQuota.fromPartial(e)) || [];
+    message.nextBulkAtMs = object.nextBulkAtMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseReportQuota(): ReportQuota {
+  return {
+    endpoint: "",
+    callsADay: 0,
+    callsLeft: 0,
+    toldLimit: 0,
+    blockedUntilMs: 0,
+    failures: 0,
+    problem: "",
+    lastCallAtMs: 0,
+  };
+}
+
+export const ReportQuota: MessageFns<ReportQuota> = {
+  encode(message: ReportQuota, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.endpoint !== "") {
+      writer.uint32(10).string(message.endpoint);
+    }
+    if (message.callsADay !== 0) {
+      writer.uint32(16).uint32(message.callsADay);
+    }
+    if (message.callsLeft !== 0) {
+      writer.uint32(24).uint32(message.callsLeft);
+    }
+    if (message.toldLimit !== 0) {
+      writer.uint32(32).uint32(message.toldLimit);
+    }
+    if (message.blockedUntilMs !== 0) {
+      writer.uint32(40).int64(message.blockedUntilMs);
+    }
+    if (message.failures !== 0) {
+      writer.uint32(48).uint32(message.failures);
+    }
+    if (message.problem !== "") {
+      writer.uint32(58).string(message.problem);
+    }
+    if (message.lastCallAtMs !== 0) {
+      writer.uint32(64).int64(message.lastCallAtMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportQuota {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportQuota();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.endpoint = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.callsADay = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.callsLeft = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.toldLimit = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.blockedUntilMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.failures = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.problem = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.lastCallAtMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ReportQuota>, I>>(base?: I): ReportQuota {
+    return ReportQuota.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReportQuota>, I>>(object: I): ReportQuota {
+    const message = createBaseReportQuota();
+    message.endpoint = object.endpoint ?? "";
+    message.callsADay = object.callsADay ?? 0;
+    message.callsLeft = object.callsLeft ?? 0;
+    message.toldLimit = object.toldLimit ?? 0;
+    message.blockedUntilMs = object.blockedUntilMs ?? 0;
+    message.failures = object.failures ?? 0;
+    message.problem = object.problem ?? "";
+    message.lastCallAtMs = object.lastCallAtMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseListNotificationsRequest(): ListNotificationsRequest {
+  return { limit: 0 };
+}
+
+export const ListNotificationsRequest: MessageFns<ListNotificationsRequest> = {
+  encode(message: ListNotificationsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.limit !== 0) {
+      writer.uint32(8).uint32(message.limit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListNotificationsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListNotificationsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.limit = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListNotificationsRequest>, I>>(base?: I): ListNotificationsRequest {
+    return ListNotificationsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListNotificationsRequest>, I>>(object: I): ListNotificationsRequest {
+    const message = createBaseListNotificationsRequest();
+    message.limit = object.limit ?? 0;
+    return message;
+  },
+};
+
+function createBaseListNotificationsResponse(): ListNotificationsResponse {
+  return { channels: [], notifications: [] };
+}
+
+export const ListNotificationsResponse: MessageFns<ListNotificationsResponse> = {
+  encode(message: ListNotificationsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.channels) {
+      NotificationChannel.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.notifications) {
+      Notification.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListNotificationsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListNotificationsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.channels.push(NotificationChannel.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.notifications.push(Notification.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListNotificationsResponse>, I>>(base?: I): ListNotificationsResponse {
+    return ListNotificationsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListNotificationsResponse>, I>>(object: I): ListNotificationsResponse {
+    const message = createBaseListNotificationsResponse();
+    message.channels = object.channels?.map((e) => NotificationChannel.fromPartial(e)) || [];
+    message.notifications = object.notifications?.map((e) => Notification.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseNotificationChannel(): NotificationChannel {
+  return { name: "", kind: "", target: "", topics: [], waiting: 0 };
+}
+
+export const NotificationChannel: MessageFns<NotificationChannel> = {
+  encode(message: NotificationChannel, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.kind !== "") {
+      writer.uint32(18).string(message.kind);
+    }
+    if (message.target !== "") {
+      writer.uint32(26).string(message.target);
+    }
+    for (const v of message.topics) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.waiting !== 0) {
+      writer.uint32(40).uint32(message.waiting);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NotificationChannel {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNotificationChannel();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.target = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.topics.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.waiting = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<NotificationChannel>, I>>(base?: I): NotificationChannel {
+    return NotificationChannel.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<NotificationChannel>, I>>(object: I): NotificationChannel {
+    const message = createBaseNotificationChannel();
+    message.name = object.name ?? "";
+    message.kind = object.kind ?? "";
+    message.target = object.target ?? "";
+    message.topics = object.topics?.map((e) => e) || [];
+    message.waiting = object.waiting ?? 0;
+    return message;
+  },
+};
+
+function createBaseNotification(): Notification {
+  return {
+    notificationNo: 0,
+    channel: "",
+    state: "",
+    plannedAtMs: 0,
+    sentAtMs: 0,
+    news: 0,
+    attempts: 0,
+    subject: "",
+    problem: "",
+  };
+}
+
+export const Notification: MessageFns<Notification> = {
+  encode(message: Notification, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.notificationNo !== 0) {
+      writer.uint32(8).uint64(message.notificationNo);
+    }
+    if (message.channel !== "") {
+      writer.uint32(18).string(message.channel);
+    }
+    if (message.state !== "") {
+      writer.uint32(26).string(message.state);
+    }
+    if (message.plannedAtMs !== 0) {
+      writer.uint32(32).int64(message.plannedAtMs);
+    }
+    if (message.sentAtMs !== 0) {
+      writer.uint32(40).int64(message.sentAtMs);
+    }
+    if (message.news !== 0) {
+      writer.uint32(48).uint32(message.news);
+    }
+    if (message.attempts !== 0) {
+      writer.uint32(56).uint32(message.attempts);
+    }
+    if (message.subject !== "") {
+      writer.uint32(66).string(message.subject);
+    }
+    if (message.problem !== "") {
+      writer.uint32(74).string(message.problem);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Notification {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNotification();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.notificationNo = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.channel = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.plannedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.sentAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.news = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.attempts = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.subject = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.problem = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Notification>, I>>(base?: I): Notification {
+    return Notification.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Notification>, I>>(object: I): Notification {
+    const message = createBaseNotification();
+    message.notificationNo = object.notificationNo ?? 0;
+    message.channel = object.channel ?? "";
+    message.state = object.state ?? "";
+    message.plannedAtMs = object.plannedAtMs ?? 0;
+    message.sentAtMs = object.sentAtMs ?? 0;
+    message.news = object.news ?? 0;
+    message.attempts = object.attempts ?? 0;
+    message.subject = object.subject ?? "";
+    message.problem = object.problem ?? "";
+    return message;
+  },
+};
+
+function createBaseTestNotificationsRequest(): TestNotificationsRequest {
+  return { channel: "" };
+}
+
+export const TestNotificationsRequest: MessageFns<TestNotificationsRequest> = {
+  encode(message: TestNotificationsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.channel !== "") {
+      writer.uint32(10).string(message.channel);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TestNotificationsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTestNotificationsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.channel = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<TestNotificationsRequest>, I>>(base?: I): TestNotificationsRequest {
+    return TestNotificationsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<TestNotificationsRequest>, I>>(object: I): TestNotificationsRequest {
+    const message = createBaseTestNotificationsRequest();
+    message.channel = object.channel ?? "";
+    return message;
+  },
+};
+
+function createBaseTestNotificationsResponse(): TestNotificationsResponse {
+  return { tested: [] };
+}
+
+export const TestNotificationsResponse: MessageFns<TestNotificationsResponse> = {
+  encode(message: TestNotificationsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.tested) {
+      TestedChannel.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TestNotificationsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTestNotificationsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tested.push(TestedChannel.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<TestNotificationsResponse>, I>>(base?: I): TestNotificationsResponse {
+    return TestNotificationsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<TestNotificationsResponse>, I>>(object: I): TestNotificationsResponse {
+    const message = createBaseTestNotificationsResponse();
+    message.tested = object.tested?.map((e) => TestedChannel.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseTestedChannel(): TestedChannel {
+  return { channel: "", target: "", sent: false, note: "" };
+}
+
+export const TestedChannel: MessageFns<TestedChannel> = {
+  encode(message: TestedChannel, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.channel !== "") {
+      writer.uint32(10).string(message.channel);
+    }
+    if (message.target !== "") {
+      writer.uint32(18).string(message.target);
+    }
+    if (message.sent !== false) {
+      writer.uint32(24).bool(message.sent);
+    }
+    if (message.note !== "") {
+      writer.uint32(34).string(message.note);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TestedChannel {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTestedChannel();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.channel = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.target = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.sent = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.note = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<TestedChannel>, I>>(base?: I): TestedChannel {
+    return TestedChannel.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<TestedChannel>, I>>(object: I): TestedChannel {
+    const message = createBaseTestedChannel();
+    message.channel = object.channel ?? "";
+    message.target = object.target ?? "";
+    message.sent = object.sent ?? false;
+    message.note = object.note ?? "";
+    return message;
+  },
+};
+
 export type AdminService = typeof AdminService;
 export const AdminService = {
   getStatus: {
@@ -10293,6 +12819,28 @@ export const AdminService = {
     responseSerialize: (value: FetchFeedResponse): Buffer => Buffer.from(FetchFeedResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): FetchFeedResponse => FetchFeedResponse.decode(value),
   },
+  /** One feed with its last fetches, and what was wrong with the lines of its list. */
+  showFeed: {
+    path: "/fleetban.v1.Admin/ShowFeed" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ShowFeedRequest): Buffer => Buffer.from(ShowFeedRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ShowFeedRequest => ShowFeedRequest.decode(value),
+    responseSerialize: (value: ShowFeedResponse): Buffer => Buffer.from(ShowFeedResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ShowFeedResponse => ShowFeedResponse.decode(value),
+  },
+  /** Lists that can be had by name alone. */
+  listFeedPresets: {
+    path: "/fleetban.v1.Admin/ListFeedPresets" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListFeedPresetsRequest): Buffer =>
+      Buffer.from(ListFeedPresetsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListFeedPresetsRequest => ListFeedPresetsRequest.decode(value),
+    responseSerialize: (value: ListFeedPresetsResponse): Buffer =>
+      Buffer.from(ListFeedPresetsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListFeedPresetsResponse => ListFeedPresetsResponse.decode(value),
+  },
   listHolds: {
     path: "/fleetban.v1.Admin/ListHolds" as const,
     requestStream: false as const,
@@ -10319,6 +12867,93 @@ export const AdminService = {
     requestDeserialize: (value: Buffer): ListAuditRequest => ListAuditRequest.decode(value),
     responseSerialize: (value: ListAuditResponse): Buffer => Buffer.from(ListAuditResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListAuditResponse => ListAuditResponse.decode(value),
+  },
+  /** What is wrong with a policy's text; changes nothing. */
+  checkPolicy: {
+    path: "/fleetban.v1.Admin/CheckPolicy" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CheckPolicyRequest): Buffer => Buffer.from(CheckPolicyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CheckPolicyRequest => CheckPolicyRequest.decode(value),
+    responseSerialize: (value: CheckPolicyResponse): Buffer => Buffer.from(CheckPolicyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CheckPolicyResponse => CheckPolicyResponse.decode(value),
+  },
+  /** What a policy would list and unlist, on real sightings; changes nothing. */
+  planPolicy: {
+    path: "/fleetban.v1.Admin/PlanPolicy" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PlanPolicyRequest): Buffer => Buffer.from(PlanPolicyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PlanPolicyRequest => PlanPolicyRequest.decode(value),
+    responseSerialize: (value: PolicyPlan): Buffer => Buffer.from(PolicyPlan.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PolicyPlan => PolicyPlan.decode(value),
+  },
+  applyPolicy: {
+    path: "/fleetban.v1.Admin/ApplyPolicy" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ApplyPolicyRequest): Buffer => Buffer.from(ApplyPolicyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ApplyPolicyRequest => ApplyPolicyRequest.decode(value),
+    responseSerialize: (value: ApplyPolicyResponse): Buffer => Buffer.from(ApplyPolicyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ApplyPolicyResponse => ApplyPolicyResponse.decode(value),
+  },
+  confirmPolicy: {
+    path: "/fleetban.v1.Admin/ConfirmPolicy" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PolicyActRequest): Buffer => Buffer.from(PolicyActRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PolicyActRequest => PolicyActRequest.decode(value),
+    responseSerialize: (value: PolicyActResponse): Buffer => Buffer.from(PolicyActResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PolicyActResponse => PolicyActResponse.decode(value),
+  },
+  rollbackPolicy: {
+    path: "/fleetban.v1.Admin/RollbackPolicy" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PolicyActRequest): Buffer => Buffer.from(PolicyActRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PolicyActRequest => PolicyActRequest.decode(value),
+    responseSerialize: (value: PolicyActResponse): Buffer => Buffer.from(PolicyActResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PolicyActResponse => PolicyActResponse.decode(value),
+  },
+  /** Ends a trial: it goes back by itself. */
+  alarmPolicy: {
+    path: "/fleetban.v1.Admin/AlarmPolicy" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PolicyActRequest): Buffer => Buffer.from(PolicyActRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PolicyActRequest => PolicyActRequest.decode(value),
+    responseSerialize: (value: PolicyActResponse): Buffer => Buffer.from(PolicyActResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PolicyActResponse => PolicyActResponse.decode(value),
+  },
+  showPolicy: {
+    path: "/fleetban.v1.Admin/ShowPolicy" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ShowPolicyRequest): Buffer => Buffer.from(ShowPolicyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ShowPolicyRequest => ShowPolicyRequest.decode(value),
+    responseSerialize: (value: ShowPolicyResponse): Buffer => Buffer.from(ShowPolicyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ShowPolicyResponse => ShowPolicyResponse.decode(value),
+  },
+  listPolicies: {
+    path: "/fleetban.v1.Admin/ListPolicies" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListPoliciesRequest): Buffer => Buffer.from(ListPoliciesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListPoliciesRequest => ListPoliciesRequest.decode(value),
+    responseSerialize: (value: ListPoliciesResponse): Buffer =>
+      Buffer.from(ListPoliciesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListPoliciesResponse => ListPoliciesResponse.decode(value),
+  },
+  getPolicySchema: {
+    path: "/fleetban.v1.Admin/GetPolicySchema" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetPolicySchemaRequest): Buffer =>
+      Buffer.from(GetPolicySchemaRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetPolicySchemaRequest => GetPolicySchemaRequest.decode(value),
+    responseSerialize: (value: GetPolicySchemaResponse): Buffer =>
+      Buffer.from(GetPolicySchemaResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetPolicySchemaResponse => GetPolicySchemaResponse.decode(value),
   },
   /** One hold with what an operator decides by. */
   showHold: {
@@ -10383,6 +13018,61 @@ export const AdminService = {
       Buffer.from(RevokePublishTokenResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RevokePublishTokenResponse => RevokePublishTokenResponse.decode(value),
   },
+  /** What would be reported to AbuseIPDB, and why other addresses would not; sends nothing. */
+  previewReports: {
+    path: "/fleetban.v1.Admin/PreviewReports" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PreviewReportsRequest): Buffer =>
+      Buffer.from(PreviewReportsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PreviewReportsRequest => PreviewReportsRequest.decode(value),
+    responseSerialize: (value: PreviewReportsResponse): Buffer =>
+      Buffer.from(PreviewReportsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PreviewReportsResponse => PreviewReportsResponse.decode(value),
+  },
+  listReports: {
+    path: "/fleetban.v1.Admin/ListReports" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListReportsRequest): Buffer => Buffer.from(ListReportsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListReportsRequest => ListReportsRequest.decode(value),
+    responseSerialize: (value: ListReportsResponse): Buffer => Buffer.from(ListReportsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListReportsResponse => ListReportsResponse.decode(value),
+  },
+  getReportsStatus: {
+    path: "/fleetban.v1.Admin/GetReportsStatus" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetReportsStatusRequest): Buffer =>
+      Buffer.from(GetReportsStatusRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetReportsStatusRequest => GetReportsStatusRequest.decode(value),
+    responseSerialize: (value: GetReportsStatusResponse): Buffer =>
+      Buffer.from(GetReportsStatusResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetReportsStatusResponse => GetReportsStatusResponse.decode(value),
+  },
+  listNotifications: {
+    path: "/fleetban.v1.Admin/ListNotifications" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListNotificationsRequest): Buffer =>
+      Buffer.from(ListNotificationsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListNotificationsRequest => ListNotificationsRequest.decode(value),
+    responseSerialize: (value: ListNotificationsResponse): Buffer =>
+      Buffer.from(ListNotificationsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListNotificationsResponse => ListNotificationsResponse.decode(value),
+  },
+  /** Sends a test message now, to one channel or all. */
+  testNotifications: {
+    path: "/fleetban.v1.Admin/TestNotifications" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: TestNotificationsRequest): Buffer =>
+      Buffer.from(TestNotificationsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TestNotificationsRequest => TestNotificationsRequest.decode(value),
+    responseSerialize: (value: TestNotificationsResponse): Buffer =>
+      Buffer.from(TestNotificationsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TestNotificationsResponse => TestNotificationsResponse.decode(value),
+  },
 } as const;
 
 export interface AdminServer extends UntypedServiceImplementation {
@@ -10414,9 +13104,25 @@ export interface AdminServer extends UntypedServiceImplementation {
   listFeeds: handleUnaryCall<ListFeedsRequest, ListFeedsResponse>;
   /** Fetches a feed now, within its quota. */
   fetchFeed: handleUnaryCall<FetchFeedRequest, FetchFeedResponse>;
+  /** One feed with its last fetches, and what was wrong with the lines of its list. */
+  showFeed: handleUnaryCall<ShowFeedRequest, ShowFeedResponse>;
+  /** Lists that can be had by name alone. */
+  listFeedPresets: handleUnaryCall<ListFeedPresetsRequest, ListFeedPresetsResponse>;
   listHolds: handleUnaryCall<ListHoldsRequest, ListHoldsResponse>;
   resolveHold: handleUnaryCall<ResolveHoldRequest, ResolveHoldResponse>;
   listAudit: handleUnaryCall<ListAuditRequest, ListAuditResponse>;
+  /** What is wrong with a policy's text; changes nothing. */
+  checkPolicy: handleUnaryCall<CheckPolicyRequest, CheckPolicyResponse>;
+  /** What a policy would list and unlist, on real sightings; changes nothing. */
+  planPolicy: handleUnaryCall<PlanPolicyRequest, PolicyPlan>;
+  applyPolicy: handleUnaryCall<ApplyPolicyRequest, ApplyPolicyResponse>;
+  confirmPolicy: handleUnaryCall<PolicyActRequest, PolicyActResponse>;
+  rollbackPolicy: handleUnaryCall<PolicyActRequest, PolicyActResponse>;
+  /** Ends a trial: it goes back by itself. */
+  alarmPolicy: handleUnaryCall<PolicyActRequest, PolicyActResponse>;
+  showPolicy: handleUnaryCall<ShowPolicyRequest, ShowPolicyResponse>;
+  listPolicies: handleUnaryCall<ListPoliciesRequest, ListPoliciesResponse>;
+  getPolicySchema: handleUnaryCall<GetPolicySchemaRequest, GetPolicySchemaResponse>;
   /** One hold with what an operator decides by. */
   showHold: handleUnaryCall<ShowHoldRequest, ShowHoldResponse>;
   /** Never-ban packs: those that there are, and which are in force. */
@@ -10426,6 +13132,13 @@ export interface AdminServer extends UntypedServiceImplementation {
   createPublishToken: handleUnaryCall<CreatePublishTokenRequest, CreatePublishTokenResponse>;
   listPublishTokens: handleUnaryCall<ListPublishTokensRequest, ListPublishTokensResponse>;
   revokePublishToken: handleUnaryCall<RevokePublishTokenRequest, RevokePublishTokenResponse>;
+  /** What would be reported to AbuseIPDB, and why other addresses would not; sends nothing. */
+  previewReports: handleUnaryCall<PreviewReportsRequest, PreviewReportsResponse>;
+  listReports: handleUnaryCall<ListReportsRequest, ListReportsResponse>;
+  getReportsStatus: handleUnaryCall<GetReportsStatusRequest, GetReportsStatusResponse>;
+  listNotifications: handleUnaryCall<ListNotificationsRequest, ListNotificationsResponse>;
+  /** Sends a test message now, to one channel or all. */
+  testNotifications: handleUnaryCall<TestNotificationsRequest, TestNotificationsResponse>;
 }
 
 export interface AdminClient extends Client {
@@ -10786,6 +13499,38 @@ export interface AdminClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: FetchFeedResponse) => void,
   ): ClientUnaryCall;
+  /** One feed with its last fetches, and what was wrong with the lines of its list. */
+  showFeed(
+    request: ShowFeedRequest,
+    callback: (error: ServiceError | null, response: ShowFeedResponse) => void,
+  ): ClientUnaryCall;
+  showFeed(
+    request: ShowFeedRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ShowFeedResponse) => void,
+  ): ClientUnaryCall;
+  showFeed(
+    request: ShowFeedRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ShowFeedResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists that can be had by name alone. */
+  listFeedPresets(
+    request: ListFeedPresetsRequest,
+    callback: (error: ServiceError | null, response: ListFeedPresetsResponse) => void,
+  ): ClientUnaryCall;
+  listFeedPresets(
+    request: ListFeedPresetsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListFeedPresetsResponse) => void,
+  ): ClientUnaryCall;
+  listFeedPresets(
+    request: ListFeedPresetsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListFeedPresetsResponse) => void,
+  ): ClientUnaryCall;
   listHolds(
     request: ListHoldsRequest,
     callback: (error: ServiceError | null, response: ListHoldsResponse) => void,
@@ -10830,6 +13575,144 @@ export interface AdminClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListAuditResponse) => void,
+  ): ClientUnaryCall;
+  /** What is wrong with a policy's text; changes nothing. */
+  checkPolicy(
+    request: CheckPolicyRequest,
+    callback: (error: ServiceError | null, response: CheckPolicyResponse) => void,
+  ): ClientUnaryCall;
+  checkPolicy(
+    request: CheckPolicyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CheckPolicyResponse) => void,
+  ): ClientUnaryCall;
+  checkPolicy(
+    request: CheckPolicyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CheckPolicyResponse) => void,
+  ): ClientUnaryCall;
+  /** What a policy would list and unlist, on real sightings; changes nothing. */
+  planPolicy(
+    request: PlanPolicyRequest,
+    callback: (error: ServiceError | null, response: PolicyPlan) => void,
+  ): ClientUnaryCall;
+  planPolicy(
+    request: PlanPolicyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PolicyPlan) => void,
+  ): ClientUnaryCall;
+  planPolicy(
+    request: PlanPolicyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PolicyPlan) => void,
+  ): ClientUnaryCall;
+  applyPolicy(
+    request: ApplyPolicyRequest,
+    callback: (error: ServiceError | null, response: ApplyPolicyResponse) => void,
+  ): ClientUnaryCall;
+  applyPolicy(
+    request: ApplyPolicyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ApplyPolicyResponse) => void,
+  ): ClientUnaryCall;
+  applyPolicy(
+    request: ApplyPolicyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ApplyPolicyResponse) => void,
+  ): ClientUnaryCall;
+  confirmPolicy(
+    request: PolicyActRequest,
+    callback: (error: ServiceError | null, response: PolicyActResponse) => void,
+  ): ClientUnaryCall;
+  confirmPolicy(
+    request: PolicyActRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PolicyActResponse) => void,
+  ): ClientUnaryCall;
+  confirmPolicy(
+    request: PolicyActRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PolicyActResponse) => void,
+  ): ClientUnaryCall;
+  rollbackPolicy(
+    request: PolicyActRequest,
+    callback: (error: ServiceError | null, response: PolicyActResponse) => void,
+  ): ClientUnaryCall;
+  rollbackPolicy(
+    request: PolicyActRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PolicyActResponse) => void,
+  ): ClientUnaryCall;
+  rollbackPolicy(
+    request: PolicyActRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PolicyActResponse) => void,
+  ): ClientUnaryCall;
+  /** Ends a trial: it goes back by itself. */
+  alarmPolicy(
+    request: PolicyActRequest,
+    callback: (error: ServiceError | null, response: PolicyActResponse) => void,
+  ): ClientUnaryCall;
+  alarmPolicy(
+    request: PolicyActRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PolicyActResponse) => void,
+  ): ClientUnaryCall;
+  alarmPolicy(
+    request: PolicyActRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PolicyActResponse) => void,
+  ): ClientUnaryCall;
+  showPolicy(
+    request: ShowPolicyRequest,
+    callback: (error: ServiceError | null, response: ShowPolicyResponse) => void,
+  ): ClientUnaryCall;
+  showPolicy(
+    request: ShowPolicyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ShowPolicyResponse) => void,
+  ): ClientUnaryCall;
+  showPolicy(
+    request: ShowPolicyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ShowPolicyResponse) => void,
+  ): ClientUnaryCall;
+  listPolicies(
+    request: ListPoliciesRequest,
+    callback: (error: ServiceError | null, response: ListPoliciesResponse) => void,
+  ): ClientUnaryCall;
+  listPolicies(
+    request: ListPoliciesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListPoliciesResponse) => void,
+  ): ClientUnaryCall;
+  listPolicies(
+    request: ListPoliciesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListPoliciesResponse) => void,
+  ): ClientUnaryCall;
+  getPolicySchema(
+    request: GetPolicySchemaRequest,
+    callback: (error: ServiceError | null, response: GetPolicySchemaResponse) => void,
+  ): ClientUnaryCall;
+  getPolicySchema(
+    request: GetPolicySchemaRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetPolicySchemaResponse) => void,
+  ): ClientUnaryCall;
+  getPolicySchema(
+    request: GetPolicySchemaRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetPolicySchemaResponse) => void,
   ): ClientUnaryCall;
   /** One hold with what an operator decides by. */
   showHold(
@@ -10923,6 +13806,83 @@ export interface AdminClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RevokePublishTokenResponse) => void,
+  ): ClientUnaryCall;
+  /** What would be reported to AbuseIPDB, and why other addresses would not; sends nothing. */
+  previewReports(
+    request: PreviewReportsRequest,
+    callback: (error: ServiceError | null, response: PreviewReportsResponse) => void,
+  ): ClientUnaryCall;
+  previewReports(
+    request: PreviewReportsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PreviewReportsResponse) => void,
+  ): ClientUnaryCall;
+  previewReports(
+    request: PreviewReportsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PreviewReportsResponse) => void,
+  ): ClientUnaryCall;
+  listReports(
+    request: ListReportsRequest,
+    callback: (error: ServiceError | null, response: ListReportsResponse) => void,
+  ): ClientUnaryCall;
+  listReports(
+    request: ListReportsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListReportsResponse) => void,
+  ): ClientUnaryCall;
+  listReports(
+    request: ListReportsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListReportsResponse) => void,
+  ): ClientUnaryCall;
+  getReportsStatus(
+    request: GetReportsStatusRequest,
+    callback: (error: ServiceError | null, response: GetReportsStatusResponse) => void,
+  ): ClientUnaryCall;
+  getReportsStatus(
+    request: GetReportsStatusRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetReportsStatusResponse) => void,
+  ): ClientUnaryCall;
+  getReportsStatus(
+    request: GetReportsStatusRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetReportsStatusResponse) => void,
+  ): ClientUnaryCall;
+  listNotifications(
+    request: ListNotificationsRequest,
+    callback: (error: ServiceError | null, response: ListNotificationsResponse) => void,
+  ): ClientUnaryCall;
+  listNotifications(
+    request: ListNotificationsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListNotificationsResponse) => void,
+  ): ClientUnaryCall;
+  listNotifications(
+    request: ListNotificationsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListNotificationsResponse) => void,
+  ): ClientUnaryCall;
+  /** Sends a test message now, to one channel or all. */
+  testNotifications(
+    request: TestNotificationsRequest,
+    callback: (error: ServiceError | null, response: TestNotificationsResponse) => void,
+  ): ClientUnaryCall;
+  testNotifications(
+    request: TestNotificationsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: TestNotificationsResponse) => void,
+  ): ClientUnaryCall;
+  testNotifications(
+    request: TestNotificationsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: TestNotificationsResponse) => void,
   ): ClientUnaryCall;
 }
 

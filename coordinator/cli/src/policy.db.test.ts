@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { startCoordinator } from "../../src/drivers/coordinator.fixture.ts";
+import { batchOf, sightingOf } from "../../src/ledger/sightings.fixture.ts";
+import { runScript } from "./cli-script.fixture.ts";
+
+test("a policy is checked, planned, applied, looked at and taken back", async (t) => {
+  const { adminSocket, file, ledger, store } = await stage(t);
+  await ledger.commitSightings(
+    batchOf(ledger, 1, 1, [sightingOf(ledger, "198.50.0.1"), sightingOf(ledger, "198.50.0.2", { jail: "noise" })]),
+  );
+  await file("wrong.yaml", "jails:\n  sshd: { wieght: 2 }\nstrikes: { ladder: [1d, 1h] }\n");
+  await file("quiet.yaml", "jails: { noise: { weight: 0 } }\n");
+  await runScript(
+    `
+$ fleetban policy
+no policy was applied: the defaults hold; docs: policy-keys.md
+
+$ fleetban policy check wrong.yaml
+wrong.yaml:2: jails.sshd.wieght is no key of this file; did you mean weight?
+wrong.yaml:3: strikes.ladder has 1h after 1d: a later strike would list for less; put them in order
+! fleetban: error: wrong.yaml has 2 mistakes
+! fleetban: hint: the schema: fleetban policy schema
+= 1
+
+$ fleetban policy plan wrong.yaml
+! fleetban: error: wrong.yaml:2: jails.sshd.wieght is no key of this file; did you mean weight?; and 1 more
+! fleetban: hint: \`fleetban policy check FILE\` tells all mistakes
+= 2
+
+$ fleetban policy check quiet.yaml
+quiet.yaml: no mistakes
+
+$ fleetban policy plan quiet.yaml
+7 days replayed: 2 sightings of 2 prefixes
+strikes in them: 2 made, 1 by this policy
+
+LIST  IN FORCE  ADDED  REMOVED  ALTERED
+fleet  2  0  1  0
+
+CHANGE  LIST  PREFIX  NOW  THEN  BECAUSE
+remove  fleet  198.50.0.2  WHEN, rank 2  (none)  no more: strike
+
+$ fleetban policy apply quiet.yaml --reason 'noise is noise' --confirm-within 10m
+7 days replayed: 2 sightings of 2 prefixes
+strikes in them: 2 made, 1 by this policy
+
+LIST  IN FORCE  ADDED  REMOVED  ALTERED
+fleet  2  0  1  0
+
+CHANGE  LIST  PREFIX  NOW  THEN  BECAUSE
+remove  fleet  198.50.0.2  WHEN, rank 2  (none)  no more: strike
+
+policy 1 is stored
+policy 1 is in force, and the lists are what its plan says
+it goes back by itself WHEN, unless you say: fleetban policy confirm
+
+$ fleetban listings list
+LIST  PREFIX  UNTIL  RANK  LISTED  REASONS
+fleet  198.50.0.1  WHEN  2  WHEN  strike
+
+$ fleetban policy apply quiet.yaml
+! fleetban: error: policy 1 waits for its confirmation
+! fleetban: hint: say \`fleetban policy confirm\` or \`fleetban policy rollback\` first
+= 1
+
+$ fleetban policy confirm
+policy 1 is confirmed: it stays
+
+$ fleetban policy rollback --reason 'noise was no noise'
+policy 1 is rolled back: noise was no noise
+the defaults hold, and the lists are what it makes of them
+
+$ fleetban listings list
+LIST  PREFIX  UNTIL  RANK  LISTED  REASONS
+fleet  198.50.0.1  WHEN  2  WHEN  strike
+fleet  198.50.0.2  WHEN  2  WHEN  strike
+
+$ fleetban policy history
+NUMBER  STATE  APPLIED  AUTHOR  REASON  REMARK
+  1  rolled-back  WHEN  tester  noise is noise  noise was no noise
+
+$ fleetban policy rollback
+! fleetban: error: no policy was applied: the defaults hold
+! fleetban: hint: \`fleetban policy apply FILE\` applies one
+= 1
+`,
+    adminSocket,
+    file.folder,
+  );
+  const acts = await store.sql<{ act: string }[]>`select act || ' ' || subject as act from audit_log order by audit_no`;
+  assert.deepEqual(
+    acts.map(({ act }) => act),
+    ["policy apply policy 1", "policy begin policy 1", "policy confirm policy 1", "policy rollback policy 1"],
+  );
+});
+
+async function stage(t: TestContext) {
+  const coordinator = await startCoordinator(t);
+  const { folder } = coordinator;
+  const file = Object.assign((name: string, text: string) => writeFile(join(folder, name), text), { folder });
+  return { ...coordinator, file };
+}

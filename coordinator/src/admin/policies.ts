@@ -1,0 +1,321 @@
+/** Policies as operators handle them: check, plan, apply, confirm, roll back, alarm, and what there was. */
+import { ConfigError } from "@fleetban/kit/config";
+import { formatDuration } from "@fleetban/kit/duration";
+import type { ListNo } from "@fleetban/proto/model/listing";
+import { msFromSeconds } from "@fleetban/proto/model/time";
+import { isOpenEnded } from "@fleetban/proto/model/until";
+import type {
+  ApplyPolicyRequest,
+  ApplyPolicyResponse,
+  CheckPolicyRequest,
+  CheckPolicyResponse,
+  ListPoliciesResponse,
+  PlanPolicyRequest,
+  PolicyActRequest,
+  PolicyActResponse,
+  PolicyMistake,
+  PolicyPlan,
+  PolicyStatus,
+  ShowPolicyRequest,
+  ShowPolicyResponse,
+} from "@fleetban/proto/wire/admin";
+import type { PolicyPlan as Planned } from "../policies/make-plan.ts";
+import { kindOf, type PlannedChange } from "../policies/plan-lists.ts";
+import {
+  announceTrial,
+  canaryProblem,
+  confirm,
+  newestPolicies,
+  policyText,
+  storePolicy,
+} from "../policies/policy-desk.ts";
+import { begin, planOf, readCandidate, renewTrial, rollBack } from "../policies/policy-life.ts";
+import { isUnconfirmed, type StoredPolicy, stateOf, trialOf } from "../policies/stored-policy.ts";
+import { countTrial } from "../policies/trial.ts";
+import { checkReason, checkSeconds } from "./arguments.ts";
+import type { Caller } from "./caller.ts";
+import { AdminError } from "./errors.ts";
+import type { AdminParts } from "./parts.ts";
+
+const DAYS = 7;
+const DAYS_MAX = 400;
+const CHANGES_SHOWN = 20;
+const CHANGES_MAX = 10_000;
+const BODY_MAX_CHARACTERS = 1_000_000;
+const POLICIES_SHOWN = 100;
+
+export async function checkPolicy(parts: AdminParts, request: CheckPolicyRequest): Promise<CheckPolicyResponse> {
+  return { mistakes: await mistakesOf(parts, request) };
+}
+
+/** Also what only this coordinator can say: which packs there are. */
+async function mistakesOf(parts: AdminParts, { body, file }: CheckPolicyRequest): Promise<PolicyMistake[]> {
+  if (body.length > BODY_MAX_CHARACTERS) {
+    throw new AdminError("bad-argument", `a policy of ${body.length} characters: at most ${BODY_MAX_CHARACTERS}`);
+  }
+  try {
+    const candidate = readCandidate(parts.policies, body, file || "policy.yaml", 0);
+    const packs = await parts.policies.readPacks();
+    const missing = candidate.file.packs.filter((name) => !packs.has(name));
+    return missing.map((name) => {
+      return { line: 0, key: "packs", problem: `has "${name}", and there is no such pack; see: fleetban packs list` };
+    });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.mistakes.map(({ line, key, problem }) => ({ line, key, problem }));
+  }
+}
+
+async function refuseMistakes(parts: AdminParts, request: CheckPolicyRequest): Promise<void> {
+  const [first, ...others] = await mistakesOf(parts, request);
+  if (first === undefined) return;
+  const where = `${request.file || "policy.yaml"}${first.line === 0 ? "" : `:${first.line}`}`;
+  const more = others.length === 0 ? "" : `; and ${others.length} more`;
+  const what = first.key === "" ? first.problem : `${first.key} ${first.problem}`;
+  throw new AdminError("bad-argument", `${where}: ${what}${more}`, {
+    hint: "`fleetban policy check FILE` tells all mistakes",
+  });
+}
+
+export async function planPolicy(parts: AdminParts, request: PlanPolicyRequest): Promise<PolicyPlan> {
+  await refuseMistakes(parts, request);
+  const candidate = readCandidate(parts.policies, request.body, request.file || "policy.yaml", 0);
+  const plan = await planOf(parts.policies, candidate, daysOf(request.days));
+  return planMessage(plan, listNames(parts, candidate.lists), request.limit);
+}
+
+export async function applyPolicy(
+  parts: AdminParts,
+  caller: Caller,
+  request: ApplyPolicyRequest,
+): Promise<ApplyPolicyResponse> {
+  const { policies: life } = parts;
+  await refuseMistakes(parts, request);
+  const reason = checkReason(request.reason);
+  const confirmSeconds = checkSeconds(request.confirmSeconds);
+  const canary = canaryOf(request);
+  const candidate = readCandidate(life, request.body, request.file || "policy.yaml", 0);
+  await refuseUnfinished(parts);
+  const problem = canary === undefined ? undefined : await canaryProblem(parts.store.sql, canary.group);
+  if (problem !== undefined) throw new AdminError("not-found", problem.message, { hint: problem.hint });
+  const days = daysOf(request.days);
+  const planned = await planOf(life, candidate, days);
+  const plan = planMessage(planned, listNames(parts, candidate.lists), request.limit);
+  if (planned.wide.length > 0 && !request.yes) return { policy: undefined, plan, done: [], needsYes: true };
+  const wanted = {
+    ...{ body: request.body, author: caller.name, reason, days, canary },
+    confirmSeconds: confirmSeconds === 0 ? undefined : confirmSeconds,
+    isApproved: request.yes,
+  };
+  const policy = await storePolicy(parts.store, caller, wanted);
+  parts.metrics.auditRecord();
+  const done = [`policy ${policy.policyNo} is stored`];
+  if (canary === undefined) {
+    await begin(life, policy, caller, "policy begin");
+    done.push(`policy ${policy.policyNo} is in force, and the lists are what its plan says`);
+    if (confirmSeconds > 0) {
+      done.push(`it goes back by itself in ${formatDuration(confirmSeconds)}, unless you say: fleetban policy confirm`);
+    }
+  } else {
+    await announceTrial(life);
+    await renewTrial(life, policy, planned);
+    done.push(
+      `what it would add is listed on trial for group ${canary.group} alone, ${await countTrial(parts.store)} listings`,
+      `in ${formatDuration(canary.seconds)} it is put in force for all, unless there is an alarm`,
+    );
+  }
+  return { policy: await statusNow(parts, policy.policyNo), plan, done, needsYes: false };
+}
+
+export async function confirmPolicy(
+  parts: AdminParts,
+  caller: Caller,
+  request: PolicyActRequest,
+): Promise<PolicyActResponse> {
+  const policies = await newestPolicies(parts.store.sql, POLICIES_SHOWN);
+  const policy = trialOf(policies) ?? policies.find(isUnconfirmed);
+  if (policy === undefined) {
+    throw new AdminError("not-possible-now", "no policy waits for a confirmation", {
+      hint: "`fleetban policy history` shows what there was",
+    });
+  }
+  const { policyNo } = policy;
+  const isTrial = policy.beganAtMs === undefined;
+  await confirm(parts.store, caller, policy, checkReason(request.reason));
+  parts.metrics.auditRecord();
+  if (isTrial) await begin(parts.policies, { ...policy, confirmSeconds: undefined }, caller, "policy begin");
+  const done = isTrial ? "its trial is over, it is in force for all" : "it stays";
+  return { policy: await statusNow(parts, policyNo), done: [`policy ${policyNo} is confirmed: ${done}`] };
+}
+
+export async function rollbackPolicy(
+  parts: AdminParts,
+  caller: Caller,
+  request: PolicyActRequest,
+): Promise<PolicyActResponse> {
+  const policies = await newestPolicies(parts.store.sql, POLICIES_SHOWN);
+  const policy = policies.find(({ rolledBack }) => rolledBack === undefined);
+  if (policy === undefined) {
+    throw new AdminError("not-possible-now", "no policy was applied: the defaults hold", {
+      hint: "`fleetban policy apply FILE` applies one",
+    });
+  }
+  return endOf(parts, caller, policy, checkReason(request.reason) || "by hand");
+}
+
+export async function alarmPolicy(
+  parts: AdminParts,
+  caller: Caller,
+  request: PolicyActRequest,
+): Promise<PolicyActResponse> {
+  const policy = trialOf(await newestPolicies(parts.store.sql, POLICIES_SHOWN));
+  const reason = checkReason(request.reason);
+  if (reason === "") throw new AdminError("bad-argument", "an alarm without a reason", { hint: "add --reason" });
+  if (policy === undefined) {
+    throw new AdminError("not-possible-now", "no policy is on trial", {
+      hint: "`fleetban policy rollback` takes back one that is in force",
+    });
+  }
+  return endOf(parts, caller, policy, `alarm: ${reason}`);
+}
+
+async function endOf(
+  parts: AdminParts,
+  caller: Caller,
+  policy: StoredPolicy,
+  because: string,
+): Promise<PolicyActResponse> {
+  const { policyNo } = policy;
+  await rollBack(parts.policies, policy, caller, because);
+  parts.metrics.auditRecord();
+  const after = parts.policies.policies.current().policy.policyNo;
+  const inForce = after === 0 ? "the defaults hold" : `policy ${after} is in force`;
+  const wasTrial = policy.beganAtMs === undefined;
+  const done = [
+    wasTrial ? `the trial of policy ${policyNo} is over: ${because}` : `policy ${policyNo} is rolled back: ${because}`,
+    `${inForce}${wasTrial ? "" : ", and the lists are what it makes of them"}`,
+  ];
+  return { policy: await statusNow(parts, policyNo), done };
+}
+
+export async function showPolicy(parts: AdminParts, request: ShowPolicyRequest): Promise<ShowPolicyResponse> {
+  const policyNo = request.policyNo || parts.policies.policies.current().policy.policyNo;
+  const body = await policyText(parts.store.sql, policyNo);
+  if (policyNo !== 0 && body === undefined) {
+    throw new AdminError("not-found", `policy ${policyNo}: there is none with that number`, {
+      hint: "`fleetban policy history` shows those that there are",
+    });
+  }
+  return { policy: await statusNow(parts, policyNo), body: body ?? "" };
+}
+
+export async function listPolicies(parts: AdminParts): Promise<ListPoliciesResponse> {
+  const policies = await newestPolicies(parts.store.sql, POLICIES_SHOWN);
+  const inForceNo = parts.policies.policies.current().policy.policyNo;
+  const onTrial = await countTrial(parts.store);
+  return { policies: policies.map((policy) => statusOf(policy, inForceNo, onTrial)) };
+}
+
+async function refuseUnfinished({ store }: AdminParts): Promise<void> {
+  const policies = await newestPolicies(store.sql, POLICIES_SHOWN);
+  const trial = trialOf(policies);
+  const hint = "say `fleetban policy confirm` or `fleetban policy rollback` first";
+  if (trial !== undefined) throw new AdminError("not-possible-now", `policy ${trial.policyNo} is on trial`, { hint });
+  const waiting = policies.find(isUnconfirmed);
+  if (waiting !== undefined) {
+    throw new AdminError("not-possible-now", `policy ${waiting.policyNo} waits for its confirmation`, { hint });
+  }
+}
+
+function canaryOf({ canaryGroup: group, canarySeconds }: ApplyPolicyRequest) {
+  const seconds = checkSeconds(canarySeconds);
+  if (group === "" && seconds === 0) return undefined;
+  if (group !== "" && seconds > 0) return { group, seconds };
+  throw new AdminError("bad-argument", group === "" ? "a trial without a group" : "a trial without a time", {
+    hint: "give both: --canary GROUP --for 1h",
+  });
+}
+
+function daysOf(days: number): number {
+  if (days <= DAYS_MAX) return days || DAYS;
+  throw new AdminError("bad-argument", `${days} days of sightings: at most ${DAYS_MAX}`);
+}
+
+async function statusNow(parts: AdminParts, policyNo: number): Promise<PolicyStatus> {
+  const inForceNo = parts.policies.policies.current().policy.policyNo;
+  const policy = (await newestPolicies(parts.store.sql, Number.MAX_SAFE_INTEGER)).find(
+    (one) => one.policyNo === policyNo,
+  );
+  return policy === undefined ? DEFAULTS : statusOf(policy, inForceNo, await countTrial(parts.store));
+}
+
+const DEFAULTS: PolicyStatus = {
+  ...{ policyNo: 0, state: "defaults", author: "", appliedAtMs: 0, reason: "", days: 0, canaryGroup: "" },
+  ...{ canaryUntilMs: 0, beganAtMs: 0, confirmByMs: 0, confirmedAtMs: 0, rolledBackAtMs: 0, rolledBackBy: "" },
+  ...{ rolledBackBecause: "", settled: true, sha256: "", trialListings: 0 },
+};
+
+function statusOf(policy: StoredPolicy, inForceNo: number, onTrial: number): PolicyStatus {
+  const { rolledBack, canary } = policy;
+  const state = stateOf(policy, inForceNo);
+  return {
+    policyNo: policy.policyNo,
+    state,
+    author: policy.author,
+    appliedAtMs: policy.appliedAtMs,
+    reason: policy.reason,
+    days: policy.days,
+    canaryGroup: canary?.group ?? "",
+    canaryUntilMs: canary?.untilMs ?? 0,
+    beganAtMs: policy.beganAtMs ?? 0,
+    confirmByMs: isUnconfirmed(policy) ? (policy.confirmByMs ?? 0) : 0,
+    confirmedAtMs: policy.confirmedAtMs ?? 0,
+    rolledBackAtMs: rolledBack?.atMs ?? 0,
+    rolledBackBy: rolledBack?.by ?? "",
+    rolledBackBecause: rolledBack?.because ?? "",
+    settled: rolledBack === undefined ? policy.isSettled : policy.isUndone,
+    sha256: policy.sha256,
+    trialListings: state === "trial" ? onTrial : 0,
+  };
+}
+
+function listNames(parts: AdminParts, lists: ReadonlyMap<ListNo, { readonly name: string }>): (list: ListNo) => string {
+  const present = new Map(parts.ledger.lists().map(({ list }) => [list.list, list.name]));
+  return (list) => lists.get(list)?.name ?? present.get(list) ?? String(list);
+}
+
+function planMessage(plan: Planned, nameOf: (list: ListNo) => string, limit: number): PolicyPlan {
+  const shown = Math.min(limit || CHANGES_SHOWN, CHANGES_MAX);
+  return {
+    days: plan.days,
+    sightings: plan.sightings,
+    prefixes: plan.prefixes,
+    strikesBefore: plan.strikesBefore,
+    strikesAfter: plan.strikesAfter,
+    lists: plan.lists.map(({ list, listings, added, removed, altered }) => {
+      return { name: list.name, listings, added: added.length, removed: removed.length, altered };
+    }),
+    changes: plan.changes.slice(0, shown).map((change) => changeMessage(change, nameOf)),
+    collisions: plan.collisions.slice(0, shown).map(({ list, ...collision }) => ({ ...collision, list: nameOf(list) })),
+    collisionsTotal: plan.collisions.length,
+    wide: [...plan.wide],
+    unknown: [...plan.unknown],
+    tookMs: plan.tookMs,
+  };
+}
+
+function changeMessage(change: PlannedChange, nameOf: (list: ListNo) => string) {
+  const { before, after } = change;
+  const untilMs = (end: PlannedChange["after"]) =>
+    end === undefined || isOpenEnded(end.until) ? 0 : msFromSeconds(end.until);
+  return {
+    list: nameOf(change.list),
+    prefix: change.prefix,
+    kind: kindOf(change),
+    beforeUntilMs: untilMs(before),
+    beforeRank: before?.rank ?? 0,
+    afterUntilMs: untilMs(after),
+    afterRank: after?.rank ?? 0,
+    reasons: [...change.reasons],
+  };
+}

@@ -1,0 +1,62 @@
+/** What operators' commands need of the policies' rows, each change with its audit record in the same transaction. */
+import { type Actor, recordAct } from "../admin/audit.ts";
+import type { Sql } from "../store/sql.ts";
+import type { Store } from "../store/store.ts";
+import type { LifeParts } from "./policy-life.ts";
+import {
+  confirmPolicy,
+  countAgents,
+  insertPolicy,
+  type NewPolicy,
+  notifyPolicies,
+  selectBody,
+  selectGroups,
+  selectPolicies,
+} from "./queries.ts";
+import type { StoredPolicy } from "./stored-policy.ts";
+
+/** Newest first. */
+export const newestPolicies: (sql: Sql, limit: number) => Promise<StoredPolicy[]> = selectPolicies;
+
+export const policyText: (sql: Sql, policyNo: number) => Promise<string | undefined> = selectBody;
+
+/** Why this group can't try a policy. */
+export async function canaryProblem(sql: Sql, group: string): Promise<{ message: string; hint: string } | undefined> {
+  const groups = (await selectGroups(sql)).map(({ name }) => name);
+  if (!groups.includes(group)) {
+    return { message: `group ${group}: there is none of that name`, hint: `there are: ${groups.join(", ")}` };
+  }
+  if ((await countAgents(sql, group)) > 0) return undefined;
+  return {
+    message: `group ${group}: has no agents`,
+    hint: "enroll one with: fleetban enrollments create --group GROUP",
+  };
+}
+
+export async function storePolicy(store: Store, actor: Actor, wanted: NewPolicy): Promise<StoredPolicy> {
+  const policyNo = await store.transaction(async (sql) => {
+    const stored = await insertPolicy(sql, wanted);
+    const { canary, confirmSeconds, days } = wanted;
+    const after = { days, canary, confirm_seconds: confirmSeconds };
+    await recordAct(sql, actor, { act: "policy apply", subject: `policy ${stored}`, reason: wanted.reason, after });
+    return stored;
+  });
+  const [policy] = await selectPolicies(store.sql, 1);
+  if (policy?.policyNo !== policyNo) throw new Error("internal error: two policies were applied at once");
+  return policy;
+}
+
+/** So that its feeds are fetched, by whichever replica. */
+export async function announceTrial({ store, policies, onMoved }: LifeParts): Promise<void> {
+  await notifyPolicies(store.sql);
+  await policies.refresh();
+  await onMoved();
+}
+
+export async function confirm(store: Store, actor: Actor, policy: StoredPolicy, reason: string): Promise<void> {
+  const { policyNo } = policy;
+  await store.transaction(async (sql) => {
+    await confirmPolicy(sql, policyNo);
+    await recordAct(sql, actor, { act: "policy confirm", subject: `policy ${policyNo}`, reason });
+  });
+}
