@@ -1,56 +1,9 @@
 /** SQL of what `explain` judges one prefix by. */
 import type { Prefix } from "@fleetban/proto/model/prefix";
 import { type UnixSeconds, unixSeconds } from "@fleetban/proto/model/time";
-import { kindCode, outcomeCode, sourceName } from "../ledger/sighting-codes.ts";
-import { momentFromSql, prefixFromSql } from "../ledger/sql-values.ts";
-import type { ReceivedSighting } from "../policies/replay-offender.ts";
+import { momentFromSql } from "../ledger/sql-values.ts";
 import type { Exemption } from "../policy/evidence.ts";
 import type { Sql } from "../store/sql.ts";
-
-/** Of an address that a whole fleet sights each minute the newest are enough, and quickly judged. */
-export const SIGHTED_MAX = 200;
-
-export interface SightedOne extends ReceivedSighting {
-  readonly offender: Prefix;
-}
-
-/** What was evidence, or would be if its jail had a weight, and prolongations; oldest first. */
-export async function newestSighted(sql: Sql, offenders: readonly Prefix[]): Promise<SightedOne[]> {
-  const counted = (["counted", "held", "weightless"] as const).map(outcomeCode);
-  const rows = await sql<
-    {
-      offender: string;
-      agent_no: number;
-      kind: number;
-      jail: string;
-      source: number;
-      protocol: string;
-      sighted: number;
-      ban_seconds: number;
-      failures: number;
-      received: number;
-    }[]
-  >`
-    select offender::text, agent_no, kind, jail, source, protocol, extract(epoch from sighted_at)::float8 as sighted,
-      ban_seconds, failures, extract(epoch from received_at)::float8 as received
-    from sightings
-    where offender = any(${[...offenders]}::cidr[])
-      and (outcome = any(${counted}::smallint[]) or outcome = ${outcomeCode("no-strike")} and kind = ${kindCode("prolong")})
-    order by received_at desc, spool_no desc, seq desc limit ${SIGHTED_MAX}`;
-  return rows.reverse().map((row) => ({
-    offender: prefixFromSql(row.offender),
-    agentNo: row.agent_no,
-    kind: row.kind === kindCode("prolong") ? "prolong" : "ban",
-    jail: row.jail,
-    source: sourceName(row.source),
-    protocol: row.protocol,
-    at: momentFromSql(row.sighted),
-    banSeconds: row.ban_seconds,
-    failures: row.failures,
-    receivedAt: momentFromSql(row.received),
-    receivedExactly: row.received,
-  }));
-}
 
 export async function strikesMadeSince(
   sql: Sql,

@@ -6,40 +6,41 @@ import { listFor } from "../ledger/conclude.ts";
 import { readEvidence, subjectsOf } from "../ledger/read-evidence.ts";
 import { distinctSubjects, type Subject, subjectKey } from "../ledger/subject.ts";
 import type { Evidence } from "../policy/evidence.ts";
-import { agentNames, exemptionBeginnings, newestSighted, SIGHTED_MAX, strikesMadeSince } from "./evidence-queries.ts";
+import { exemptionBeginnings, strikesMadeSince } from "./evidence-queries.ts";
 import { explainEvidence } from "./explain-evidence.ts";
 import type { AdminParts } from "./parts.ts";
+import { mayBeEvidence, SIGHTINGS_MAX, type StoredSighting } from "./stored-sightings.ts";
 
 /** A strike may have been made a moment after its sighting was received. */
 const COMMITTED_WITHIN_SECONDS = 300;
 
-/** `offenders` are what its sightings are counted under. */
+export interface Asked {
+  /** What its sightings are counted under. */
+  readonly offenders: readonly Prefix[];
+  /** Newest first. */
+  readonly sightings: readonly StoredSighting[];
+  readonly feedNames: ReadonlyMap<string, string>;
+}
+
 export async function explainJudgement(
   { store: { sql }, ledger, policy: source }: Pick<AdminParts, "store" | "ledger" | "policy">,
-  offenders: readonly Prefix[],
-  feedNames: ReadonlyMap<string, string>,
+  { offenders, sightings, feedNames }: Asked,
   now: UnixSeconds,
 ): Promise<ExplainedEvidence[]> {
   const policy = source();
   const lists = new Map(ledger.lists().map(({ list }) => [list.list, list]));
-  const [sighted, known] = await Promise.all([newestSighted(sql, offenders), subjectsOf(sql, offenders, policy)]);
-  const subjects = distinctSubjects([...sighted.map((one) => subjectOf(one)), ...known]);
-  const evidence = await readEvidence(sql, subjects, policy);
-  const isCut = sighted.length === SIGHTED_MAX;
-  const oldest = sighted.reduce((least, { receivedAt }) => Math.min(least, receivedAt), Number(now));
+  const sighted = sightings.filter(mayBeEvidence).toReversed();
+  const isCut = sightings.length === SIGHTINGS_MAX;
+  const oldest = sightings.at(-1)?.received.receivedAt ?? now;
   const from = unixSeconds(isCut ? oldest : now - policy.retentionSeconds);
-  const strikesFrom = unixSeconds(from + (isCut ? COMMITTED_WITHIN_SECONDS : 0));
-  const [madeBySightings, begunAt, agents] = await Promise.all([
-    strikesMadeSince(sql, offenders, strikesFrom),
-    exemptionBeginnings(
-      sql,
-      [...evidence.values()].flatMap(({ exemptions }) => exemptions),
-    ),
-    agentNames(
-      sql,
-      sighted.map(({ agentNo }) => agentNo),
-    ),
+  const known = await subjectsOf(sql, offenders, policy);
+  const [evidence, madeBySightings] = await Promise.all([
+    readEvidence(sql, distinctSubjects([...sighted.map(subjectOf), ...known]), policy),
+    strikesMadeSince(sql, offenders, unixSeconds(from + (isCut ? COMMITTED_WITHIN_SECONDS : 0))),
   ]);
+  const exemptions = [...evidence.values()].flatMap((one) => one.exemptions);
+  const begunAt = await exemptionBeginnings(sql, exemptions);
+  const agents = new Map(sightings.map(({ received, agent }) => [received.agentNo, agent]));
   const names = {
     agent: (agentNo: number) => agents.get(agentNo) ?? "(removed)",
     feed: (feedNo: number) => feedNames.get(String(feedNo)) ?? String(feedNo),
@@ -50,7 +51,9 @@ export async function explainJudgement(
         list: lists.get(one.list)?.name ?? String(one.list),
         known: one,
         madeBySightings,
-        sightings: sighted.filter((sighting) => subjectKey(subjectOf(sighting)) === subjectKey(one)),
+        sightings: sighted
+          .filter((sighting) => subjectKey(subjectOf(sighting)) === subjectKey(one))
+          .map(({ received }) => received),
         window: { from, begunAt },
       },
       policy,
@@ -59,8 +62,8 @@ export async function explainJudgement(
     ),
   );
 
-  function subjectOf({ offender, jail }: { offender: Prefix; jail: string }): Subject {
-    return { prefix: offender, list: listFor(jail, policy, lists) };
+  function subjectOf({ offender, received }: StoredSighting): Subject {
+    return { prefix: offender, list: listFor(received.jail, policy, lists) };
   }
 }
 

@@ -1,15 +1,14 @@
-/** What the database knows of one prefix: sightings, strikes, feeds. */
-import { type Prefix, parsePrefix } from "@fleetban/proto/model/prefix";
-import type { ExplainedSighting, ExplainedStrike } from "@fleetban/proto/wire/admin";
-import { kindName, outcomeName, sourceName } from "../ledger/sighting-codes.ts";
+/** What the database knows of one prefix: how often it was sighted, strikes, feeds. */
+import { isSingle, type Prefix, parsePrefix } from "@fleetban/proto/model/prefix";
+import type { ExplainedStrike } from "@fleetban/proto/wire/admin";
 import type { Sql } from "../store/sql.ts";
+import { lastIn } from "./listings.ts";
 
 export interface SightingTotals {
   readonly sightings: number;
   readonly agents: number;
 }
 
-const MAX_SIGHTINGS = 20;
 const MAX_STRIKES = 20;
 const MAX_NAMES = 20;
 
@@ -19,40 +18,6 @@ export async function sightingTotals(sql: Sql, offenders: readonly Prefix[]): Pr
     select count(*)::int as sightings, count(distinct agent_no)::int as agents
     from sightings where offender = any(${[...offenders]}::cidr[])`;
   return { sightings: row?.sightings ?? 0, agents: row?.agents ?? 0 };
-}
-
-export async function newestSightings(sql: Sql, offenders: readonly Prefix[]): Promise<ExplainedSighting[]> {
-  const rows = await sql<
-    {
-      sighted_at: Date;
-      agent: string | null;
-      source: number;
-      jail: string;
-      kind: number;
-      failures: number;
-      outcome: number;
-      prefix: string;
-      protocol: string;
-      ports: string;
-      evidence: Buffer | null;
-    }[]
-  >`
-    select sighted_at, a.name as agent, source, jail, kind, failures, outcome, prefix, protocol, ports, evidence
-    from sightings s left join agents a using (agent_no)
-    where offender = any(${[...offenders]}::cidr[]) order by received_at desc limit ${MAX_SIGHTINGS}`;
-  return rows.map((row) => ({
-    atMs: row.sighted_at.getTime(),
-    agent: row.agent ?? "(removed)",
-    source: sourceName(row.source),
-    jail: row.jail,
-    kind: kindName(row.kind),
-    failures: row.failures,
-    outcome: outcomeName(row.outcome),
-    address: parsePrefix(row.prefix),
-    protocol: row.protocol,
-    ports: row.ports,
-    evidence: row.evidence?.toString("utf8") ?? "",
-  }));
 }
 
 export async function strikes(sql: Sql, offenders: readonly Prefix[]): Promise<ExplainedStrike[]> {
@@ -79,11 +44,16 @@ export async function strikes(sql: Sql, offenders: readonly Prefix[]): Promise<E
   }));
 }
 
-/** Names of feeds that name the prefix or a network around it, or for IPv6 an address in it. */
+/** Names of feeds that name the prefix, a network around it, or something in it. */
 export async function feedsNaming(sql: Sql, prefix: Prefix, around: readonly Prefix[]): Promise<string[]> {
+  const inside = sql`
+    union all
+    select name, prefix, confidence, mode from feed_prefixes join feeds using (feed_no)
+    where prefix > ${prefix}::cidr and prefix <= ${lastIn(sql, prefix)}`;
   const rows = await sql<{ name: string; prefix: string; confidence: number; mode: string }[]>`
     select name, prefix, confidence, mode from feed_prefixes join feeds using (feed_no)
-    where prefix = any(${[...around]}::cidr[]) or prefix << ${prefix}::cidr
+    where prefix = any(${[...around]}::cidr[])
+    ${isSingle(prefix) ? sql`` : inside}
     order by name, prefix limit ${MAX_NAMES}`;
   return rows.map(
     (row) =>

@@ -12,12 +12,13 @@ import { hitsOf } from "../hits/value-queries.ts";
 import { untilText } from "./act-effects.ts";
 import { actMessage } from "./act-message.ts";
 import { activeActs, type StoredAct } from "./act-queries.ts";
+import { agentNames } from "./evidence-queries.ts";
 import { explainJudgement } from "./explain-judgement.ts";
-import { feedsNaming, newestSightings, sightingTotals, strikes } from "./explain-queries.ts";
+import { feedsNaming, sightingTotals, strikes } from "./explain-queries.ts";
 import { feedNamesByNo, type ListingRow, listingOf, relatedListings } from "./listings.ts";
 import type { AdminParts } from "./parts.ts";
-import { protectedAddresses } from "./protected-addresses.ts";
 import { explainPrune } from "./prune-text.ts";
+import { shownOf, storedSightings } from "./stored-sightings.ts";
 
 interface Known {
   readonly prefix: Prefix;
@@ -42,7 +43,10 @@ const MAX_INSIDE = 100;
 const HIT_DAYS = 30;
 const V6_OFFENDER_LENGTH = 64;
 
-export async function explain(parts: AdminParts, request: ExplainRequest): Promise<ExplainResponse> {
+/** What it is answered from. */
+export type ExplainParts = Pick<AdminParts, "store" | "ledger" | "policy">;
+
+export async function explain(parts: ExplainParts, request: ExplainRequest): Promise<ExplainResponse> {
   const { sql } = parts.store;
   const prefix = parsePrefix(request.prefix);
   const around = networksAround(prefix);
@@ -51,9 +55,13 @@ export async function explain(parts: AdminParts, request: ExplainRequest): Promi
   const now = secondsFromMs(nowMs);
   const heads = new Map(parts.ledger.lists().map((head) => [head.list.list, head.list]));
   const names = feedNamesByNo(sql);
+  const newest = storedSightings(sql, offenders);
+  const judged = Promise.all([newest, names]).then(([sightings, feedNames]) =>
+    explainJudgement(parts, { offenders, sightings, feedNames }, now),
+  );
   // Each is one question to the database; together they take as long as the longest.
-  const [related, totals, prune, hits, pardons, allowed, bans, feeds, protection, sightings, struck, evidence] =
-    await Promise.all([
+  const [related, totals, prune, hits, pardons, allowed, bans, feeds, protection, struck, evidence] = await Promise.all(
+    [
       relatedListings(sql, prefix, around, MAX_INSIDE),
       sightingTotals(sql, offenders),
       explainPrune(parts, prefix, now),
@@ -63,11 +71,11 @@ export async function explain(parts: AdminParts, request: ExplainRequest): Promi
       activeActs(sql, "ban", prefix, "overlapping"),
       feedsNaming(sql, prefix, around),
       protectionOf(parts, prefix),
-      newestSightings(sql, offenders),
       strikes(sql, offenders),
-      names.then((known) => explainJudgement(parts, offenders, known, now)),
-    ]);
-  const feedNames = await names;
+      judged,
+    ],
+  );
+  const [sightings, feedNames] = await Promise.all([newest, names]);
   const rows = related.filter(isInForce);
   const known: Known = {
     prefix,
@@ -85,7 +93,7 @@ export async function explain(parts: AdminParts, request: ExplainRequest): Promi
     prefix,
     ...judge(known),
     listings: rows.map(named),
-    sightings,
+    sightings: shownOf(sightings),
     strikes: struck,
     bans: known.bans.map(actMessage),
     pardons: known.pardons.map(actMessage),
@@ -127,18 +135,23 @@ function judge(known: Known): Judgement {
 
 /** Each of them alone lets it through, so one way off ends them all. */
 function letThrough(prefix: Prefix, allowed: readonly StoredAct[], pardons: readonly StoredAct[]): Judgement {
+  const own = allowed.filter(({ pack }) => pack === undefined);
+  const packed = allowed.filter(({ pack }) => pack !== undefined);
   const because = [
-    ...allowed.map((act) => `${act.prefix} is on the allowlist ${untilText(act.until)}${byWhom(act)}`),
+    ...own.map((act) => `${act.prefix} is on the allowlist ${untilText(act.until)}${byWhom(act)}`),
+    ...packed.map(({ prefix: by, pack, reason }) => `${by} is in never-ban pack ${pack} (${reason})`),
     ...pardons.map((act) => `${act.prefix} is pardoned ${untilText(act.until)}${byWhom(act)}`),
   ];
   const ends = [
-    ...allowed.map((act) => `fleetban allowlist remove ${act.actNo}`),
+    ...own.map((act) => `fleetban allowlist remove ${act.actNo}`),
     ...pardons.map((act) => `fleetban pardons remove ${act.actNo}`),
   ];
+  const names = [...new Set(packed.map(({ pack }) => pack))];
+  const unpacked = names.map((name) => `take ${name} out of \`packs\` in the policy`);
   return {
     state: allowed.length > 0 ? "allowed" : "pardoned",
     verdict: `${prefix} is let through: ${because.join("; and ")}`,
-    waysOff: [ends.join(" && ")],
+    waysOff: [[...(ends.length === 0 ? [] : [ends.join(" && ")]), ...unpacked].join("; and ")],
   };
 }
 
@@ -182,11 +195,13 @@ function momentText(untilMs: number): string {
   return untilText(untilMs === 0 ? secondsFromMs(0) : secondsFromMs(untilMs));
 }
 
-async function protectionOf(parts: AdminParts, prefix: Prefix): Promise<string | undefined> {
+async function protectionOf(parts: ExplainParts, prefix: Prefix): Promise<string | undefined> {
   const special = specialPurposeOf(prefix);
   if (special !== undefined) return `it is in ${special.range}, ${special.name}`;
-  const own = (await protectedAddresses(parts)).find(({ address }) => address === prefix);
-  return own === undefined ? undefined : `it is an address of ${own.owner}`;
+  const own = parts.ledger.protectedAddresses().find(({ address }) => address === prefix);
+  if (own === undefined) return undefined;
+  const names = await agentNames(parts.store.sql, [own.agentNo]);
+  return `it is an address of ${own.agentNo === 0 ? "a coordinator" : `agent ${names.get(own.agentNo) ?? own.agentNo}`}`;
 }
 
 /** Itself and every network around it: 33 or 129 equalities on a key. */

@@ -2,7 +2,7 @@
 
 import { digestToBytes } from "@fleetban/proto/model/digest";
 import { type ListNo, listNo } from "@fleetban/proto/model/listing";
-import { type Prefix, parsePrefix } from "@fleetban/proto/model/prefix";
+import { familyOf, isSingle, type Prefix, parsePrefix } from "@fleetban/proto/model/prefix";
 import type { Listing, ListingsPage, ListListingsRequest, ListStatus } from "@fleetban/proto/wire/admin";
 import type { Reason } from "../ledger/ledger.ts";
 import type { Sql } from "../store/sql.ts";
@@ -96,15 +96,26 @@ export async function relatedListings(
   around: readonly Prefix[],
   limit: number,
 ): Promise<ListingRow[]> {
+  // In the key's order, list by list: nothing else keeps a million listings from being read.
+  const inside = sql`
+    union all
+    select * from (
+      select l.list_no, l.prefix, l.until, l.rank, l.revision, l.listed_at, l.reasons
+      from lists, lateral (
+        select * from listings x where x.list_no = lists.list_no and x.prefix > ${prefix}::cidr and x.prefix <= ${lastIn(sql, prefix)}
+        order by x.prefix limit ${limit}) l
+      order by l.prefix limit ${limit}) inside`;
   const rows = await sql<RawListing[]>`
     select list_no, prefix, until, rank, revision, listed_at, reasons from listings
     where list_no in (select list_no from lists) and prefix = any(${[...around]}::cidr[])
-    union all
-    select * from (
-      select list_no, prefix, until, rank, revision, listed_at, reasons from listings
-      where prefix << ${prefix}::cidr order by prefix limit ${limit}) inside
+    ${isSingle(prefix) ? sql`` : inside}
     order by list_no, prefix`;
   return rows.map(listingFromRow);
+}
+
+/** The last that lies in it, in the order of an index. */
+export function lastIn(sql: Sql, prefix: Prefix) {
+  return sql`set_masklen(broadcast(${prefix}::cidr), ${familyOf(prefix) === 4 ? 32 : 128}::int)::cidr`;
 }
 
 export async function feedNamesByNo(sql: Sql): Promise<Map<string, string>> {
