@@ -135,8 +135,8 @@ $ fleetban agents revoke web1
 = 1
 
 $ fleetban feeds fetch abuseipdb
-! fleetban: error: feed abuseipdb: is not configured
-! fleetban: hint: none is configured; see feeds.abuseipdb in coordinator.yaml
+! fleetban: error: feed abuseipdb: is not in the policy in force
+! fleetban: hint: the policy defines none; see: fleetban feeds presets
 = 1
 
 $ fleetban --socket ${folder}/none.sock status
@@ -307,7 +307,12 @@ $ fleetban allowlist
 nothing is on the allowlist
 
 $ fleetban feeds
-no feed is configured; see feeds.abuseipdb in coordinator.yaml
+the policy in force defines no feed; see: fleetban feeds presets
+
+$ fleetban feeds show greensnow
+! fleetban: error: feed greensnow: there is none of that name
+! fleetban: hint: there is none yet; see: fleetban feeds presets
+= 1
 
 $ fleetban holds
 no hold is open
@@ -404,8 +409,8 @@ ban 1: 8.8.8.8 is listed on fleet until an operator ends it
     select (clock_timestamp() at time zone 'utc')::date, list, rank, feed, packets, packets * 60, clock_timestamp()
     from (values (2, 0, 0, 1300), (3, 3, 1, 40)) as t (list, rank, feed, packets)`;
   await store.sql`
-    insert into feed_prefixes (feed_no, prefix, confidence, first_fetch_no, last_fetch_no)
-    select 1, ('9.9.9.' || n)::cidr, 100, 1, 1 from generate_series(1, 8) n`;
+    insert into feed_prefixes (feed_no, prefix, confidence, first_fetch_no)
+    select 1, ('9.9.9.' || n)::cidr, 100, 1 from generate_series(1, 8) n`;
   await runScript(
     `
 $ fleetban hits
@@ -430,9 +435,9 @@ $ fleetban feeds
 FEED  MODE  ENTRIES  MADE  FETCHED  NEXT  CALLS TODAY  OUTCOME
 abuseipdb  enforce  0  (none)  (none)  (none)  0 of 5  never
 
-worth, by the packets dropped in 30 days:
-FEED  CONFIDENCE  ENTRIES  UNIQUE  PACKETS  PER 1 000 ENTRIES  LAST HIT
-abuseipdb  (none)  8  8  40  5 000  WHEN
+worth, by the packets dropped in 30 days, and how many of 0 new offenders it had named before:
+FEED  CONFIDENCE  ENTRIES  UNIQUE  PACKETS  PER 1 000 ENTRIES  LAST HIT  NAMED BEFORE
+abuseipdb  (none)  8  8  40  5 000  WHEN  (none)
 
 $ fleetban explain 8.8.8.8
 8.8.8.8 is listed on fleet until an operator ends it (ban)

@@ -22,7 +22,7 @@ export function feedRow(feed: FeedStatus, nowMs: number): readonly Cell[] {
     humanMoment(feed.generatedAtMs, nowMs),
     humanMoment(feed.fetchedAtMs, nowMs),
     humanMoment(feed.nextAtMs, nowMs),
-    `${feed.quotaUsed} of ${feed.quotaLimit}`,
+    feed.quotaLimit === 0 ? "" : `${feed.quotaUsed} of ${feed.quotaLimit}`,
     `${feed.outcome}${hold}`,
   ];
 }
@@ -35,13 +35,16 @@ const VALUE_COLUMNS: readonly Column[] = [
   { title: "packets", align: "right" },
   { title: "per 1 000 entries", align: "right" },
   { title: "last hit" },
+  { title: "named before", align: "right" },
 ];
 
 /** What each stopped; by band of confidence as well where there are several. */
 export function valueTable(feeds: readonly FeedStatus[], nowMs: number): string {
   const days = feeds[0]?.value?.days ?? 0;
   const rows = feeds.flatMap((feed) => valueRows(feed, nowMs));
-  return `worth, by the packets dropped in ${days} days:\n${renderTable(VALUE_COLUMNS, rows)}`;
+  const offenders = humanCount(feeds[0]?.value?.newOffenders ?? 0);
+  const title = `worth, by the packets dropped in ${days} days, and how many of ${offenders} new offenders it had named before`;
+  return `${title}:\n${renderTable(VALUE_COLUMNS, rows)}`;
 }
 
 function valueRows({ name, value }: FeedStatus, nowMs: number): (readonly Cell[])[] {
@@ -52,9 +55,16 @@ function valueRows({ name, value }: FeedStatus, nowMs: number): (readonly Cell[]
   const byBand = bands.map((band) => {
     const { confidenceFrom: from, confidenceTo: to } = band;
     const confidence = from === to ? `${from}` : `${from} to ${to}`;
-    return ["", confidence, humanCount(band.entries), "", humanCount(band.packets), perThousand(band), ""];
+    const counts = [humanCount(band.entries), "", humanCount(band.packets), perThousand(band)];
+    return ["", confidence, ...counts, "", humanCount(band.namedBefore)];
   });
-  return [[...whole, perThousand(value), last], ...(bands.length > 1 ? byBand : [])];
+  const before = partText(value.namedBefore, value.newOffenders);
+  return [[...whole, perThousand(value), last, before], ...(bands.length > 1 ? byBand : [])];
+}
+
+/** `312 (26 %)`: would it have stopped them before their first attempt? */
+function partText(part: number, whole: number): string {
+  return whole === 0 ? "" : `${humanCount(part)} (${Math.round((part * 100) / whole)} %)`;
 }
 
 function perThousand({ packets, entries }: { packets: number; entries: number }): string {

@@ -1,13 +1,25 @@
 /** Feeds as operators see them, and a fetch by hand, within the feed's quota. */
 import { unixMs } from "@fleetban/proto/model/time";
-import type { FeedStatus, FetchFeedRequest, FetchFeedResponse } from "@fleetban/proto/wire/admin";
+import type {
+  FeedStatus,
+  FetchFeedRequest,
+  FetchFeedResponse,
+  ListFeedPresetsResponse,
+  ShowFeedRequest,
+  ShowFeedResponse,
+} from "@fleetban/proto/wire/admin";
 import { feedStatuses } from "../feeds/feed-status.ts";
+import { ABUSEIPDB_PRESET, PRESETS } from "../feeds/presets.ts";
+import { recentFetches } from "../feeds/queries.ts";
 import { type Refreshed, refreshFeed } from "../feeds/refresh.ts";
 import { feedCollisions } from "../guardrails/protections.ts";
 import { recordAct } from "./audit.ts";
 import type { Caller } from "./caller.ts";
 import { AdminError } from "./errors.ts";
 import type { AdminParts } from "./parts.ts";
+
+const FETCHES = 10;
+const MAX_FETCHES = 1_000;
 
 export async function feedMessages({ store, ledger }: AdminParts): Promise<FeedStatus[]> {
   const statuses = await feedStatuses(store.sql, unixMs(ledger.ledgerTimeMs()));
@@ -28,6 +40,12 @@ export async function feedMessages({ store, ledger }: AdminParts): Promise<FeedS
     holdNo: feed.holdNo ?? 0,
     value: undefined,
     collisions: collisions.get(feed.feedNo) ?? "",
+    list: feed.listName,
+    licence: feed.licence,
+    at: feed.at,
+    refused: Object.entries(feed.refused).map(([kind, count]) => ({ kind, count })),
+    everySeconds: feed.everySeconds,
+    staleAfterSeconds: feed.staleAfterSeconds,
   }));
 }
 
@@ -40,8 +58,8 @@ export async function fetchFeed(
   const feed = definitions.find((one) => one.name === name);
   if (feed === undefined) {
     const known = definitions.map((one) => one.name).join(", ");
-    const hint = known === "" ? "none is configured; see feeds.abuseipdb in coordinator.yaml" : `there are: ${known}`;
-    throw new AdminError("not-found", `feed ${name}: is not configured`, { hint });
+    const hint = known === "" ? "the policy defines none; see: fleetban feeds presets" : `there are: ${known}`;
+    throw new AdminError("not-found", `feed ${name}: is not in the policy in force`, { hint });
   }
   // A fetch that an operator has given up on goes on: the call is spent, its list is wanted.
   const refreshed = await refreshFeed(parts.feeds, feed, true, new AbortController().signal);
@@ -51,6 +69,45 @@ export async function fetchFeed(
   parts.metrics.auditRecord();
   const status = (await feedMessages(parts)).find((one) => one.name === name);
   return { feed: status, outcome: outcomeText(refreshed) };
+}
+
+export async function showFeed(parts: AdminParts, { feed: name, limit }: ShowFeedRequest): Promise<ShowFeedResponse> {
+  const { store, ledger } = parts;
+  const statuses = await feedStatuses(store.sql, unixMs(ledger.ledgerTimeMs()));
+  const status = statuses.find((one) => one.name === name);
+  if (status === undefined) {
+    const known = statuses.map((one) => one.name).join(", ");
+    const hint = known === "" ? "there is none yet; see: fleetban feeds presets" : `there are: ${known}`;
+    throw new AdminError("not-found", `feed ${name}: there is none of that name`, { hint });
+  }
+  const fetches = await recentFetches(store.sql, status.feedNo, Math.min(limit || FETCHES, MAX_FETCHES));
+  return {
+    feed: (await feedMessages(parts)).find((one) => one.name === name),
+    refusedLines: [...status.refusedLines],
+    fetches: fetches.map(({ fetchedAt, generatedAt, reason, entries, refused, ...fetch }) => ({
+      ...fetch,
+      fetchedAtMs: Math.round(fetchedAt),
+      generatedAtMs: Math.round(generatedAt ?? 0),
+      reason: reason ?? "",
+      entries: entries ?? 0,
+      refused: refused ?? 0,
+    })),
+  };
+}
+
+export function feedPresets(): ListFeedPresetsResponse {
+  const { name, title, mode, everySeconds, staleAfterSeconds, confidenceMinimum, licence, note } = ABUSEIPDB_PRESET;
+  const api = { name, title, mode, everySeconds, staleAfterSeconds, licence, note, confidence: confidenceMinimum };
+  return {
+    presets: [
+      { ...api, url: "https://api.abuseipdb.com/api/v2", format: "abuseipdb" },
+      ...PRESETS.map(
+        ({ name, title, url, format, mode, everySeconds, staleAfterSeconds, confidence, licence, note }) => {
+          return { name, title, url, format, mode, everySeconds, staleAfterSeconds, confidence, licence, note };
+        },
+      ),
+    ],
+  };
 }
 
 function outcomeText({ outcome, reason, changed }: Refreshed): string {

@@ -1,6 +1,7 @@
 /** What the fleet's kernels dropped, as operators see it. */
 import type { FeedStatus, ListFeedsRequest, ListHitsRequest, ListHitsResponse } from "@fleetban/proto/wire/admin";
 import { feedValue } from "../hits/feed-value.ts";
+import { overlapsByFeed } from "../hits/overlap-queries.ts";
 import { entriesByFeed, packetsByFeed, packetsByList, topHits } from "../hits/value-queries.ts";
 import { AdminError } from "./errors.ts";
 import { feedMessages } from "./feeds.ts";
@@ -40,7 +41,11 @@ export async function feedsWithValue(parts: AdminParts, { valueDays }: ListFeeds
   if (valueDays === 0) return feeds;
   const days = daysOf(valueDays, MAX_VALUE_DAYS);
   const { sql } = parts.store;
-  const known = { entries: await entriesByFeed(sql), packets: await packetsByFeed(sql, days) };
+  const known = {
+    entries: await entriesByFeed(sql),
+    packets: await packetsByFeed(sql, days),
+    overlaps: await overlapsByFeed(sql, days),
+  };
   return feeds.map((feed) => ({ ...feed, value: feedValue(feed.feedNo, days, known) }));
 }
 

@@ -21,8 +21,8 @@ import type { Authority } from "../enrollment/certificates.ts";
 import type { EnrollmentParts } from "../enrollment/redeem.ts";
 import { defineFeeds } from "../feeds/define-feeds.ts";
 import { feedDefinitionsOf } from "../feeds/definitions.ts";
+import { feedsJobs } from "../feeds/feeds-jobs.ts";
 import { FETCH_LIMITS, type FeedsParts } from "../feeds/parts.ts";
-import { refreshFeeds } from "../feeds/refresh.ts";
 import { createFleet, type Fleet } from "../fleet/fleet.ts";
 import { followGroups, followRevocations, writeReports } from "../fleet/write-reports.ts";
 import { brakeList } from "../guardrails/brake-list.ts";
@@ -101,7 +101,6 @@ type Closers = (() => Promise<unknown> | unknown)[];
 const PACKS_EVERY_MS = 60_000; // how often packs are compared with what the policy chooses
 /** They look at the policy in force, and at the one on trial. */
 const JOBS_OF_POLICIES = ["feeds", "packs"] as const;
-const FEEDS_EVERY_MS = 60_000; // how often it is looked whether a feed is due
 const READY_EVERY_MS = 2_000;
 
 /** Until the signal aborts; rejects when a part fails for good. */
@@ -258,7 +257,7 @@ async function serve(
     log,
     signal: work.signal,
   });
-  parts.jobs.schedule({ name: "feeds", everyMs: FEEDS_EVERY_MS, run: (inner) => refreshFeeds(parts.feeds, inner) });
+  for (const job of feedsJobs(parts.feeds)) parts.jobs.schedule(job);
   parts.jobs.schedule({
     name: "packs",
     everyMs: PACKS_EVERY_MS,

@@ -4,6 +4,7 @@ import { renderTable } from "@fleetban/kit/cli-output";
 import type { Command } from "commander";
 import { wholeNumber } from "../arguments.ts";
 import { example, type Run } from "../run.ts";
+import { feedText, presetTable } from "../show-feed.ts";
 import { collisionLines, FEED_COLUMNS, feedRow, valueTable } from "../show-feeds.ts";
 
 const VALUE_DAYS = 30;
@@ -23,7 +24,7 @@ export function addFeeds(program: Command, run: Run): void {
           renderTable(
             FEED_COLUMNS,
             answer.feeds.map((feed) => feedRow(feed, cli.nowMs)),
-            "no feed is configured; see feeds.abuseipdb in coordinator.yaml",
+            "the policy in force defines no feed; see: fleetban feeds presets",
           );
         const value = () => (answer.feeds.length === 0 ? "" : `\n\n${valueTable(answer.feeds, cli.nowMs)}`);
         cli.show(answer.feeds, () => `${table()}${collisionLines(answer.feeds)}${value()}`);
@@ -32,8 +33,32 @@ export function addFeeds(program: Command, run: Run): void {
     .addHelpText("after", example("feeds list", "feeds list --days 90", "feeds list --json"));
 
   feeds
+    .command("show")
+    .description("one feed: where it is, its last fetches, and the lines that were left out")
+    .argument("<feed>", "its name")
+    .option("--limit <count>", "so many fetches (default: 10)", wholeNumber)
+    .action(
+      run(async (cli, feed: string, { limit = 0 }: { limit?: number }) => {
+        const answer = await cli.calls.call((admin) => admin.showFeed, { feed, limit });
+        cli.show(answer, () => feedText(answer, cli.nowMs));
+      }),
+    )
+    .addHelpText("after", example("feeds show abuseipdb", "feeds show spamhaus-drop-v4 --limit 50"));
+
+  feeds
+    .command("presets")
+    .description("lists that a policy can have by name alone, with their intervals and terms")
+    .action(
+      run(async (cli) => {
+        const { presets } = await cli.calls.call((admin) => admin.listFeedPresets, {});
+        cli.show(presets, () => presetTable(presets));
+      }),
+    )
+    .addHelpText("after", example("feeds presets", "feeds presets --json"));
+
+  feeds
     .command("fetch")
-    .description("fetch one now, within its quota")
+    .description("fetch one now, within its quota and its publisher's pace")
     .argument("<feed>", "its name")
     .action(
       run(async (cli, feed: string) => {
