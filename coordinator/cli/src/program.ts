@@ -19,9 +19,11 @@ import { addHits } from "./commands/hits.ts";
 import { addHolds } from "./commands/holds.ts";
 import { addKeptActs } from "./commands/kept-acts.ts";
 import { addListings } from "./commands/listings.ts";
+import { addNotifications } from "./commands/notifications.ts";
 import { addPacks } from "./commands/packs.ts";
 import { addPolicy } from "./commands/policy.ts";
 import { addPublish } from "./commands/publish.ts";
+import { addReports } from "./commands/reports.ts";
 import { addStatus } from "./commands/status.ts";
 import { addVersion } from "./commands/version.ts";
 import { createRun, example } from "./run.ts";
@@ -59,7 +61,8 @@ function createProgram(parts: CliParts): Command {
   addExplain(program, run);
   for (const add of [addAgents, addEnrollments, addListings, addKeptActs, addHits, addFeeds, addPacks, addHolds])
     add(program, run);
-  for (const add of [addPolicy, addPublish, addAudit, addCertificates, addVersion]) add(program, run);
+  for (const add of [addPolicy, addPublish, addReports, addNotifications, addAudit, addCertificates, addVersion])
+    add(program, run);
   configure(program, "fleetban", parts);
   return program;
 }

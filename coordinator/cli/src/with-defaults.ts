@@ -7,7 +7,20 @@
 const OPTIONS_WITH_VALUE = new Set(["--socket", "--address", "--credentials"]);
 const OWN_ANSWERS = new Set(["--help", "-h", "--version"]);
 const NOUNS = new Set(
-  ["agents", "enrollments", "listings", "lists", "pardons", "hits", "feeds", "packs", "holds", "certificates"]
+  [
+    "agents",
+    "enrollments",
+    "listings",
+    "lists",
+    "pardons",
+    "hits",
+    "feeds",
+    "packs",
+    "holds",
+    "reports",
+    "notifications",
+    "certificates",
+  ]
     .flatMap((plural) => [plural, plural.slice(0, -1)])
     .concat(["bans", "allowlist", "audit"]),
 );

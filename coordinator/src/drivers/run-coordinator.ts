@@ -52,6 +52,8 @@ import { showFleetCounters } from "../web/fleet-counters.ts";
 import { createHealth, type Health } from "../web/health.ts";
 import { showHitCounters } from "../web/hit-counters.ts";
 import { type CoordinatorMetrics, createCoordinatorMetrics } from "../web/metrics.ts";
+import { showReportGauges } from "../web/outgoing-gauges.ts";
+import { outgoingWarnings } from "../web/outgoing-warnings.ts";
 import { advertisedHosts, protectedOwnAddresses, withPort } from "./advertised.ts";
 import { openAuthorityFiles } from "./authority-files.ts";
 import { readFeedFile } from "./feed-file.ts";
@@ -198,7 +200,12 @@ async function openParts(base: Base, closers: Closers): Promise<Parts> {
     readPacks: () => readPacks(config.packs_dir),
     chosen: () => fileInForce().packs,
   };
-  const health = createHealth({ store, ledger, jobs, clock, packs });
+  const inForce = policies.current;
+  const hostNames = [hostname(), ...config["advertise.hosts"]];
+  const outgoing = openOutgoing({ ...base, store, ledger, fleet, inForce, hostNames });
+  showReportGauges(metrics.registry, outgoing.reports);
+  const warnings = () => outgoingWarnings({ store, ...outgoing });
+  const health = createHealth({ store, ledger, jobs, clock, packs, outgoingWarnings: warnings });
   const life: LifeParts = {
     ...{ store, ledger, clock, log, policies, retentionSeconds, definitionsOf, runId },
     readPacks: packs.readPacks,
@@ -208,9 +215,6 @@ async function openParts(base: Base, closers: Closers): Promise<Parts> {
       }
     },
   };
-  const inForce = policies.current;
-  const hostNames = [hostname(), ...config["advertise.hosts"]];
-  const outgoing = openOutgoing({ ...base, store, ledger, fleet, inForce, hostNames });
   return { ...base, ...outgoing, store, policy, policies: life, ledger, authority, fleet, jobs, feeds, packs, health };
 }
 

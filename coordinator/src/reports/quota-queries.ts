@@ -44,6 +44,13 @@ export async function selectQuotas(sql: Sql, madeSince: UnixMs): Promise<StoredQ
   }));
 }
 
+/** How each endpoint's calls fail, without counting any: for those who ask every other second. */
+export async function selectProblems(sql: Sql): Promise<{ failures: number; problem: string | undefined }[]> {
+  const rows = await sql<{ failures: number; problem: string | null }[]>`
+    select failures, problem from report_quotas where failures > 0`;
+  return rows.map(({ failures, problem }) => ({ failures, problem: problem ?? undefined }));
+}
+
 export async function insertCall(
   sql: Sql,
   { endpoint, reports, at }: { endpoint: ReportEndpoint; reports: number; at: UnixMs },

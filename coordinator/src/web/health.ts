@@ -14,6 +14,7 @@ import type { Jobs } from "../jobs/jobs.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Store } from "../store/store.ts";
 import type { Readings } from "./gauges.ts";
+import type { OutgoingWarning } from "./outgoing-warnings.ts";
 import { type Counts, newestRevision, selectCounts } from "./queries.ts";
 import { feedWarnables, type Warnable, warnable } from "./warnables.ts";
 
@@ -24,6 +25,8 @@ export interface HealthParts {
   readonly clock: Clock;
   /** Absent = there are no packs. */
   readonly packs?: Pick<PacksParts, "chosen">;
+  /** Absent = nothing goes out. */
+  readonly outgoingWarnings?: () => Promise<readonly OutgoingWarning[]>;
 }
 
 export interface Health {
@@ -69,8 +72,13 @@ export function createHealth(parts: HealthParts): Health {
     if (revision === undefined || feeds === undefined) return [warnable("store-unreachable"), ...found];
     if (!(await follows(revision))) found.push(warnable("ledger-behind"));
     const guarded = (await withinMs(clock, STORE_MAX_MS, guardrailWarnings())) ?? [];
-    for (const { code, subject } of guarded) found.push(warnable(code, subject));
+    const outgoing = (await withinMs(clock, STORE_MAX_MS, outgoingWarnings())) ?? [];
+    for (const { code, subject } of [...guarded, ...outgoing]) found.push(warnable(code, subject));
     return [...found, ...feedWarnables(feedWarnings(feeds, unixMs(ledger.ledgerTimeMs())))];
+  }
+
+  async function outgoingWarnings(): Promise<readonly OutgoingWarning[]> {
+    return (await parts.outgoingWarnings?.()) ?? [];
   }
 
   async function guardrailWarnings(): Promise<readonly GuardrailWarning[]> {

@@ -11,6 +11,8 @@ export interface CoordinatorMetrics {
   enrollment(outcome: string): void;
   probe(outcome: string): void;
   auditRecord(): void;
+  reports(outcome: string, count: number): void;
+  notification(channel: string, outcome: string): void;
   jobRan(job: string, outcome: "done" | "failed", tookMs: number): void;
 }
 
@@ -45,6 +47,8 @@ export function createCoordinatorMetrics(programVersion: string): CoordinatorMet
   const enrollments = counter("enrollments_total", "Enrollments asked for", ["outcome"]);
   const probes = counter("probes_total", "Probes of agents", ["outcome"]);
   const auditRecords = counter("audit_records_total", "Records written to the audit log");
+  const reports = counter("reports_total", "Reports to AbuseIPDB, by what became of them", ["outcome"]);
+  const notifications = counter("notifications_total", "Attempts to send a message", ["channel", "outcome"]);
   const jobSeconds = histogram("job_seconds", "Time of a job's turn", JOB_BUCKETS_SECONDS, ["job", "outcome"]);
   return {
     registry,
@@ -53,6 +57,8 @@ export function createCoordinatorMetrics(programVersion: string): CoordinatorMet
     enrollment: (outcome) => enrollments.inc({ outcome }),
     probe: (outcome) => probes.inc({ outcome }),
     auditRecord: () => auditRecords.inc(),
+    reports: (outcome, count) => reports.inc({ outcome }, count),
+    notification: (channel, outcome) => notifications.inc({ channel, outcome }),
     jobRan: (job, outcome, tookMs) => jobSeconds.observe({ job, outcome }, tookMs / 1_000),
   };
 }

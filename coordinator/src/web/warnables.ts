@@ -6,6 +6,7 @@
 import type { FeedWarnable, FeedWarning } from "../feeds/feed-warnables.ts";
 import type { GuardrailWarnable } from "../guardrails/guardrail-warnables.ts";
 import type { JobsWarnable } from "../jobs/jobs.ts";
+import type { OutgoingWarnable } from "./outgoing-warnings.ts";
 
 export type WarnableCode =
   | "store-unreachable"
@@ -14,6 +15,7 @@ export type WarnableCode =
   | "clock-held"
   | JobsWarnable
   | GuardrailWarnable
+  | OutgoingWarnable
   | FeedWarnable;
 
 export interface Warnable {
@@ -77,6 +79,22 @@ const WARNABLES: Readonly<Record<WarnableCode, Pick<Warnable, "severity" | "text
   "pack-missing": {
     severity: "warning",
     text: "the policy chooses a never-ban pack of which nothing is in force; see: fleetban packs list, and the coordinator's log",
+  },
+  "reports-without-key": {
+    severity: "warning",
+    text: "the policy wants reports to AbuseIPDB, and no key is configured; nothing is reported; put reports.abuseipdb.key into coordinator.yaml",
+  },
+  "reports-unauthorized": {
+    severity: "warning",
+    text: "AbuseIPDB refuses the key; reports wait for as long as the policy's report.max_age; see: fleetban reports status",
+  },
+  "reports-failing": {
+    severity: "warning",
+    text: "several calls of AbuseIPDB in a row have failed; reports wait; see: fleetban reports status",
+  },
+  "notifications-failing": {
+    severity: "warning",
+    text: "this channel does not take its messages; operators are not told; see: fleetban notifications list, fleetban notifications test",
   },
   "feed-held": {
     severity: "warning",
