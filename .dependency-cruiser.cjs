@@ -6,8 +6,8 @@
 const TEST = "\\.(test|fixture)\\.ts$|^(test|bench|tools)/";
 const PURE_ROOM = "^(proto/src/model|coordinator/src/policy|agent/src/mirror)/";
 const PURE_FILE = "/(plan|decide)[^/]*\\.ts$";
-// Keys of the policy file are data: the policy joins those of all rooms.
-const KEY_TABLE = "/[^/]+-table\\.ts$";
+// Keys of the policy file are data, and what compares them is pure: the policy joins those of all rooms.
+const KEY_TABLE = "/([^/]+-table|compare-[^/]+)\\.ts$";
 // Computing, no effects: hashes, checksums, assertions.
 const PURE_CORE = "^(node:)?(assert|buffer|crypto|util|zlib)(/|$)";
 const OUTSIDE_CORE = "^(node:)?(child_process|cluster|dgram|dns|fs|http|http2|https|net|tls|worker_threads)(/|$)";

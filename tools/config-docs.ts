@@ -1,11 +1,29 @@
-/** The text of docs/configuration.md, from the tables that the programs read their configuration by. */
+/** The pages that are made from the tables by which the programs read configuration and policy. */
 import { join } from "node:path";
 import { AGENT_CONFIG } from "../agent/src/config-table.ts";
 import { CONFIG_TABLE } from "../coordinator/src/config.ts";
+import { policySchemaText } from "../coordinator/src/policy/policy-schema.ts";
+import { POLICY_TABLE } from "../coordinator/src/policy/policy-table.ts";
 import type { ConfigTable, ConfigValueKind } from "../kit/src/config.ts";
 import { ROOT } from "./tool.ts";
 
-export const CONFIG_DOCS = join(ROOT, "docs/configuration.md");
+const CONFIG_DOCS = join(ROOT, "docs/configuration.md");
+const POLICY_SCHEMA = join(ROOT, "docs/policy.schema.json");
+
+const POLICY_HEAD = `
+## The policy
+
+Applied with \`fleetban policy apply FILE\` and kept in the database; without one, these defaults hold. An editor completes
+and checks it by [policy.schema.json](policy.schema.json). \`*.NAME.*\` stands for names of your own.
+`;
+
+/** Path and text of each. */
+export function tableDocs(): ReadonlyMap<string, string> {
+  return new Map([
+    [CONFIG_DOCS, configDocs()],
+    [POLICY_SCHEMA, policySchemaText()],
+  ]);
+}
 
 const HEAD = `# Configuration
 
@@ -15,13 +33,15 @@ has a default; unknown keys, wrong values and their lines are all told at once, 
 *This page is made from the programs' own tables by \`npm run generate\`.*
 `;
 
-export function configDocs(): string {
+function configDocs(): string {
   return [
     HEAD,
     "## The agent: `/etc/fleetban/agent.yaml`\n",
     table(AGENT_CONFIG),
     "\n## The coordinator: `/etc/fleetban/coordinator.yaml`\n",
     table(CONFIG_TABLE),
+    POLICY_HEAD,
+    table(POLICY_TABLE),
     "",
   ].join("\n");
 }

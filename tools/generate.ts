@@ -1,6 +1,6 @@
 /**
  * Makes what is made from something else: the TypeScript of the protobuf files (proto/schema → proto/src/wire/gen) and
- * the handbook's page of configuration keys.
+ * the handbook's page of keys and the policy's schema.
  *
  * `--check` generates into a temporary folder instead and fails when what is committed differs.
  */
@@ -8,7 +8,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { CONFIG_DOCS, configDocs } from "./config-docs.ts";
+import { tableDocs } from "./config-docs.ts";
 import { PROTO, runTool } from "./tool.ts";
 
 const GENERATED = "src/wire/gen";
@@ -17,7 +17,7 @@ if (import.meta.main) {
   const { values } = parseArgs({ options: { check: { type: "boolean", default: false } } });
   if (!values.check) {
     await runTool("buf", ["generate"], { cwd: PROTO });
-    await writeFile(CONFIG_DOCS, configDocs());
+    for (const [path, text] of tableDocs()) await writeFile(path, text);
   } else {
     const stale = await staleFiles();
     for (const path of stale) console.error(`proto/${GENERATED}/${path}: stale; run: npm run generate`);
