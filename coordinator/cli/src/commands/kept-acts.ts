@@ -107,7 +107,12 @@ export function actsTable(acts: readonly Act[], nowMs: number): string {
           ? "open-ended"
           : humanMoment(act.untilMs, nowMs),
       act.author,
-      act.local ? `${act.reason} (local)`.trim() : act.reason,
+      reasonText(act),
     ]),
   );
+}
+
+function reasonText({ reason, local, pack }: Act): string {
+  const notes = [...(local ? ["(local)"] : []), ...(pack === "" ? [] : [`(pack ${pack})`])];
+  return [reason, ...notes].join(" ").trim();
 }
