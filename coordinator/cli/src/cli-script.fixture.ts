@@ -5,7 +5,7 @@
  *     ! fleetban: error: …        what goes to stderr begins with `! `
  *     = 1                         the exit code, where it is not 0
  *
- * What differs from run to run stands as TIME, WHEN, TOOK, TOKEN, SERIAL; runs of blanks are two.
+ * What differs from run to run stands as TIME, MINUTE, WHEN, TOOK, PORT, TOKEN, SERIAL; runs of blanks are two.
  */
 import assert from "node:assert/strict";
 import { tmpdir } from "node:os";
@@ -47,6 +47,8 @@ function words(command: string): string[] {
 function constant(line: string): string {
   return line
     .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/g, "TIME")
+    .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\dZ/g, "MINUTE")
+    .replaceAll(/\b127\.0\.0\.1:\d{5}\b/g, "127.0.0.1:PORT")
     .replaceAll(/\bin (?:\d+[dhms])+|(?:\d+[dhms])+ ago|\bnow\b/g, "WHEN")
     .replaceAll(/\bup (?:\d+[dhms])+/g, "up WHEN")
     .replaceAll(/\b\d+(?:\.\d)? (?:us|ms|s)\b/g, "TOOK")
