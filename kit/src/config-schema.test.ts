@@ -22,7 +22,7 @@ test("a schema has a key's bounds, default and meaning, under each way of writin
       web: object({ port }),
       "web.port": port,
       rate: { description: "How often", type: "number", minimum: 0 },
-      names: { description: "Who", default: ["a"], type: "array", items: { type: "string" } },
+      names: { description: "Who", default: ["a"], type: "array", items: { type: ["string", "number"] } },
       every: { description: "How long", type: "string", pattern: "^(\\d+[wdhms])+$" },
       jails: {
         type: ["object", "null"],

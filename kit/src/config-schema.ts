@@ -12,6 +12,8 @@ export interface SchemaTitle {
   readonly description: string;
 }
 
+/** A number is read as its text: `ports: 22`. */
+const TEXT = ["string", "number"];
 const DURATION = "^(\\d+[wdhms])+$";
 const SIZE = "^\\d{1,12}(B|kB|MB|GB|KiB|MiB|GiB)?$";
 
@@ -60,9 +62,9 @@ function schemaOfKey(spec: ConfigValueKind | NamedKind): JsonSchema {
 function typeOf(spec: ConfigValueKind): JsonSchema {
   switch (spec.kind) {
     case "text":
-      return { type: "string" };
+      return { type: TEXT };
     case "texts":
-      return { type: "array", items: { type: "string" } };
+      return { type: "array", items: { type: TEXT } };
     case "flag":
       return { type: "boolean" };
     case "choice":
