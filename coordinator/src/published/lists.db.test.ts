@@ -146,6 +146,19 @@ test("what has ended is gone from the next fetch, though the ledger has it still
   await untilIs(async () => (await published.get("/v1/lists/all.txt", { token })).text, "21.0.0.9\n");
 });
 
+test("while the database is away lists go on being given, and what ends goes from them", async (t) => {
+  const published = await startPublisher(t);
+  const token = await published.token();
+  await published.store.sql`insert into feeds (name, kind, stale_after_seconds, licence) values ('own', 'list', 60, 2)`;
+  await published.put(LIST_FEEDS, ["30.0.0.1"], { rank: rank(4), reasons: [{ kind: "feed", key: "1" }] });
+  await published.put(LIST_FLEET, ["21.0.0.7"], { seconds: 3 });
+  await published.put(LIST_FLEET, ["21.0.0.9"]);
+  const body = async () => (await published.get("/v1/lists/all.txt", { token })).text;
+  await untilIs(body, "21.0.0.7\n21.0.0.9\n");
+  published.loseDatabase();
+  await untilIs(body, "21.0.0.9\n");
+});
+
 test("what is fetched is counted, and by whom is kept", async (t) => {
   const published = await startPublisher(t);
   const token = await published.token();

@@ -44,6 +44,8 @@ export interface TestPublisher {
   /** Seconds 0 = open-ended; a rank of the list. */
   put(list: ListNo, prefixes: readonly string[], how?: Put): Promise<void>;
   remove(list: ListNo, ...prefixes: readonly string[]): Promise<void>;
+  /** To the publisher only: every statement fails. */
+  loseDatabase(): void;
 }
 
 export interface Put {
@@ -59,8 +61,14 @@ export async function startPublisher(t: TestContext): Promise<TestPublisher> {
   const ledger = await openTestLedger(t, store);
   const registry = new Registry();
 
+  const database = { isLost: false };
+  const sql = new Proxy(store.sql, {
+    apply: (target, self, args) =>
+      database.isLost ? Promise.reject(new Error("the database is away")) : Reflect.apply(target, self, args),
+  });
+
   async function start(metricsIn: Registry): Promise<number> {
-    const publisher = createPublisher({ store, ledger, clock: systemClock, log: silentLog });
+    const publisher = createPublisher({ store: { sql }, ledger, clock: systemClock, log: silentLog });
     const metrics = createPublishedMetrics(metricsIn, publisher.editions);
     const listener = await listenForPublished({
       ...{ host: "127.0.0.1", port: 0, certificate: undefined, answer: publisher.answer, metrics, log: silentLog },
@@ -81,6 +89,9 @@ export async function startPublisher(t: TestContext): Promise<TestPublisher> {
   return {
     ...{ store, ledger, port, registry },
     get: (path, asking) => get(port, path, asking),
+    loseDatabase() {
+      database.isLost = true;
+    },
     async replica() {
       const other = await start(new Registry());
       return { get: (path, asking) => get(other, path, asking) };

@@ -54,8 +54,12 @@ export function createTerms({ store, clock }: TermsParts): Terms {
 
   async function allFeeds(): Promise<readonly FeedTerms[]> {
     const atMs = clock.monotonicMs();
-    if (feeds === undefined || atMs - feeds.atMs > FEEDS_KEPT_MS) {
+    if (feeds !== undefined && atMs - feeds.atMs <= FEEDS_KEPT_MS) return feeds.all;
+    try {
       feeds = { atMs, all: await selectFeedTerms(store.sql) };
+    } catch (error) {
+      // Terms don't change while the database is away; what has ended must go from lists all the same.
+      if (feeds === undefined) throw error;
     }
     return feeds.all;
   }
@@ -86,7 +90,12 @@ export function createTerms({ store, clock }: TermsParts): Terms {
       }
       const begun = looking.get(list) ?? look(list, revision, feedNos).finally(() => looking.delete(list));
       looking.set(list, begun);
-      return begun;
+      try {
+        return await begun;
+      } catch (error) {
+        if (last?.feeds !== feedNos.join(" ")) throw error;
+        return last; // what came since is held back
+      }
     },
     async credits(lists) {
       const named = (await allFeeds()).filter(
