@@ -7,15 +7,16 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { AppliedList } from "./applied-list.ts";
+import { loadByBouncer, loadByFirewalld, type PeerLoad } from "./apply-peers.ts";
 import { madeUpPrefixes } from "./listings.ts";
 import { benchOptions, quantile, report, round } from "./measured.ts";
 import { perform } from "./perform.ts";
 
 const SIZES = { full: [4_000, 10_000, 100_000, 1_000_000], quick: [4_000, 10_000, 100_000, 1_000_000] } as const;
-const RUNS = { full: 5, quick: 1 };
+const RUNS = { full: 5, quick: 2 };
 /** Of the sizes up to here one run says little. */
 const SMALL = 100_000;
-const SMALL_RUNS = { full: 9, quick: 2 };
+const SMALL_RUNS = { full: 9, quick: 3 };
 /** One process an address: measured so far, beyond it is arithmetic. */
 const SINGLY = { full: 4_000, quick: 500 };
 const DEADLINE_MS = 600_000;
@@ -32,6 +33,12 @@ const SINGLE_COMMANDS = [
   ],
   ["one iptables -I an address", `${TIMED} while read a; do iptables -I INPUT -s $a -j DROP; done`],
 ] as const;
+
+const PEERS = [
+  ["firewalld --add-entries-from-file", loadByFirewalld],
+  ["CrowdSec's firewall bouncer", loadByBouncer],
+] as const;
+const PEER_LISTINGS = { full: 4_000, quick: 1_000 };
 
 interface Timed {
   readonly tookMs: number;
@@ -71,6 +78,7 @@ await perform(DEADLINE_MS, async (undo) => {
       "",
     ]);
   }
+  for (const [name, load] of PEERS) rows.push(...peerRows(name, await load(PEER_LISTINGS[size]), PEER_LISTINGS[size]));
   report(
     {
       bench: "apply",
@@ -90,6 +98,18 @@ await perform(DEADLINE_MS, async (undo) => {
     options,
   );
 });
+
+/** What is in the kernel when it is done is told where that is not all. */
+function peerRows(name: string, load: PeerLoad | undefined, listings: number): [string, ...(string | number)[]][] {
+  if (load === undefined) return [[`${name}: not installed`, "", "", "", ""]];
+  const { tookMs, entries } = load;
+  const lacks = entries === listings ? "" : `, ${listings - entries} missing`;
+  const seconds = (ms: number) => (ms / MS_A_SECOND).toFixed(3);
+  return [
+    [`${listings} by ${name}${lacks}`, seconds(tookMs), "", "", ""],
+    [`100000 by ${name} (extrapolated)`, seconds((tookMs * 100_000) / listings), "", "", ""],
+  ];
+}
 
 /** A new process each time, as after a start of the agent. */
 async function applied(folder: string, listings: number): Promise<AppliedList> {

@@ -7,10 +7,14 @@ import type { Host } from "./host.ts";
 export interface Firewalld extends AsyncDisposable {
   /** As `firewall-cmd --reload` and `--complete-reload` do: it flushes what others made with iptables. */
   reload(how?: "complete"): Promise<void>;
+  /** `firewall-cmd` with these. */
+  command(args: readonly string[]): Promise<string>;
 }
 
 const START_MS = 20_000;
 const ANSWERS_WITHIN_SECONDS = "20";
+/** Long files of entries take it minutes. */
+const WORKS_WITHIN_SECONDS = "300";
 
 export async function startFirewalld(host: Host, dir: string): Promise<Firewalld> {
   await mkdir(join(dir, "zones"), { recursive: true });
@@ -26,13 +30,15 @@ export async function startFirewalld(host: Host, dir: string): Promise<Firewalld
   const places = ["--default-config", "/usr/lib/firewalld", "--system-config", dir];
   const options = ["--nofork", "--nopid", ...places, "--log-file", join(dir, "firewalld.log")];
   const firewalld = host.spawn("firewalld", options, { env });
-  const client = (command: string) => {
+  const command = (args: readonly string[], seconds: string) => {
     const address = `DBUS_SYSTEM_BUS_ADDRESS=${env.DBUS_SYSTEM_BUS_ADDRESS}`;
-    return host.run("timeout", [ANSWERS_WITHIN_SECONDS, "env", address, "firewall-cmd", command]);
+    return host.run("timeout", [seconds, "env", address, "firewall-cmd", ...args]);
   };
+  const client = (word: string) => command([word], ANSWERS_WITHIN_SECONDS);
   await eventually("firewalld runs", async () => (await client("--state")).includes("running"), START_MS);
   return {
     reload: async (how) => void (await client(how === "complete" ? "--complete-reload" : "--reload")),
+    command: (args) => command(args, WORKS_WITHIN_SECONDS),
     async [Symbol.asyncDispose]() {
       await host.stop(firewalld);
       await host.stop(daemon);
