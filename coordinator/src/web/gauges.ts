@@ -43,9 +43,22 @@ export function createGauges(registry: Registry, read: () => Promise<Readings>):
   const heldSince = gauge("hold_opened_timestamp_seconds", "When the oldest change began to wait", ["subject"]);
   const offenders = gauge("offenders", "Prefixes that the fleet has sighted");
   const pardons = gauge("pardons", "Pardons in force");
-  const allowlist = gauge("allowlist_prefixes", "Prefixes on the allowlist");
+  const allowlist = gauge("allowlist_prefixes", "Prefixes that operators have on the allowlist");
+  const packs = gauge("pack_prefixes", "Prefixes of a never-ban pack in force", ["pack"]);
   const warnable = gauge("warnable", "1 for each bad state, by its code", ["code"]);
-  const all = [revision, committed, listings, feedPrefixes, feedFetched, feedCalls, agents, holds, heldSince, warnable];
+  const all = [
+    revision,
+    committed,
+    listings,
+    feedPrefixes,
+    feedFetched,
+    feedCalls,
+    agents,
+    holds,
+    heldSince,
+    packs,
+    warnable,
+  ];
 
   return async () => {
     const { lists, warnables, stored } = await read();
@@ -67,6 +80,7 @@ export function createGauges(registry: Registry, read: () => Promise<Readings>):
     offenders.set(counts.offenders);
     pardons.set(counts.pardons);
     allowlist.set(counts.allowlist);
+    for (const { pack, count } of counts.packs) packs.set({ pack }, count);
     for (const feed of feeds) {
       feedPrefixes.set({ feed: feed.name }, feed.entries);
       feedCalls.set({ feed: feed.name }, Math.max(0, feed.quotaLimit - feed.quotaUsed));

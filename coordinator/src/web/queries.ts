@@ -4,6 +4,8 @@ import type { Sql } from "../store/sql.ts";
 export interface Counts {
   readonly listings: readonly { readonly list: string; readonly family: "v4" | "v6"; readonly count: number }[];
   readonly agents: readonly { readonly state: string; readonly count: number }[];
+  /** In force, with their prefixes. */
+  readonly packs: readonly { readonly pack: string; readonly count: number }[];
   readonly offenders: number;
   readonly pardons: number;
   readonly allowlist: number;
@@ -23,11 +25,13 @@ export async function selectCounts(sql: Sql): Promise<Counts> {
   const [totals] = await sql<{ offenders: number; pardons: number; allowlist: number }[]>`
     select (select count(*) from offenders)::int as offenders,
       (select count(*) from pardons where ended_at is null and (until is null or until > clock_timestamp()))::int as pardons,
-      (select count(*) from allowlist where ended_at is null and (until is null or until > clock_timestamp()))::int
-        as allowlist`;
+      (select count(*) from allowlist
+        where pack is null and ended_at is null and (until is null or until > clock_timestamp()))::int as allowlist`;
+  const packs = await sql<{ pack: string; count: number }[]>`select name as pack, prefixes as count from packs`;
   return {
     listings: listings.map(({ list, family, count }) => ({ list, family: family === 4 ? "v4" : "v6", count })),
     agents: [...agents],
+    packs: [...packs],
     ...{ offenders: 0, pardons: 0, allowlist: 0, ...totals },
   };
 }
