@@ -31,6 +31,8 @@ export interface PlannedAct {
   /** What it does, one sentence each. */
   readonly done: readonly string[];
   readonly changes: readonly ListChange[];
+  /** More is listed in it than a commit takes: `liftRest` goes on. */
+  readonly hasRest?: boolean;
 }
 
 export interface ActWish {
@@ -42,7 +44,7 @@ export interface ActWish {
   readonly local?: boolean;
 }
 
-/** A commit takes at most 2,000 changes; what is left stands under the exempt entry and does no harm. */
+/** A commit takes at most 2,000 changes; what is left stands under the exempt entry until its turn comes. */
 const MAX_REMOVED = 1_900;
 
 export async function planBan(ledger: Ledger, sql: Sql, wish: ActWish, now: UnixSeconds): Promise<PlannedAct> {
@@ -75,6 +77,7 @@ export async function planUnban(ledger: Ledger, sql: Sql, wish: ActWish, now: Un
   return {
     actNo,
     until: act.until,
+    hasRest: lifted.hasRest,
     changes: [await exemptChange(sql, wish.prefix), ...lifted.changes],
     done: [
       `pardon ${actNo}: ${wish.prefix} is let through ${untilText(act.until)}, whatever feeds and agents say`,
@@ -93,6 +96,7 @@ export async function planAllow(ledger: Ledger, sql: Sql, wish: ActWish, now: Un
   return {
     actNo,
     until: act.until,
+    hasRest: lifted.hasRest,
     changes: [await exemptChange(sql, wish.prefix), ...lifted.changes],
     done: [
       `allowlist ${actNo}: ${wish.prefix} is never listed ${untilText(act.until)}`,
@@ -156,11 +160,14 @@ async function lift(ledger: Ledger, sql: Sql, prefix: Prefix) {
     ledger.lists().some((head) => head.list.list === list && head.list.effect === "deny"),
   );
   return {
+    hasRest: denied.length > MAX_REMOVED,
     changes: removed.map(({ list, prefix: listed }) => ({ list, prefix: listed, to: undefined })),
     done: [
       ...bans.map((ban) => `ban ${ban.actNo} of ${ban.prefix} is ended`),
       ...countsByList(removed).map(([list, count]) => `${countText(count, prefix)} taken off ${list}`),
-      ...(denied.length > MAX_REMOVED ? ["more listings in it stay, and are let through all the same"] : []),
+      ...(denied.length > MAX_REMOVED
+        ? ["the rest of what is listed in it follows in slices, and is let through at once"]
+        : []),
       ...wider.map(({ listing }) => `${listing.prefix} stays listed, with a hole for ${prefix}`),
       ...(removed.length + wider.length + bans.length === 0 ? [`${prefix} was not listed: nothing to take off`] : []),
     ],
@@ -169,6 +176,22 @@ async function lift(ledger: Ledger, sql: Sql, prefix: Prefix) {
   function countText(count: number, of: Prefix): string {
     if (isSingle(of)) return `${of} is`;
     return count === 1 ? `1 listing in ${of} is` : `${count} listings in ${of} are`;
+  }
+}
+
+/** Slice by slice, each a commit that gives the ledger's row back. */
+export async function liftRest(ledger: Pick<Ledger, "write">, prefix: Prefix, approved: boolean): Promise<void> {
+  for (;;) {
+    const { changed } = await ledger.write(
+      { kind: "operator" },
+      async (sql) =>
+        (await deniedWithin(sql, prefix, MAX_REMOVED)).map(({ list, prefix: listed }) => ({
+          ...{ list, prefix: listed },
+          to: undefined,
+        })),
+      { approved },
+    );
+    if (changed < MAX_REMOVED) return;
   }
 }
 

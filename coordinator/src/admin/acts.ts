@@ -15,7 +15,7 @@ import type {
   UnbanRequest,
 } from "@fleetban/proto/wire/admin";
 import type { Sql } from "../store/sql.ts";
-import { inPack, type PlannedAct, planAllow, planBan, planRemoval, planUnban } from "./act-effects.ts";
+import { inPack, liftRest, type PlannedAct, planAllow, planBan, planRemoval, planUnban } from "./act-effects.ts";
 import { type ActKind, activeAct, activeActs, endAct, type StoredAct } from "./act-queries.ts";
 import { checkReason, checkSeconds, checkWait } from "./arguments.ts";
 import { recordAct } from "./audit.ts";
@@ -166,6 +166,7 @@ async function carryOut(parts: AdminParts, caller: Caller, change: Change): Prom
     { approved: change.approved, reportWithinMs: change.waitMs > 0 ? REPORT_WITHIN_MS : 0 },
   );
   if (planned === undefined) throw new Error("internal error: the ledger wrote without a plan");
+  if (planned.hasRest === true) await liftRest(parts.ledger, change.prefix, change.approved);
   parts.metrics.auditRecord();
   const { verb, prefix } = change;
   parts.log.info("admin.act_done", { act: verb, prefix, actor: caller.name, revision });

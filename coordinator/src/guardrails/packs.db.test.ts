@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { LIST_EXEMPT, LIST_FEEDS, LIST_FLEET } from "@fleetban/proto/model/listing";
+import { LIST_EXEMPT, LIST_FEEDS, LIST_FLEET, RANK } from "@fleetban/proto/model/listing";
 import { parsePrefix } from "@fleetban/proto/model/prefix";
+import { untilAfter } from "@fleetban/proto/model/until";
 import type { ServiceError } from "@grpc/grpc-js";
 import { madeUpEntries } from "../../../test/support/fake-abuseipdb/entries.ts";
 import { startFakeAbuseIpdb } from "../../../test/support/fake-abuseipdb.ts";
@@ -70,6 +71,31 @@ test("a pack's prefixes are not an operator's own: listed and removed as a pack 
     rows.map(({ act }) => act),
     ["packs apply", "packs end"],
   );
+});
+
+test("however much is listed in what is allowed or comes with a pack, all of it is taken off", async (t) => {
+  const { coordinator, chosen } = await withPacks(t);
+  const { admin, ledger } = coordinator;
+  const listMany = async (net: string) => {
+    for (let slice = 0; slice < 3; slice += 1) {
+      await ledger.write({ kind: "feed" }, async (_, now) =>
+        Array.from({ length: 1_400 }, (__, at) => ({
+          list: LIST_FEEDS,
+          prefix: parsePrefix(`${net}.${slice * 10 + Math.floor(at / 250)}.${at % 250}`),
+          to: { until: untilAfter(now, 3_600), rank: RANK.feedHigh, reasons: [] },
+        })),
+      );
+    }
+  };
+  const left = () => ledger.lists().find(({ list }) => list.list === LIST_FEEDS)!.listings;
+  await listMany("45.83");
+  await unary(admin, admin.allow, { ...ACT, prefix: "45.83.0.0/16" });
+  assert.equal(left(), 0);
+  await listMany("45.84");
+  chosen.push("partners");
+  const partners = parsePack("partners", "# title: P\n# source: https://p.test\n# date: 2026-01-01\n45.84.0.0/16\n");
+  await syncPacks({ ...coordinator.packs, readPacks: async () => new Map([["partners", partners]]) }, signal);
+  assert.equal(left(), 0);
 });
 
 test("a newer pack changes what changed, an older one nothing; one that is not there is told", async (t) => {

@@ -43,7 +43,7 @@ export interface PackSynced {
 }
 
 const PREFIXES_PER_SLICE = 200;
-/** A commit takes 2,000 changes; what is left stands under the exempt entry, and goes when its feed comes round. */
+/** A commit takes 2,000 changes; what is left stands under the exempt entry until its turn comes. */
 const LIFTED_PER_SLICE = 1_500;
 
 export async function syncPacks(parts: PacksParts, signal: AbortSignal): Promise<readonly PackSynced[]> {
@@ -109,13 +109,16 @@ async function bringTo(
 }
 
 async function allowSlice(parts: PacksParts, pack: Pack, slice: readonly Prefix[], signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  await parts.ledger.write({ kind: "policy" }, async (sql) => {
-    await insertPackPrefixes(sql, pack, slice);
-    await endBansInside(sql, slice);
-    const denied = await deniedInside(sql, slice, LIFTED_PER_SLICE);
-    return [...(await exemptChanges(sql, slice)), ...denied.map((listed) => ({ ...listed, to: undefined }))];
-  });
+  for (let lifted = LIFTED_PER_SLICE; lifted === LIFTED_PER_SLICE; ) {
+    signal.throwIfAborted();
+    await parts.ledger.write({ kind: "policy" }, async (sql) => {
+      await insertPackPrefixes(sql, pack, slice);
+      await endBansInside(sql, slice);
+      const denied = await deniedInside(sql, slice, LIFTED_PER_SLICE);
+      lifted = denied.length;
+      return [...(await exemptChanges(sql, slice)), ...denied.map((listed) => ({ ...listed, to: undefined }))];
+    });
+  }
 }
 
 /** What an operator banned, or sightings still list, is decided anew for the prefixes themselves. */
