@@ -1,25 +1,13 @@
-/** What the database knows of one prefix: how often it was sighted, strikes, feeds. */
+/** What the database knows of one prefix: strikes, feeds. */
 import { isSingle, type Prefix, parsePrefix } from "@fleetban/proto/model/prefix";
 import type { ExplainedStrike } from "@fleetban/proto/wire/admin";
 import type { Sql } from "../store/sql.ts";
 import { lastIn } from "./listings.ts";
 
-export interface SightingTotals {
-  readonly sightings: number;
-  readonly agents: number;
-}
-
 const MAX_STRIKES = 20;
 const MAX_NAMES = 20;
 
-/** `offenders` are what the sightings are counted under: the prefix, and for IPv6 the network around it. */
-export async function sightingTotals(sql: Sql, offenders: readonly Prefix[]): Promise<SightingTotals> {
-  const [row] = await sql<{ sightings: number; agents: number }[]>`
-    select count(*)::int as sightings, count(distinct agent_no)::int as agents
-    from sightings where offender = any(${[...offenders]}::cidr[])`;
-  return { sightings: row?.sightings ?? 0, agents: row?.agents ?? 0 };
-}
-
+/** `offenders` are what its sightings are counted under: the prefix, and for IPv6 the network around it. */
 export async function strikes(sql: Sql, offenders: readonly Prefix[]): Promise<ExplainedStrike[]> {
   const rows = await sql<
     {

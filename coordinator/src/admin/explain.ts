@@ -14,11 +14,11 @@ import { actMessage } from "./act-message.ts";
 import { activeActs, type StoredAct } from "./act-queries.ts";
 import { agentNames } from "./evidence-queries.ts";
 import { explainJudgement } from "./explain-judgement.ts";
-import { feedsNaming, sightingTotals, strikes } from "./explain-queries.ts";
+import { feedsNaming, strikes } from "./explain-queries.ts";
 import { feedNamesByNo, type ListingRow, listingOf, relatedListings } from "./listings.ts";
 import type { AdminParts } from "./parts.ts";
 import { explainPrune } from "./prune-text.ts";
-import { shownOf, storedSightings } from "./stored-sightings.ts";
+import { shownOf, sightingTotals, storedSightings } from "./stored-sightings.ts";
 
 interface Known {
   readonly prefix: Prefix;
@@ -63,7 +63,7 @@ export async function explain(parts: ExplainParts, request: ExplainRequest): Pro
   const [related, totals, prune, hits, pardons, allowed, bans, feeds, protection, struck, evidence] = await Promise.all(
     [
       relatedListings(sql, prefix, around, MAX_INSIDE),
-      sightingTotals(sql, offenders),
+      newest.then((sightings) => sightingTotals(sql, offenders, sightings)),
       explainPrune(parts, prefix, now),
       hitsOf(sql, around, HIT_DAYS),
       activeActs(sql, "pardon", prefix, "overlapping"),

@@ -46,11 +46,31 @@ export async function storedSightings(sql: Sql, offenders: readonly Prefix[]): P
       ports, ban_seconds, extract(epoch from sighted_at)::float8 as sighted,
       extract(epoch from received_at)::float8 as received,
       case when row_number() over (order by received_at desc) <= ${SHOWN_MAX} then evidence end as evidence
-    from (
-      select * from sightings where offender = any(${[...offenders]}::cidr[])
-      order by received_at desc, spool_no desc, seq desc limit ${SIGHTINGS_MAX}) s left join agents a using (agent_no)
-    order by received_at desc, spool_no desc, seq desc`;
+    from unnest(${[...offenders]}::cidr[]) as o(prefix), lateral (
+        select * from sightings x where x.offender = o.prefix order by received_at desc limit ${SIGHTINGS_MAX}) s
+      left join agents a using (agent_no)
+    order by received_at desc, spool_no desc, seq desc limit ${SIGHTINGS_MAX}`;
   return rows.map(sightingFromRow);
+}
+
+export interface SightingTotals {
+  readonly sightings: number;
+  readonly agents: number;
+}
+
+/** Of all that are stored; asked of the database only where there are more than were read. */
+export async function sightingTotals(
+  sql: Sql,
+  offenders: readonly Prefix[],
+  newest: readonly StoredSighting[],
+): Promise<SightingTotals> {
+  if (newest.length < SIGHTINGS_MAX) {
+    return { sightings: newest.length, agents: new Set(newest.map(({ received }) => received.agentNo)).size };
+  }
+  const [row] = await sql<{ sightings: number; agents: number }[]>`
+    select count(*)::int as sightings, count(distinct agent_no)::int as agents
+    from sightings where offender = any(${[...offenders]}::cidr[])`;
+  return { sightings: row?.sightings ?? 0, agents: row?.agents ?? 0 };
 }
 
 export function shownOf(sightings: readonly StoredSighting[]): ExplainedSighting[] {
