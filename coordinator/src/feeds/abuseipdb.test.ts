@@ -47,7 +47,7 @@ const refusals: readonly (readonly [Fault, FetchAnswer["kind"], RegExp])[] = [
   [{ kind: "truncated-gzip" }, "refused-body", /broke off \(Z_BUF_ERROR\)/],
   [{ kind: "short-body" }, "refused-body", /broke off/],
   [{ kind: "silence", silenceMs: 10_000 }, "unavailable", /silent for 100 ms/],
-  [{ kind: "drip", everyMs: 20 }, "unavailable", /not complete after 400 ms/],
+  [{ kind: "drip", everyMs: 20 }, "unavailable", /not complete after 1500 ms/],
   [{ kind: "endless" }, "refused-body", /longer than 1048576 bytes/],
   [{ kind: "reset" }, "unavailable", /ECONNRESET/],
   [{ kind: "old", ageMs: 48 * HOUR_MS }, "refused-body", /generated 48 hours ago/],
@@ -94,6 +94,53 @@ test("a list of bad entries is not the list", async () => {
   assert.match(answer.kind === "refused-body" ? answer.reason : "", /20 of 120 entries are bad/);
 });
 
+test("countries and the IP version are asked for, and what came is judged by them", async () => {
+  const filter = { ...EVERYTHING, onlyCountries: ["CN"], ipVersion: 4 as const };
+  const answer = await fetched({ key: SUBSCRIBER_KEY }, new AbortController().signal, filter);
+  assert.ok(answer.kind === "list" && answer.list.entries.length > 0 && answer.list.note === undefined);
+  assert.ok(answer.list.entries.every(({ prefix }) => !prefix.includes(":")));
+  const degraded = await fetched({}, new AbortController().signal, filter);
+  assert.ok(degraded.kind === "list");
+  assert.deepEqual(
+    degraded.list.entries.map(({ prefix }) => prefix),
+    answer.list.entries.map(({ prefix }) => prefix),
+    "a free key gets all countries, and no error: the others are left out here",
+  );
+  assert.match(
+    degraded.list.note ?? "",
+    /entries are of countries that were not asked for: the key's plan may not give more/,
+  );
+});
+
+test("what a free key's plan does not give is told, though the list is good", async () => {
+  const answer = await fetched({ confidenceMinimum: 50, limit: 100_000 });
+  assert.match(
+    answer.kind === "list" ? (answer.list.note ?? "") : "",
+    /asked for confidence 50, all that came is at 100/,
+  );
+  assert.match(answer.kind === "list" ? (answer.list.note ?? "") : "", /asked for 100000 entries, 100 came/);
+});
+
+test("the plain form counts at the confidence that was asked for, dated by its header", async () => {
+  const answer = await fetched({ key: SUBSCRIBER_KEY, confidenceMinimum: 75, plaintext: true });
+  assert.ok(answer.kind === "list");
+  assert.deepEqual(confidencesOf(answer), [75]);
+  assert.ok(Math.abs((answer.list.generatedAt ?? 0) - Date.now() - dayMs) < HOUR_MS);
+  fake.inject({ kind: "html" });
+  const page = await fetched({ plaintext: true });
+  assert.match("reason" in page ? page.reason : "", /content type text\/html/);
+});
+
+test("a 429 that is not the day's is only too fast", async () => {
+  const download = async () => ({ status: 429, headers: { "retry-after": "60" }, body: Buffer.from("slow down") });
+  const feed = feedAt(fake.url);
+  const now = unixMs(Date.now());
+  const parts = { download, readFile: readFeedFile, limits: { deadlineMs: 1, idleMs: 1 }, programVersion: "0.1.0" };
+  const signal = new AbortController().signal;
+  const answer = await fetchBlacklist({ ...parts, nowMs: () => now, turns: () => undefined }, feed, signal);
+  assert.deepEqual([answer.kind, answer.rate.retryAt], ["rate-limited", now + 60_000]);
+});
+
 test("an unknown key is told in the publisher's words", async () => {
   const answer = await fetched({ key: "nobody" });
   assert.equal(answer.kind, "unauthorized");
@@ -127,7 +174,7 @@ function fetched(
 ): Promise<FetchAnswer> {
   const feed = feedAt(fake.url);
   const abuseipdb = { ...feed.abuseipdb, limit: 1_000, ...wanted };
-  const limits = { deadlineMs: 400, idleMs: 100 };
+  const limits = { deadlineMs: 1_500, idleMs: 100 };
   const nowMs = () => unixMs(Date.now() + dayMs);
   const parts = { download: downloadOverHttp, readFile: readFeedFile, limits, nowMs, programVersion: "0.1.0" };
   return fetchBlacklist({ ...parts, turns: () => undefined }, { ...feed, abuseipdb, filter }, signal);

@@ -2,10 +2,11 @@
 import { finishInTurns } from "@fleetban/kit/slices";
 import type { Turns } from "@fleetban/kit/turns";
 import type { UnixMs } from "@fleetban/proto/model/time";
-import type { AbuseIpdbFeed, ListFeed } from "./feed.ts";
+import type { AbuseIpdbFeed, EntryFilter, ListFeed } from "./feed.ts";
 import { abuseIpdbJsonRows, abuseIpdbPlainRows } from "./formats/abuseipdb.ts";
 import { csvRows } from "./formats/csv.ts";
 import { dshieldRows } from "./formats/dshield.ts";
+import { mmdbRows } from "./formats/mmdb.ts";
 import { netsetRows, plainRows } from "./formats/plain.ts";
 import type { Row } from "./formats/row.ts";
 import { spamhausRows } from "./formats/spamhaus.ts";
@@ -49,7 +50,7 @@ export async function readList(
 ): Promise<Gathered> {
   const unpacked = await unpackedBody(body, settings.maxBytes);
   if ("reason" in unpacked) return { kind: "refused", reason: unpacked.reason };
-  const rows = rowsOf(settings, unpacked.bytes);
+  const rows = rowsOf(settings, filter, unpacked.bytes);
   if ("reason" in rows) return { kind: "refused", reason: rows.reason };
   const { confidence, confidenceMinimum, maxEntries, mayBeEmpty, oldestSeconds } = settings;
   const rules: GatherRules = {
@@ -69,9 +70,10 @@ function* dated(rows: Iterable<Row>, lastModified: string | undefined): Generato
 
 function rowsOf(
   { format, columns }: ListFeed["settings"],
+  filter: EntryFilter,
   bytes: Uint8Array,
 ): { readonly rows: Iterable<Row> } | { readonly reason: string } {
-  if (format === "mmdb") return { reason: "not yet" };
+  if (format === "mmdb") return { rows: mmdbRows(bytes, filter) };
   const body = textOfBody(bytes, format);
   if ("reason" in body) return body;
   const { text } = body;
