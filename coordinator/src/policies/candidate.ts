@@ -9,6 +9,8 @@ export interface Candidate extends PolicyInForce {
   readonly lists: ReadonlyMap<ListNo, List>;
 }
 
+/** Lower numbers are fleetban's own lists. */
+export const FIRST_OWN_LIST = 16;
 const LEASE_SECONDS = 86_400;
 
 /** Throws a ConfigError that tells every mistake. */
@@ -22,7 +24,7 @@ export function candidateOf(
   const lists = new Map([...present].map((list) => [list.list, list]));
   const names = new Map([...lists.values()].map((list) => [list.name, list.list]));
   for (const wanted of listsOfPolicy(file)) {
-    const number = names.get(wanted.name) ?? listNo(Math.max(...lists.keys()) + 1);
+    const number = names.get(wanted.name) ?? listNo(Math.max(FIRST_OWN_LIST - 1, ...lists.keys()) + 1);
     const known = lists.get(number);
     const requires = wanted.reach.kind === "ports" ? [1, 2] : [1];
     const made = { effect: "deny", leaseSeconds: LEASE_SECONDS, documentationOnly: false } as const;

@@ -109,7 +109,8 @@ async function planWithin(sql: Sql, ask: PlanAsk, signal: AbortSignal): Promise<
       signal.throwIfAborted();
       const slice = sighted.slice(at, at + PREFIXES_AT_ONCE);
       const judged = await judgeSubjects(sql, slice, judge);
-      const present = new Map((await selectListings(sql, judged)).map((listing) => [subjectKey(listing), listing]));
+      const listings = await selectListings(sql, judged);
+      const present = new Map(listings.map((listing) => [subjectKey(listing), listing]));
       count(tally, slice, judged, from);
       for (const subject of judged) {
         const change = listingChange(subject, present.get(subjectKey(subject)), now);

@@ -13,15 +13,25 @@ import { createTestDatabase } from "../store/test-database.ts";
 import { candidateOf } from "./candidate.ts";
 import { makePlan, type PolicyPlan } from "./make-plan.ts";
 import { openPolicies, type Policies } from "./policies.ts";
+import { newestPolicies, storePolicy } from "./policy-desk.ts";
+import { begin, type LifeParts, rollBack } from "./policy-life.ts";
+import type { NewPolicy } from "./queries.ts";
+import type { StoredPolicy } from "./stored-policy.ts";
 
 export interface PolicyStage {
   readonly store: Store;
   readonly ledger: Ledger;
   readonly policies: Policies;
+  readonly life: LifeParts;
+  /** Puts the text in force, the lists included. */
+  apply(body: string, wanted?: Partial<NewPolicy>): Promise<StoredPolicy>;
+  /** The newest of them, to its end. */
+  rollback(): Promise<void>;
   /** What the text would change on the last seven days. */
   plan(body: string, days?: number): Promise<PolicyPlan>;
 }
 
+const OPERATOR = { name: "test", role: "socket" };
 export const RETENTION_SECONDS = 30 * 86_400;
 
 export async function openPolicyStage(t: TestContext): Promise<PolicyStage> {
@@ -30,8 +40,33 @@ export async function openPolicyStage(t: TestContext): Promise<PolicyStage> {
   const policies = await openPolicies(parts);
   const policy = () => policies.current().policy;
   const ledger = await openTestLedger(t, store, { source: policy, readPolicy: policies.refresh });
+  const life: LifeParts = {
+    ...{
+      store,
+      ledger,
+      clock: systemClock,
+      log: silentLog,
+      policies,
+      retentionSeconds: RETENTION_SECONDS,
+      runId: "test",
+    },
+    definitionsOf: () => [],
+    readPacks: async () => new Map(),
+    onMoved: async () => undefined,
+  };
   return {
-    ...{ store, ledger, policies },
+    ...{ store, ledger, policies, life },
+    async apply(body, wanted = {}) {
+      const given = { body, author: "test", reason: "", days: 7, confirmSeconds: undefined, canary: undefined };
+      const policy = await storePolicy(store, OPERATOR, { ...given, isApproved: true, ...wanted });
+      if (policy.canary === undefined) await begin(life, policy, OPERATOR, "policy begin");
+      return policy;
+    },
+    async rollback() {
+      const newest = (await newestPolicies(store.sql, 100)).find(({ rolledBack }) => rolledBack === undefined);
+      if (newest === undefined) throw new Error("no policy to roll back");
+      await rollBack(life, newest, OPERATOR, "the test says so");
+    },
     plan(body, days = 7) {
       const present = ledger.lists().map(({ list }) => list);
       const place = { policyNo: 0, retentionSeconds: RETENTION_SECONDS };

@@ -1,7 +1,8 @@
 /** SQL of the policies: their rows, which is in force, who works on them, and the lists and groups that they define. */
-import { type ListNo, listNo, type Reach } from "@fleetban/proto/model/listing";
+import { LIST_TRIAL, type ListNo, listNo, type Reach } from "@fleetban/proto/model/listing";
 import { type UnixMs, unixMs } from "@fleetban/proto/model/time";
 import type { Sql } from "../store/sql.ts";
+import { FIRST_OWN_LIST } from "./candidate.ts";
 import type { StoredPolicy } from "./stored-policy.ts";
 
 export const POLICY_CHANNEL = "fleetban_policy";
@@ -179,8 +180,6 @@ export async function selectListNumbers(sql: Sql): Promise<Map<string, ListNo>> 
   return new Map(rows.map((row) => [row.name, listNo(row.list_no)]));
 }
 
-const FIRST_OWN_LIST = 16; // lower ones are fleetban's
-
 /** Whether anything is new. Lists are never removed: their numbers are never used again. */
 export async function upsertList(sql: Sql, name: string, reach: Reach): Promise<boolean> {
   const rows = await sql`
@@ -213,6 +212,14 @@ export async function selectGroups(sql: Sql): Promise<{ name: string; lists: num
 export async function countAgents(sql: Sql, group: string): Promise<number> {
   const [row] = await sql<{ agents: number }[]>`
     select count(*)::int as agents from agents where agent_group = ${group} and revoked_at is null`;
+  return row?.agents ?? 0;
+}
+
+/** Agents of the group that have told what their kernels hold of the trial. */
+export async function countOnTrial(sql: Sql, group: string): Promise<number> {
+  const [row] = await sql<{ agents: number }[]>`
+    select count(*)::int as agents from agent_lists join agents using (agent_no)
+    where list_no = ${LIST_TRIAL} and agent_group = ${group}`;
   return row?.agents ?? 0;
 }
 

@@ -6,6 +6,7 @@
  */
 import type { ListNo } from "@fleetban/proto/model/listing";
 import type { Prefix } from "@fleetban/proto/model/prefix";
+import type { Source } from "@fleetban/proto/model/sighting";
 import type { UnixSeconds } from "@fleetban/proto/model/time";
 import { kindCode, outcomeCode, sourceName } from "../ledger/sighting-codes.ts";
 import { momentFromSql, prefixFromSql } from "../ledger/sql-values.ts";
@@ -36,6 +37,9 @@ const ROWS_A_FETCH = 5_000;
 /** What was evidence, or would be if its jail had a weight; and the real time of a ban that was prolonged. */
 const COUNTED = [outcomeCode("counted"), outcomeCode("held"), outcomeCode("weightless")];
 const PROLONGED = outcomeCode("no-strike");
+const PROLONG = kindCode("prolong");
+/** By number, for a million rows. */
+const SOURCES: readonly (Source | undefined)[] = [undefined, ...[1, 2, 3, 4].map(sourceName)];
 
 /** Inside a transaction, which sees the database as of one moment. */
 export async function* sightedSince(sql: Sql, from: UnixSeconds): AsyncGenerator<SightedPrefix[]> {
@@ -91,9 +95,9 @@ function grouped(rows: readonly SightingRow[]): SightedPrefix[] {
 function sightingFromRow(row: SightingRow): ReceivedSighting {
   return {
     agentNo: row.agent_no,
-    kind: row.kind === kindCode("prolong") ? "prolong" : "ban",
+    kind: row.kind === PROLONG ? "prolong" : "ban",
     jail: row.jail,
-    source: sourceName(row.source),
+    source: SOURCES[row.source] ?? sourceName(row.source),
     protocol: row.protocol,
     at: momentFromSql(row.sighted),
     banSeconds: row.ban_seconds,

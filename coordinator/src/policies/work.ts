@@ -14,7 +14,7 @@ import {
   settleNow,
   undoNow,
 } from "./policy-life.ts";
-import { selectUnfinished } from "./queries.ts";
+import { countOnTrial, selectUnfinished } from "./queries.ts";
 import type { StoredPolicy } from "./stored-policy.ts";
 import { isUnconfirmed } from "./stored-policy.ts";
 import type { TrialAlarms } from "./trial-alarms.ts";
@@ -60,12 +60,18 @@ async function workOn(parts: WorkParts, policy: StoredPolicy, renewal: Renewal):
 async function tryOut(parts: WorkParts, policy: StoredPolicy, renewal: Renewal): Promise<unknown> {
   const alarm = await parts.alarms.look(policy);
   if (alarm !== undefined) return rollBack(parts, policy, BY_ITSELF, `alarm: ${alarm}`);
-  if (isOver(policy.canary?.untilMs, parts.ledger.ledgerTimeMs()))
+  if (isOver(policy.canary?.untilMs, parts.ledger.ledgerTimeMs()) && (await wasTried(parts, policy))) {
     return begin(parts, policy, BY_ITSELF, "policy begin");
+  }
   const nowMs = parts.clock.monotonicMs();
   if (renewal.policyNo === policy.policyNo && nowMs < renewal.dueMs) return undefined;
   const tookMs = await renewTrial(parts, policy);
   renewal.policyNo = policy.policyNo;
   renewal.dueMs = parts.clock.monotonicMs() + Math.max(RENEW_AT_LEAST_MS, RENEW_REST * tookMs);
   return undefined;
+}
+
+/** A time without alarm says nothing when no agent had it: then the trial waits for one. */
+async function wasTried({ store }: WorkParts, { canary }: StoredPolicy): Promise<boolean> {
+  return (await countOnTrial(store.sql, canary?.group ?? "")) > 0;
 }
