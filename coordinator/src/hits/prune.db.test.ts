@@ -30,7 +30,7 @@ test("an open-ended ban that nobody tried ends, with its audit record and as the
       role: "policy",
       act: "prune",
       subject: "45.83.64.1",
-      reason: "never tried; policy.prune_after is 90d",
+      reason: "never tried; prune_after is 90d",
     },
   );
   const [bans] = await sql`select pruned, ended_at is not null as ended from bans where prefix = ${ONE!}`;

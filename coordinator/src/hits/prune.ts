@@ -77,7 +77,7 @@ async function idleAmong(
 async function record(policy: Policy, sql: Sql, { prefix, since, lastTriedAt }: IdleListing): Promise<void> {
   const tried =
     lastTriedAt === undefined ? "never tried" : `last tried ${new Date(msFromSeconds(lastTriedAt)).toISOString()}`;
-  const reason = `${tried}; policy.prune_after is ${formatDuration(policy.pruneAfterSeconds)}`;
+  const reason = `${tried}; prune_after is ${formatDuration(policy.pruneAfterSeconds)}`;
   const before = { since, last_tried_at: lastTriedAt ?? null };
   await recordAct(sql, { name: "policy", role: "policy" }, { act: "prune", subject: prefix, reason, before });
 }
