@@ -8,6 +8,7 @@ import { madeUpEntries } from "../../../test/support/fake-abuseipdb/entries.ts";
 import { startFakeAbuseIpdb } from "../../../test/support/fake-abuseipdb.ts";
 import { until } from "../../../test/support/until.ts";
 import { startCoordinator, type TestCoordinator, unary } from "../drivers/coordinator.fixture.ts";
+import type { FeedMode } from "../feeds/feed.ts";
 import { feedAt } from "../feeds/feeds.fixture.ts";
 import { TestAgent } from "../fleet/test-agent.fixture.ts";
 import { outcomes } from "../ledger/sightings.fixture.ts";
@@ -116,7 +117,7 @@ test("a newer pack changes what changed, an older one nothing; one that is not t
   assert.deepEqual(await missingPacks(store.sql, chosen), ["nobody"]);
 });
 
-test("a feed's first list that collides with a pack is held, observed it is told, and approved it lists the rest", async (t) => {
+test("a feed's first list that collides with a pack is held, and approved it lists the rest", async (t) => {
   const entries = [...madeUpEntries(200), { ...madeUpEntries(1)[0]!, ipAddress: "8.8.8.8" }];
   const fake = await startFakeAbuseIpdb({ entries });
   t.after(() => fake.close());
@@ -141,9 +142,25 @@ test("a feed's first list that collides with a pack is held, observed it is told
   assert.equal(feeds[0]!.collisions, "public-resolvers (1: 8.8.8.8)");
 });
 
-async function withPacks(t: TestContext, feedUrl?: string) {
+test("a feed that is only observed tells what it collides with, before it goes live", async (t) => {
+  const entries = [...madeUpEntries(200), { ...madeUpEntries(1)[0]!, ipAddress: "8.8.8.8" }];
+  const fake = await startFakeAbuseIpdb({ entries });
+  t.after(() => fake.close());
+  const { coordinator, packs, chosen } = await withPacks(t, fake.url, "observe");
+  const { admin } = coordinator;
+  chosen.push("public-resolvers");
+  await syncPacks(packs, signal);
+  await unary(admin, admin.allow, { ...ACT, prefix: entries[0]!.ipAddress });
+  const { outcome } = await unary(admin, admin.fetchFeed, { feed: "abuseipdb" });
+  assert.equal(outcome, "fetched: 0 listings changed");
+  const { feeds } = await unary(admin, admin.listFeeds, { valueDays: 0 });
+  const told = `allowed (1: ${entries[0]!.ipAddress}), public-resolvers (1: 8.8.8.8)`;
+  assert.equal(feeds[0]!.collisions, told);
+});
+
+async function withPacks(t: TestContext, feedUrl?: string, mode: FeedMode = "enforce") {
   const chosen: string[] = [];
-  const feeds = feedUrl === undefined ? [] : [feedAt(feedUrl)];
+  const feeds = feedUrl === undefined ? [] : [{ ...feedAt(feedUrl), mode }];
   const coordinator = await startCoordinator(t, { packs: chosen, feeds });
   const packs: PacksParts = coordinator.packs;
   return { coordinator, packs, chosen };
