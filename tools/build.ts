@@ -7,17 +7,18 @@
 import { existsSync } from "node:fs";
 import { cp, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { ASSETS, bundleFile, PROGRAMS } from "./build/programs.ts";
 import { readStamp, stampOfInputs } from "./build/stamp.ts";
+import { readOptions } from "./options.ts";
 import { ROOT } from "./tool.ts";
 
 const DIST = join(ROOT, "dist");
 const STAMP = ".stamp";
 
-const { values } = parseArgs({
-  options: { quiet: { type: "boolean", default: false }, force: { type: "boolean", default: false } },
-});
+const { values } = readOptions(
+  { options: { quiet: { type: "boolean", default: false }, force: { type: "boolean", default: false } } },
+  "npm run build [-- [--quiet] [--force]]",
+);
 
 const stamp = await stampOfInputs();
 if (values.force || (await readStamp(join(DIST, STAMP))) !== stamp) await buildAll();

@@ -7,14 +7,17 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { tableDocs } from "./config-docs.ts";
+import { readOptions } from "./options.ts";
 import { PROTO, runTool } from "./tool.ts";
 
 const GENERATED = "src/wire/gen";
 
 if (import.meta.main) {
-  const { values } = parseArgs({ options: { check: { type: "boolean", default: false } } });
+  const { values } = readOptions(
+    { options: { check: { type: "boolean", default: false } } },
+    "npm run generate [-- --check]",
+  );
   if (!values.check) {
     await runTool("buf", ["generate"], { cwd: PROTO });
     for (const [path, text] of tableDocs()) await writeFile(path, text);

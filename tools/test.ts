@@ -9,8 +9,8 @@
  *
  * With CI=true a test that was skipped because something is not installed ("needs …") counts as failed.
  */
-import { parseArgs } from "node:util";
 import { type Check, findChecks, runCheck } from "./check/checks.ts";
+import { readOptions } from "./options.ts";
 import { forEachBounded } from "./test/bounded.ts";
 import { findTestFiles, PHASES, type PhaseName } from "./test/phases.ts";
 import { preparePrograms } from "./test/programs.ts";
@@ -19,7 +19,13 @@ import { runTestFile } from "./test/run-file.ts";
 
 const FAST: readonly PhaseName[] = ["check", "unit"];
 
-const { values, positionals } = parseCommandLine();
+const { values, positionals } = readOptions(
+  {
+    allowPositionals: true,
+    options: { fast: { type: "boolean", default: false }, phase: { type: "string" }, name: { type: "string" } },
+  },
+  "npm test [-- [--fast] [--phase NAME] [--name TEST] [part of a path …]]",
+);
 
 const isCi = process.env.CI === "true";
 const total = { passed: 0, failed: 0, skipped: 0 };
@@ -47,20 +53,6 @@ if (total.passed + total.failed + total.skipped === 0) {
 }
 if (total.failed > 0 || interrupted.signal.aborted) process.exitCode = 1;
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
-
-function parseCommandLine() {
-  try {
-    return parseArgs({
-      allowPositionals: true,
-      options: { fast: { type: "boolean", default: false }, phase: { type: "string" }, name: { type: "string" } },
-    });
-  } catch (error) {
-    const [message = ""] = (error as Error).message.split(". ");
-    console.error(`fleetban: error: ${message}`);
-    console.error("fleetban: hint: npm test [-- [--fast] [--phase NAME] [--name TEST] [part of a path …]]");
-    process.exit(2);
-  }
-}
 
 function isWanted(name: PhaseName): boolean {
   if (values.phase !== undefined) return name === values.phase;

@@ -5,6 +5,7 @@ import { FleetbanError } from "@fleetban/kit/errors";
 import { Command, CommanderError } from "commander";
 import { complaintOf } from "./commands/complaint.ts";
 import type { EnforceWish } from "./commands/enforce.ts";
+import { addHelpCommand } from "./commands/help.ts";
 import { addOwnBanCommands } from "./commands/own-ban-commands.ts";
 import type { AgentConfig } from "./config.ts";
 import { DEFAULT_CONFIG_FILE, readConfigFile } from "./drivers/config-file.ts";
@@ -122,6 +123,8 @@ withConfig(program.command("uninstall"))
     const warning = await warnOfSavedRules();
     if (warning !== undefined) console.error(`fleetban-agent: warning: ${warning}`);
   });
+
+addHelpCommand(program);
 
 void main(); // owned by the process
 

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { systemClock } from "@fleetban/kit/drivers/system-clock";
 import { formatDuration, parseDurationSeconds } from "@fleetban/kit/duration";
 import { FleetbanError } from "@fleetban/kit/errors";
+import { fileProblem } from "@fleetban/kit/file-problem";
 import type { AgentConfig } from "../config.ts";
 import { askStatus } from "../drivers/ask-status.ts";
 import { agentHolding } from "../drivers/lock-data-dir.ts";
@@ -92,8 +93,8 @@ function nothingTo(act: string, mode: EnforceMode): FleetbanError {
 }
 
 async function tell({ data_dir }: AgentConfig, state: TrialState): Promise<void> {
-  await writeTrialState(data_dir, state).catch((cause: NodeJS.ErrnoException) => {
-    throw new FleetbanError("data-dir-unwritable", `${join(data_dir, "enforce.json")}: ${cause.message}`, {
+  await writeTrialState(data_dir, state).catch((cause: unknown) => {
+    throw new FleetbanError("data-dir-unwritable", `${join(data_dir, "enforce.json")}: ${fileProblem(cause)}`, {
       cause,
       hint: "run it as root",
     });

@@ -10,6 +10,7 @@ import { systemClock } from "@fleetban/kit/drivers/system-clock";
 import { systemRandom } from "@fleetban/kit/drivers/system-random";
 import { VERSION } from "@fleetban/kit/drivers/version";
 import { FleetbanError } from "@fleetban/kit/errors";
+import { fileProblem } from "@fleetban/kit/file-problem";
 import { createLog, type Log } from "@fleetban/kit/log";
 import { runTasks } from "@fleetban/kit/task-group";
 import { type Agent, openAgent } from "../agent.ts";
@@ -128,8 +129,8 @@ function prepareFolders(config: AgentConfig): void {
     if (config.socket !== "") mkdirSync(dirname(config.socket), { recursive: true, mode: 0o755 });
     if (handoff !== "") mkdirSync(dirname(handoff), { recursive: true, mode: 0o750 });
   } catch (cause) {
-    const { path, message } = cause as NodeJS.ErrnoException;
-    throw new FleetbanError("folder-unusable", `folder ${path ?? config.data_dir}: ${message}`, {
+    const { path } = cause as NodeJS.ErrnoException;
+    throw new FleetbanError("folder-unusable", `folder ${path ?? config.data_dir}: ${fileProblem(cause)}`, {
       cause,
       hint: "run the agent as root, or set data_dir, socket and fail2ban.handoff to places that it may write to",
     });

@@ -21,7 +21,9 @@ test("an agent of another version, whose status has another form, is told to be 
 
 test("an agent in dry-run says that it enforces nothing", () => {
   const firewall = { ...WELL.firewall, backend: "dry-run" } as const;
-  assert.match(renderStatus({ ...WELL, firewall }), /enforcing: +no: dry-run counts, and drops nothing/);
+  const text = renderStatus({ ...WELL, firewall });
+  assert.match(text, /enforcing: +no: dry-run counts, and drops nothing/);
+  assert.match(text, /firewall: +none: nothing is put into the kernel/);
 });
 
 test("what is wrong stands at the end, with what it costs and what to do", () => {

@@ -29,7 +29,7 @@ function renderHead(status: AgentStatus): string {
       "certificate",
       status.certificateEndsAtMs === undefined ? undefined : `ends ${humanMoment(status.certificateEndsAtMs, nowMs)}`,
     ],
-    ["firewall", `${firewall.backend} by ${firewall.via}, rules ${firewall.rules}`],
+    ["firewall", firewallText(status)],
     ["enforcing", enforcingText(status)],
     ["own", ownText(status)],
     ["local", `${humanCount(firewall.localEntries)} of this server's own bans enforced`],
@@ -43,6 +43,11 @@ function renderHead(status: AgentStatus): string {
     ["sightings", sightingsText(status.sightingsBySource)],
     ["lost", spool.lost === 0 ? "0" : `${humanCount(spool.lost)} dropped while the spool was full`],
   ]);
+}
+
+function firewallText({ firewall: { backend, via, rules } }: AgentStatus): string {
+  if (backend === "dry-run") return "none: nothing is put into the kernel";
+  return `${backend} by ${via}, rules ${rules}`;
 }
 
 function enforcingText({ enforcing, firewall, nowMs }: AgentStatus): string {

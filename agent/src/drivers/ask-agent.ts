@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { FleetbanError } from "@fleetban/kit/errors";
+import { fileProblem } from "@fleetban/kit/file-problem";
 import type { SocketAnswer } from "../sources/socket/answer.ts";
 
 /** Codes: `agent-not-running`, `socket-off`, `socket-denied`, `agent-hung-up`. */
@@ -59,11 +60,11 @@ async function connectTo(path: string): Promise<Socket> {
     await once(socket, "connect");
     return socket;
   } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
+    const { code } = cause as NodeJS.ErrnoException;
     if (code === "EACCES") {
-      throw new AskAgentError("socket-denied", `${path}: ${message}`, { cause, hint: "run this as root" });
+      throw new AskAgentError("socket-denied", `${path}: ${fileProblem(cause)}`, { cause, hint: "run this as root" });
     }
-    throw new AskAgentError("agent-not-running", `no agent answers at ${path}: ${message}`, {
+    throw new AskAgentError("agent-not-running", `no agent answers at ${path}: ${fileProblem(cause)}`, {
       cause,
       hint: "start it with `systemctl start fleetban-agent`, or name its configuration: --config FILE (of `npm start` ./data/agent.yaml)",
     });

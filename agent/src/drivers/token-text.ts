@@ -4,6 +4,7 @@
  */
 import { createReadStream } from "node:fs";
 import type { Readable } from "node:stream";
+import { fileProblem } from "@fleetban/kit/file-problem";
 import { EnrollError } from "../commands/enroll-error.ts";
 
 export interface TokenPlace {
@@ -40,7 +41,7 @@ async function readAll(stream: Readable, name: string): Promise<string> {
       if (text.length > TEXT_MAX) break;
     }
   } catch (cause) {
-    throw new EnrollError("no-token", `${name}: can't be read: ${(cause as Error).message}`, { hint: HINT, cause });
+    throw new EnrollError("no-token", `${name}: can't be read: ${fileProblem(cause)}`, { hint: HINT, cause });
   }
   if (text.length <= TEXT_MAX) return text;
   throw new EnrollError("no-token", `${name}: is longer than ${TEXT_MAX} characters, no enrollment token`, {

@@ -6,6 +6,7 @@
  */
 import { readFile, stat } from "node:fs/promises";
 import { systemClock } from "@fleetban/kit/drivers/system-clock";
+import { fileProblem } from "@fleetban/kit/file-problem";
 import { tryParsePrefix } from "@fleetban/proto/model/prefix";
 import { type AgentSocket, openAgentSocket } from "../../drivers/ask-agent.ts";
 import { readFail2banDatabase } from "../../drivers/fail2ban-database.ts";
@@ -79,7 +80,10 @@ async function textOf(file: string): Promise<string> {
     if (size > FILE_MAX_BYTES) throw new Error(`${size} bytes; at most ${FILE_MAX_BYTES} are read`);
     return await readFile(file, "utf8");
   } catch (cause) {
-    throw new OwnBanError("not-imported", `${file}: ${(cause as Error).message}`, { cause });
+    throw new OwnBanError("not-imported", `${file}: ${fileProblem(cause)}`, {
+      cause,
+      hint: "name files that this user may read, with an address a line",
+    });
   }
 }
 
