@@ -63,11 +63,14 @@ export async function deniedInside(
   limit: number,
 ): Promise<{ list: ListNo; prefix: Prefix }[]> {
   const rows = await sql<{ list_no: number; prefix: string }[]>`
-    select distinct g.list_no, g.prefix::text
-    from unnest(${[...prefixes]}::cidr[]) as p(prefix)
-      join lists l on l.effect = 'deny'
-      join listings g on g.list_no = l.list_no and g.prefix >= p.prefix and g.prefix <<= p.prefix
-        and g.prefix <= set_masklen(broadcast(p.prefix), case family(p.prefix) when 4 then 32 else 128 end)::cidr
+    select distinct l.list_no, g.prefix::text
+    from unnest(${[...prefixes]}::cidr[]) as p(prefix) join lists l on l.effect = 'deny'
+      -- a look-up each, whatever the planner thinks of how many are within
+      cross join lateral (
+        select prefix from listings
+        where list_no = l.list_no and prefix >= p.prefix and prefix <<= p.prefix
+          and prefix <= set_masklen(broadcast(p.prefix), case family(p.prefix) when 4 then 32 else 128 end)::cidr
+        order by prefix limit ${limit}) g
     limit ${limit}`;
   return rows.map((row) => ({ list: listNo(row.list_no), prefix: parsePrefix(row.prefix) }));
 }
