@@ -30,6 +30,8 @@ export interface FakeSmtp {
 }
 
 export interface SmtpOptions {
+  readonly host?: string;
+  readonly port?: number;
   /** Certificate and key, PEM; without them it has no TLS. */
   readonly certificate?: { readonly cert: string; readonly key: string };
   readonly tlsFromStart?: boolean;
@@ -158,7 +160,7 @@ export async function startFakeSmtp(options: SmtpOptions = {}): Promise<FakeSmtp
     socket.once("close", () => sockets.delete(socket));
   });
   server.on("tlsClientError", () => undefined);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(options.port ?? 0, options.host ?? "127.0.0.1", resolve));
   return {
     port: (server.address() as AddressInfo).port,
     mails,

@@ -18,7 +18,7 @@ export interface FakeWebhook {
   close(): Promise<void>;
 }
 
-export async function startFakeWebhook(): Promise<FakeWebhook> {
+export async function startFakeWebhook({ host = "127.0.0.1", port = 0 } = {}): Promise<FakeWebhook> {
   const posted: Posted[] = [];
   const taken: Posted[] = [];
   const planned: number[] = [];
@@ -34,9 +34,9 @@ export async function startFakeWebhook(): Promise<FakeWebhook> {
       response.writeHead(status).end();
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(port, host, resolve));
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`,
+    url: `http://${host}:${(server.address() as AddressInfo).port}/hook`,
     taken,
     posted,
     answer: (status, times = 1) => void planned.push(...new Array<number>(times).fill(status)),

@@ -5,13 +5,13 @@ import { planReports } from "./plan.ts";
 import { forgetOldReports } from "./queries.ts";
 import { sendReports } from "./send.ts";
 
-const MINUTE_MS = 60_000;
+const EVERY_MS = 20_000;
 const HOUR_MS = 3_600_000;
 const KEPT_DAYS = 90;
 
 export function reportsJobs(parts: ReportsParts): readonly Job[] {
   return [
-    { name: "reports", everyMs: MINUTE_MS, run: (signal) => reportOnce(parts, signal) },
+    { name: "reports", everyMs: EVERY_MS, run: (signal) => reportOnce(parts, signal) },
     { name: "forget-reports", everyMs: HOUR_MS, run: () => forgetOldReports(parts.store.sql, KEPT_DAYS) },
   ];
 }

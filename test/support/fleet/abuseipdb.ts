@@ -1,7 +1,8 @@
 /** The fake AbuseIPDB as a host of a test network, asked and told by its back door. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Fault } from "../fake-abuseipdb/fault.ts";
+import type { Fault, ReportFault } from "../fake-abuseipdb/fault.ts";
+import type { Report } from "../fake-abuseipdb/state.ts";
 import { FREE_KEY } from "../fake-abuseipdb.ts";
 import type { CoordinatorOptions } from "./coordinator.ts";
 import { eventually } from "./eventually.ts";
@@ -15,6 +16,8 @@ export interface FleetAbuseIpdb {
   inject(fault: Fault, times: number): Promise<void>;
   /** Calls of the blacklist, and the most of them in one UTC day. */
   calls(): Promise<{ readonly calls: number; readonly mostInADay: number }>;
+  injectReport(fault: ReportFault, times: number): Promise<void>;
+  reports(): Promise<readonly Report[]>;
 }
 
 const ADDRESS = "104.26.12.38";
@@ -45,6 +48,8 @@ export async function startAbuseIpdb(
     options: { abuseipdb: { url: `http://${ADDRESS}:${PORT}/api/v2`, key: FREE_KEY } },
     regenerate: async () => void (await ask("regenerate", {})),
     inject: async (fault, times) => void (await ask("fault", { fault, times })),
+    injectReport: async (fault, times) => void (await ask("report-fault", { fault, times })),
+    reports: async () => (await ask<{ reports: readonly Report[] }>("reports")).reports,
     async calls() {
       const { calls, mostInADay } = await ask<{ calls: readonly unknown[]; mostInADay: number }>("calls");
       return { calls: calls.length, mostInADay };
