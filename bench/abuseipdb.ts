@@ -1,7 +1,10 @@
 /** A fake AbuseIPDB on a host of the bench's network, with a list as long as one wants. */
 import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { systemClock } from "@fleetban/kit/drivers/system-clock";
 import { SUBSCRIBER_KEY } from "../test/support/fake-abuseipdb.ts";
 import type { FleetCoordinator } from "../test/support/fleet/coordinator.ts";
 import type { Host } from "../test/support/fleet/host.ts";
@@ -13,11 +16,12 @@ const PORT = 8_080;
 /** For coordinator.yaml. */
 export const ABUSEIPDB = { url: `http://${ADDRESS}:${PORT}/api/v2`, key: SUBSCRIBER_KEY };
 export const ABUSEIPDB_CONFIG = {
-  "feeds.abuseipdb.limit": 100_000,
   "feeds.abuseipdb.calls_per_day": 100,
   "feeds.abuseipdb.calls_kept": 50,
 };
 export const ABUSEIPDB_HOST = ["abuseipdb", [ADDRESS]] as const;
+
+const WITHIN_MS = 120_000;
 
 /** Has the coordinator fetch a list of that many, and says yes where its brakes ask. */
 export async function feedList(host: Host, coordinator: FleetCoordinator, entries: number): Promise<void> {
@@ -27,8 +31,29 @@ export async function feedList(host: Host, coordinator: FleetCoordinator, entrie
   });
   if (fake.stdout === null) throw new Error("the fake AbuseIPDB has no output");
   await once(createInterface({ input: fake.stdout }), "line");
-  await coordinator.cli(["feeds", "fetch", "abuseipdb"]);
+  await wantLongLists(coordinator);
+  await fetchNow(coordinator);
   const holds = await coordinator.cli<readonly { hold_no: number }[]>(["holds", "list"]);
   for (const { hold_no } of holds) await coordinator.cli(["holds", "approve", String(hold_no), "--reason", "bench"]);
   await host.stop(fake);
+}
+
+/** How long a list may be is the policy's to say. */
+async function wantLongLists(coordinator: FleetCoordinator): Promise<void> {
+  const dir = await mkdtemp(join(tmpdir(), "fb-policy-"));
+  const file = join(dir, "policy.yaml");
+  await writeFile(file, "feeds:\n  abuseipdb:\n    limit: 100000\n");
+  await coordinator.cli(["policy", "apply", file, "--yes", "--reason", "bench"]);
+  await rm(dir, { recursive: true });
+}
+
+/** A policy that was applied begins a turn by itself; what is asked meanwhile is told that the feed is busy. */
+async function fetchNow(coordinator: FleetCoordinator): Promise<void> {
+  const deadlineMs = systemClock.monotonicMs() + WITHIN_MS;
+  for (;;) {
+    const { outcome } = await coordinator.cli<{ readonly outcome: string }>(["feeds", "fetch", "abuseipdb"]);
+    if (outcome !== "busy") return;
+    if (systemClock.monotonicMs() > deadlineMs) throw new Error("the feed was busy all the time");
+    await systemClock.sleep(200);
+  }
 }

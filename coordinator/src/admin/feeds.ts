@@ -8,6 +8,7 @@ import type {
   ShowFeedRequest,
   ShowFeedResponse,
 } from "@fleetban/proto/wire/admin";
+import { defineFeeds } from "../feeds/define-feeds.ts";
 import { feedStatuses } from "../feeds/feed-status.ts";
 import { ABUSEIPDB_PRESET, PRESETS } from "../feeds/presets.ts";
 import { recentFetches } from "../feeds/queries.ts";
@@ -61,6 +62,7 @@ export async function fetchFeed(
     const hint = known === "" ? "the policy defines none; see: fleetban feeds presets" : `there are: ${known}`;
     throw new AdminError("not-found", `feed ${name}: is not in the policy in force`, { hint });
   }
+  await defineFeeds(parts.store, definitions); // a policy may have come into force this moment
   // A fetch that an operator has given up on goes on: the call is spent, its list is wanted.
   const refreshed = await refreshFeed(parts.feeds, feed, true, new AbortController().signal);
   await parts.store.transaction((sql) =>

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
+import { humanSeconds } from "@fleetban/kit/cli-output";
 import { readPolicy } from "../policy/policy-file.ts";
 import { feedDefinitionsOf } from "./definitions.ts";
 import type { FeedDefinition, ListFeed } from "./feed.ts";
@@ -84,3 +87,16 @@ for (const [text, problem] of mistakes) {
 function definitionsOf(text: string, abuseipdb?: typeof access): readonly FeedDefinition[] {
   return feedDefinitionsOf({ feeds: readPolicy(text, "policy.yaml").feeds, abuseipdb });
 }
+
+test("the handbook has every preset, as it is", () => {
+  const page = readFileSync(join(import.meta.dirname, "../../../docs/feeds.md"), "utf8");
+  for (const { name, url, everySeconds, paceSeconds, mode, confidence, licence, note } of PRESETS) {
+    const row = page.split("\n").find((line) => line.startsWith(`| \`${name}\` |`)) ?? "";
+    const cells = row.split("|").map((cell) => cell.trim());
+    const pace = `${humanSeconds(everySeconds)}, ${humanSeconds(paceSeconds)}`;
+    assert.deepEqual(
+      [cells[2], cells[3], cells[5], cells[6], cells[7], cells[8]],
+      [...[url.replace("https://", ""), pace, mode, String(confidence), licence, note]],
+    );
+  }
+});

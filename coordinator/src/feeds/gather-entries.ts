@@ -34,6 +34,7 @@ export type Gathered =
 const BAD_ALLOWED = 5;
 const SHOWN_LINES_A_KIND = 5;
 const SHOWN_LENGTH = 80;
+const PROBLEM_LENGTH = 200; // with the remedy at its end
 /** A list from so far ahead says that a clock or the file is broken. */
 const AHEAD_MS = 24 * 3600_000;
 const HOUR_MS = 3600_000;
@@ -143,7 +144,7 @@ export function refusedLine(
   { line, text }: { readonly line: number; readonly text: string },
   problem: string,
 ): RefusedLine {
-  return { kind, line, text: plain(text), problem: plain(problem) };
+  return { kind, line, text: plain(text, SHOWN_LENGTH), problem: plain(problem, PROBLEM_LENGTH) };
 }
 
 function refusalOf(heap: Heap, { oldestMs, now, badRatioMax, mayBeEmpty }: GatherRules): string | undefined {
@@ -177,7 +178,7 @@ function isWhollySpecial(prefix: Prefix): boolean {
   return isWhollySpecial(prefixOf({ ...parts, length })) && isWhollySpecial(prefixOf({ ...parts, length, a: high }));
 }
 
-function plain(text: string): string {
-  const cut = text.length > SHOWN_LENGTH ? `${text.slice(0, SHOWN_LENGTH)}...` : text;
+function plain(text: string, length: number): string {
+  const cut = text.length > length ? `${text.slice(0, length)}...` : text;
   return cut.replace(/[^\x20-\x7e]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
