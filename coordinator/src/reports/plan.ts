@@ -15,9 +15,11 @@ import type { ReportPolicy } from "./report-table.ts";
 import { ownWords } from "./scrub.ts";
 
 const OVERLAP_MS = 2 * 60_000;
-/** So much of the past a transaction. */
-const SLICE_MS = 3600_000;
-const PAGE = 500;
+/** So much of the past at a time. */
+const SLICE_MS = 10 * 60_000;
+/** Addresses that are held at a time, and judged in one go. */
+const PAGE = 50_000;
+const JUDGED = 500;
 /** Two files of a bulk report. */
 const PLANNED_MAX = 20_000;
 
@@ -111,9 +113,10 @@ async function* judgements(
   let after: Prefix | undefined;
   for (;;) {
     const addresses = await selectSighted(parts.store.sql, time, after, PAGE);
+    for (let at = 0; at < addresses.length; at += JUDGED) {
+      yield await judgeAddresses(parts, addresses.slice(at, at + JUDGED), time.oldestMs, policy, words);
+    }
     after = addresses.at(-1);
-    if (after === undefined) return;
-    yield await judgeAddresses(parts, addresses, time.oldestMs, policy, words);
     if (addresses.length < PAGE) return;
   }
 }
