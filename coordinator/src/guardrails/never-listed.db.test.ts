@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
 import { test } from "node:test";
 import { seededRandom } from "@fleetban/kit/random";
-import { LIST_FEEDS, LIST_FLEET, RANK } from "@fleetban/proto/model/listing";
+import { LIST_FEEDS, LIST_FLEET, LIST_TRIAL, RANK } from "@fleetban/proto/model/listing";
 import { parsePrefix } from "@fleetban/proto/model/prefix";
 import { untilAfter } from "@fleetban/proto/model/until";
 import { startCoordinator, type TestCoordinator, unary } from "../drivers/coordinator.fixture.ts";
@@ -35,7 +35,7 @@ test("no history of sightings, feeds, policies, packs, claims and operators list
     ledger.write({ kind }, async (_, now) => {
       const prefixes = new Set([pick(PREFIXES), pick(PREFIXES), pick(PREFIXES)]);
       const to = { until: untilAfter(now, 3_600), rank: RANK.feedHigh, reasons: [] };
-      const list = kind === "feed" ? LIST_FEEDS : LIST_FLEET;
+      const list = kind === "feed" ? pick([LIST_FEEDS, LIST_TRIAL]) : LIST_FLEET;
       return [...prefixes].map((text) => ({ list, prefix: parsePrefix(text), to }));
     });
   /** What an operator is refused is refused. */

@@ -6,7 +6,7 @@
  * claim is only a claim: one public address each, sixteen at most, and one on an address that is listed, lies inside a
  * wider listing or is widely sighted is held for an operator, or attackers could be shielded from a whole fleet.
  */
-import { LIST_FEEDS, LIST_FLEET } from "@fleetban/proto/model/listing";
+import type { ListNo } from "@fleetban/proto/model/listing";
 import { isSingle, type Prefix } from "@fleetban/proto/model/prefix";
 import { specialPurposeOf } from "@fleetban/proto/model/special-purpose";
 import type { Policy } from "../policy/policy.ts";
@@ -54,6 +54,7 @@ export async function planAddresses(
   agentNo: number,
   asked: readonly AgentAddress[],
   policy: Policy,
+  denyLists: readonly ListNo[],
 ): Promise<AddressPlan> {
   const present = await selectOf(sql, agentNo);
   const wanted = agentNo === COORDINATORS ? asked : withTrusted(asked, present);
@@ -65,7 +66,7 @@ export async function planAddresses(
   const gone = await replaceAddresses(sql, agentNo, accepted);
   const fresh = accepted.filter(isNew).map(({ address }) => address);
   // What is listed itself comes off; a wider listing gets a hole.
-  const changes = fresh.flatMap((prefix) => [LIST_FLEET, LIST_FEEDS].map((list) => ({ list, prefix, to: undefined })));
+  const changes = fresh.flatMap((prefix) => denyLists.map((list) => ({ list, prefix, to: undefined })));
   return { changes, touched: [...fresh, ...gone], held };
 }
 

@@ -141,7 +141,8 @@ export async function openLedger(parts: LedgerParts): Promise<OpenLedger> {
         cause: { kind: "claim", no: agentNo },
         touched,
         async plan(sql) {
-          const plan = await planAddresses(sql, agentNo, usable, policy());
+          const denied = [...memory.lists.values()].filter(({ effect }) => effect === "deny").map(({ list }) => list);
+          const plan = await planAddresses(sql, agentNo, usable, policy(), denied);
           held = plan.held;
           touched.splice(0, touched.length, ...plan.touched);
           return plan.changes;
