@@ -1,5 +1,6 @@
 /** Pieces of evidence and what follows from them, in sentences. */
 import { formatDuration } from "@fleetban/kit/duration";
+import { familyOf } from "@fleetban/proto/model/prefix";
 import { msFromSeconds, type UnixSeconds, unixSeconds } from "@fleetban/proto/model/time";
 import { isExpired, isOpenEnded } from "@fleetban/proto/model/until";
 import type { ReceivedSighting } from "../policies/replay-offender.ts";
@@ -8,6 +9,7 @@ import type { Evidence, Exemption, FeedMention, Strike } from "../policy/evidenc
 import { faded, scoreAt } from "../policy/offender.ts";
 import { type Policy, type Told, weightOf } from "../policy/policy.ts";
 import { ladderSeconds } from "../policy/strike-change.ts";
+import { standingInside } from "../policy/widen.ts";
 
 export interface Names {
   agent(agentNo: number): string;
@@ -75,6 +77,20 @@ export function exemptionText({ kind, number, prefix, until }: Exemption): strin
 export function feedText({ feedNo, confidence }: FeedMention, names: Names, policy: Policy): string {
   const witness = policy.feedsCorroborate ? "a witness more" : "no witness";
   return `feed ${names.feed(feedNo)} names it, confidence ${confidence}: ${witness}`;
+}
+
+/** Undefined = nothing in it speaks for it. */
+export function insideText(known: Evidence, policy: Policy, now: UnixSeconds) {
+  const standing = standingInside(known, policy, now);
+  if (standing === undefined || standing.members === 0) return undefined;
+  const family = familyOf(known.prefix);
+  const { members, agents } = policy.widening[family];
+  const [section, what] = family === 6 ? ["ipv6", "networks"] : ["ipv4", "addresses"];
+  const sheltered = known.shelters === undefined ? "" : `; not widened over ${known.shelters}, which is let through`;
+  return {
+    text: `${standing.members} of ${members} ${what} in it are listed, seen by ${standing.agents} of ${agents} agents${sheltered}`,
+    policy: [`${section}.${what} ${members}`, `${section}.agents ${agents}`],
+  };
 }
 
 export function verdictText(verdict: Verdict): string {

@@ -87,7 +87,7 @@ test("a widened network is told with how many it rests on, and by which lines", 
   }));
   assert.deepEqual(explained({ ...emptyEvidence(site), inside }, [], DEFAULT_POLICY), [
     [
-      "4 prefixes in it are listed, seen by enough agents",
+      "4 of 4 networks in it are listed, seen by 4 of 2 agents",
       "not listed: nothing in force",
       "ipv6.networks 4; ipv6.agents 2",
     ],

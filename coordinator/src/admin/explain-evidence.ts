@@ -18,6 +18,7 @@ import {
   exemptionText,
   feedText,
   groupText,
+  insideText,
   type Names,
   nextStrikeText,
   type SightingGroup,
@@ -119,13 +120,11 @@ export function explainEvidence(asked: ToExplain, policy: Policy, now: UnixSecon
         policy: [`corroboration.feeds ${policy.feedsCorroborate}`],
       }),
     );
-    const reason = stands.kind === "listed" ? stands.reasons.find(({ kind }) => kind === "widened") : undefined;
-    if (reason === undefined) return [...bans, ...feeds];
-    const inside = `${reason.number} prefixes in it are listed, seen by enough agents`;
-    const key = known.prefix.includes(":") ? "ipv6" : "ipv4";
-    const { members, agents } = policy.widening[known.prefix.includes(":") ? 6 : 4];
-    const rests = [`${key}.${key === "ipv6" ? "networks" : "addresses"} ${members}`, `${key}.agents ${agents}`];
-    return [...bans, ...feeds, line("widened", inside, { without: without({ inside: [] }), policy: rests })];
+    const inside = insideText(known, policy, now);
+    if (inside === undefined) return [...bans, ...feeds];
+    const counts = stands.kind === "listed" && stands.reasons.some(({ kind }) => kind === "widened");
+    const given = { counts, without: without({ inside: [] }), policy: inside.policy };
+    return [...bans, ...feeds, line("widened", inside.text, given)];
   }
 }
 

@@ -17,6 +17,8 @@ const COMMITTED_WITHIN_SECONDS = 300;
 export interface Asked {
   /** What its sightings are counted under. */
   readonly offenders: readonly Prefix[];
+  /** What is asked about; of anything else it is told what it is. */
+  readonly prefix: Prefix;
   /** Newest first. */
   readonly sightings: readonly StoredSighting[];
   readonly feedNames: ReadonlyMap<string, string>;
@@ -24,7 +26,7 @@ export interface Asked {
 
 export async function explainJudgement(
   { store: { sql }, ledger, policy: source }: Pick<AdminParts, "store" | "ledger" | "policy">,
-  { offenders, sightings, feedNames }: Asked,
+  { prefix, offenders, sightings, feedNames }: Asked,
   now: UnixSeconds,
 ): Promise<ExplainedEvidence[]> {
   const policy = source();
@@ -33,9 +35,9 @@ export async function explainJudgement(
   const isCut = sightings.length === SIGHTINGS_MAX;
   const oldest = sightings.at(-1)?.received.receivedAt ?? now;
   const from = unixSeconds(isCut ? oldest : now - policy.retentionSeconds);
-  const known = await subjectsOf(sql, offenders, policy);
+  const subjects = await subjectsOf(sql, offenders, policy);
   const [evidence, madeBySightings] = await Promise.all([
-    readEvidence(sql, distinctSubjects([...sighted.map(subjectOf), ...known]), policy),
+    readEvidence(sql, distinctSubjects([...sighted.map(subjectOf), ...subjects]), policy),
     strikesMadeSince(sql, offenders, unixSeconds(from + (isCut ? COMMITTED_WITHIN_SECONDS : 0))),
   ]);
   const exemptions = [...evidence.values()].flatMap((one) => one.exemptions);
@@ -45,22 +47,21 @@ export async function explainJudgement(
     agent: (agentNo: number) => agents.get(agentNo) ?? "(removed)",
     feed: (feedNo: number) => feedNames.get(String(feedNo)) ?? String(feedNo),
   };
-  return [...evidence.values()].filter(isTelling).flatMap((one) =>
-    explainEvidence(
-      {
-        list: lists.get(one.list)?.name ?? String(one.list),
-        known: one,
-        madeBySightings,
-        sightings: sighted
-          .filter((sighting) => subjectKey(subjectOf(sighting)) === subjectKey(one))
-          .map(({ received }) => received),
-        window: { from, begunAt },
-      },
-      policy,
-      now,
-      names,
-    ),
-  );
+  return [...evidence.values()].filter(isTelling).flatMap(told);
+
+  function told(known: Evidence): ExplainedEvidence[] {
+    const asked = {
+      list: lists.get(known.list)?.name ?? String(known.list),
+      known,
+      madeBySightings,
+      sightings: sighted
+        .filter((one) => subjectKey(subjectOf(one)) === subjectKey(known))
+        .map(({ received }) => received),
+      window: { from, begunAt },
+    };
+    const lines = explainEvidence(asked, policy, now, names);
+    return known.prefix === prefix ? lines : lines.map((line) => ({ ...line, text: `${known.prefix}: ${line.text}` }));
+  }
 
   function subjectOf({ offender, received }: StoredSighting): Subject {
     return { prefix: offender, list: listFor(received.jail, policy, lists) };

@@ -57,7 +57,7 @@ export async function explain(parts: ExplainParts, request: ExplainRequest): Pro
   const names = feedNamesByNo(sql);
   const newest = storedSightings(sql, offenders);
   const judged = Promise.all([newest, names]).then(([sightings, feedNames]) =>
-    explainJudgement(parts, { offenders, sightings, feedNames }, now),
+    explainJudgement(parts, { prefix, offenders, sightings, feedNames }, now),
   );
   // Each is one question to the database; together they take as long as the longest.
   const [related, totals, prune, hits, pardons, allowed, bans, feeds, protection, struck, evidence] = await Promise.all(

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LIST_EXEMPT, LIST_FLEET, RANK } from "@fleetban/proto/model/listing";
 import { parsePrefix } from "@fleetban/proto/model/prefix";
+import type { Policy } from "../policy/policy.ts";
+import { DEFAULT_POLICY } from "../policy/policy-in-force.ts";
 import { createTestDatabase } from "../store/test-database.ts";
 import { openTestLedger } from "./ledger.fixture.ts";
 import { batchOf, incarnationOf, outcomes, sightingOf } from "./sightings.fixture.ts";
@@ -220,15 +222,9 @@ test("the time of a sighting is as long ago on the ledger's clock as it was on t
 
 test("a prefix for which nothing can be decided is held, and the rest of its batch goes on", async (t) => {
   const { store } = await createTestDatabase(t);
-  const strange = Object.defineProperty({}, "strange", {
-    enumerable: true,
-    get: () => {
-      throw new Error("no weight for that");
-    },
-  }) as Record<string, number>;
-  const ledger = await openTestLedger(t, store, { policy: { jailWeights: strangeAfterTriage(strange) } });
+  const ledger = await openTestLedger(t, store, { policy: { sourceWeights: strangeAfterTriage() } });
   await ledger.commitSightings(
-    batchOf(ledger, 1, 1, [sightingOf(ledger, "198.50.0.1", { jail: "strange" }), sightingOf(ledger, "198.50.0.2")]),
+    batchOf(ledger, 1, 1, [sightingOf(ledger, "198.50.0.1", { source: "socket" }), sightingOf(ledger, "198.50.0.2")]),
   );
   const holds = await store.sql<{ prefix: string; reason: string }[]>`select prefix::text, reason from holds`;
   assert.deepEqual(
@@ -243,14 +239,16 @@ function actAt(at: number): string {
 }
 
 /** Answers the triage, which asks first, and throws in the decision. */
-function strangeAfterTriage(weights: Record<string, number>): Record<string, number> {
+function strangeAfterTriage(): Policy["sourceWeights"] {
   let asked = 0;
-  return new Proxy(weights, {
-    get(target, name) {
+  return {
+    ...DEFAULT_POLICY.sourceWeights,
+    get socket() {
       asked += 1;
-      return name === "strange" && asked === 1 ? 1 : Reflect.get(target, name);
+      if (asked > 1) throw new Error("no weight for that");
+      return 1;
     },
-  });
+  };
 }
 
 test("what is durable is told of once, with its outcome and the time that it took", async (t) => {

@@ -37,6 +37,20 @@ test("each strike after the end of the last one lists for a rung more, and the t
   );
 });
 
+test("an address that behaves for long enough begins the ladder anew", () => {
+  const { strikeMemorySeconds } = DEFAULT_POLICY;
+  const lastEnd = 10 * HOUR + DAY;
+  const again = (seconds: number) => replay([0, 2 * HOUR, 10 * HOUR, seconds].map((at) => sighting(at))).at(-1);
+  const rungs = [lastEnd + strikeMemorySeconds - 1, lastEnd + strikeMemorySeconds].map((at) => {
+    const { verdict } = again(at)!;
+    return [untilOf(verdict) - at, verdict.kind === "listed" && verdict.rank];
+  });
+  assert.deepEqual(rungs, [
+    [7 * DAY, RANK.repeat],
+    [HOUR, RANK.fleet],
+  ]);
+});
+
 test("what many servers see within an hour is one strike, which it extends", () => {
   const history = replay([0, 1, 60, 1800].map((at, agentNo) => sighting(at, { agentNo })));
   assert.equal(history.at(-1)?.strikes.length, 1);

@@ -11,7 +11,7 @@ import { isExpired, laterUntil } from "@fleetban/proto/model/until";
 import type { Evidence, Exemption, Offender, Strike } from "./evidence.ts";
 import { remember } from "./offender.ts";
 import { type Policy, weightOf } from "./policy.ts";
-import { type StrikeChange, strikeChange } from "./strike-change.ts";
+import { type StrikeChange, strikeChange, strikesRemembered } from "./strike-change.ts";
 import { widened } from "./widen.ts";
 
 export type NotListedBecause =
@@ -124,7 +124,8 @@ function groundsOf(
   const add = (kind: Ground["kind"], number: number | undefined, until: UnixSeconds, rank: Rank) => {
     if (!isExpired(until, now)) grounds.push({ kind, number, until, rank });
   };
-  const count = strikes.length + (change?.kind === "new" ? 1 : 0);
+  const struckAt = change?.kind === "new" ? change.struckAt : now;
+  const count = strikesRemembered(strikes, struckAt, policy) + (change?.kind === "new" ? 1 : 0);
   const strikeRank = count >= policy.repeatStrikes ? RANK.repeat : RANK.fleet;
   for (const { banNo, until, rank } of evidence.bans) add("ban", banNo, until, rank);
   for (const { strikeNo, until } of strikes) {

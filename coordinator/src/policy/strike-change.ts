@@ -57,14 +57,20 @@ function endOf({ kind, at, banSeconds }: FreshSighting, rungSeconds: number, pol
   return at + Math.min(seconds, policy.maxSeconds);
 }
 
-/** Strikes are forgotten together, when the last one has been over for long enough. */
 export function ladderSeconds(strikes: readonly Strike[], at: UnixSeconds, policy: Policy): number {
-  let rung = 0;
+  const rung = strikesRemembered(strikes, at, policy);
+  return policy.ladderSeconds[Math.min(rung, policy.ladderSeconds.length - 1)] ?? policy.maxSeconds;
+}
+
+/** Strikes are forgotten together, when the last one has been over for long enough. */
+export function strikesRemembered(strikes: readonly Strike[], at: UnixSeconds, policy: Policy): number {
+  if (strikes.length === 0) return 0;
+  let remembered = 0;
   let next: number = at;
   for (const { struckAt, until } of [...strikes].sort((a, b) => b.struckAt - a.struckAt)) {
     if (until + policy.strikeMemorySeconds <= next) break;
     next = struckAt;
-    rung += 1;
+    remembered += 1;
   }
-  return policy.ladderSeconds[Math.min(rung, policy.ladderSeconds.length - 1)] ?? policy.maxSeconds;
+  return remembered;
 }

@@ -17,6 +17,12 @@ export interface Widened {
   readonly members: number;
 }
 
+/** How much speaks for a network, whether or not it is enough. */
+export interface InsideStanding {
+  readonly members: number;
+  readonly agents: number;
+}
+
 const MEMBER_LENGTH = { 4: 32, 6: 64 } as const;
 
 export function widened(
@@ -25,16 +31,36 @@ export function widened(
   now: UnixSeconds,
 ): Widened | undefined {
   if (inside.length === 0 || shelters !== undefined) return undefined;
+  const ends = endsInside({ prefix, inside }, policy, now);
+  if (ends === undefined) return undefined;
+  const { members, agents } = policy.widening[familyOf(prefix)];
+  const [byMembers, byAgents] = [nthLatest(ends.byMember, members), nthLatest(ends.byAgent, agents)];
+  if (byMembers === undefined || byAgents === undefined) return undefined;
+  return { until: earlierUntil(byMembers, byAgents), members: ends.byMember.size };
+}
+
+/** Undefined = the policy does not widen to such a network. */
+export function standingInside(
+  evidence: Pick<Evidence, "prefix" | "inside">,
+  policy: Pick<Policy, "widening">,
+  now: UnixSeconds,
+): InsideStanding | undefined {
+  const ends = endsInside(evidence, policy, now);
+  return ends === undefined ? undefined : { members: ends.byMember.size, agents: ends.byAgent.size };
+}
+
+function endsInside(
+  { prefix, inside }: Pick<Evidence, "prefix" | "inside">,
+  policy: Pick<Policy, "widening">,
+  now: UnixSeconds,
+) {
   const length = memberLength(prefix, policy);
   if (length === undefined) return undefined;
-  const { members, agents } = policy.widening[familyOf(prefix)];
   const inForce = inside.filter(({ until }) => !isExpired(until, now));
-  const untilByMember = latestBy(inForce, (strike) => [memberOf(strike, length)]);
-  const untilByAgent = latestBy(inForce, (strike) => strike.agents);
-  const enough = [nthLatest(untilByMember, members), nthLatest(untilByAgent, agents)];
-  const [byMembers, byAgents] = enough;
-  if (byMembers === undefined || byAgents === undefined) return undefined;
-  return { until: earlierUntil(byMembers, byAgents), members: untilByMember.size };
+  return {
+    byMember: latestBy(inForce, (strike) => [memberOf(strike, length)]),
+    byAgent: latestBy(inForce, (strike) => strike.agents),
+  };
 }
 
 /** The networks around a prefix that may be listed because of it, narrowest first. */
