@@ -16,7 +16,7 @@ test("a policy is checked, planned, applied, looked at and taken back", async (t
   await runScript(
     `
 $ fleetban policy
-no policy was applied: the defaults hold; docs: policy-keys.md
+no policy was applied: the defaults hold
 
 $ fleetban policy check wrong.yaml
 wrong.yaml:2: jails.sshd.wieght is no key of this file; did you mean weight?

@@ -120,7 +120,7 @@ function remarkOf(policy: PolicyStatus, nowMs: number): string | undefined {
 }
 
 export function policyText(policy: PolicyStatus, body: string, nowMs: number): string {
-  if (policy.policyNo === 0) return "no policy was applied: the defaults hold; docs: policy-keys.md";
+  if (policy.policyNo === 0) return "no policy was applied: the defaults hold";
   const facts = renderFacts([
     ["policy", policy.policyNo],
     ["state", policy.state],

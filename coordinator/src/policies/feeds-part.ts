@@ -1,5 +1,6 @@
 /** What a policy changes on the lists of the feeds: by what the feeds named last, and by the modes that it gives them. */
 import type { ListNo } from "@fleetban/proto/model/listing";
+import type { Prefix } from "@fleetban/proto/model/prefix";
 import { type UnixSeconds, unixSeconds } from "@fleetban/proto/model/time";
 import { isExpired } from "@fleetban/proto/model/until";
 import type { FeedDefinition } from "../feeds/feed.ts";
@@ -12,6 +13,8 @@ import { changeOf, type PlannedChange } from "./plan-lists.ts";
 
 export interface FeedsPart {
   readonly changes: readonly PlannedChange[];
+  /** What feeds name that is not listed there yet, whether or not it may be. */
+  readonly named: readonly { readonly list: ListNo; readonly prefix: Prefix }[];
   /** Feeds that it enforces and of which nothing was fetched yet: what they would list nobody knows. */
   readonly unknown: readonly string[];
 }
@@ -38,6 +41,7 @@ export async function planFeeds(
   const lists = new Set([...feeds.map(({ listNo }) => listNo), ...goingTo.values()]);
   const names = new Map(feeds.map(({ feedNo, name }) => [String(feedNo), name]));
   const changes: PlannedChange[] = [];
+  const named: { list: ListNo; prefix: Prefix }[] = [];
   for (const list of lists) {
     if (list === undefined) continue;
     const wishes = await wishesOf(
@@ -46,6 +50,7 @@ export async function planFeeds(
       byName,
     );
     const present = await selectPresent(sql, list);
+    for (const { prefix } of wishes) if (!present.has(prefix)) named.push({ list, prefix });
     for (const { prefix, to } of planListings(wantedListings(wishes, exempt, now), present)) {
       const listed = present.get(prefix);
       const before = listed === undefined || isExpired(listed.until, now) ? undefined : listed;
@@ -54,7 +59,7 @@ export async function planFeeds(
       if (change !== undefined) changes.push(change);
     }
   }
-  return { changes, unknown: enforced.filter((feed) => !isKnown(feed)).map(({ name }) => name) };
+  return { changes, named, unknown: enforced.filter((feed) => !isKnown(feed)).map(({ name }) => name) };
 }
 
 async function wishesOf(

@@ -140,7 +140,7 @@ async function planWithin(sql: Sql, ask: PlanAsk, signal: AbortSignal): Promise<
     ...tally,
     changes,
     lists: planned,
-    collisions: [...(await collisionsOf(sql, [...suspects, ...adds], ask.packs)), ...lately],
+    collisions: [...(await collisionsOf(sql, [...suspects, ...adds, ...feeds.named], ask.packs)), ...lately],
     wide: wideReasons(planned, sizes, ask.guardrails),
     unknown: feeds.unknown.map((feed) => `feed ${feed} was never fetched: nobody knows what it lists`),
     feedChanges: new Set(feeds.changes),
@@ -210,7 +210,7 @@ async function collisionsOf(
   const protections = [...(await selectProtections(sql)), ...chosen];
   const byListNo = Map.groupBy(wanted, ({ list }) => list);
   return [...byListNo].flatMap(([list, some]) => {
-    const prefixes = some.map(({ prefix }) => prefix);
+    const prefixes = new Set(some.map(({ prefix }) => prefix));
     return findCollisions(prefixes, protections).map((collision) => ({ ...collision, list }));
   });
 }
