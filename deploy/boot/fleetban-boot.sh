@@ -3,6 +3,7 @@
 #
 #   fleetban-boot.sh [DIRECTORY]        default /var/lib/fleetban/agent/boot
 #   fleetban-boot.sh DIRECTORY sets     only what rules that others saved may name: sets of ipset, and no rule
+#   fleetban-boot.sh DIRECTORY sets ROOT  the same, with the saved rules of another root
 #
 # `base` holds sets, entries and rules as of one moment, for ipset and iptables or for nft, and ends with its own SHA-256;
 # damaged, its predecessor `base.1` is used. `recent` holds what changed since, a line each; a torn last line is left out. A
@@ -13,6 +14,11 @@ LC_ALL=C
 export PATH LC_ALL
 directory=${1:-/var/lib/fleetban/agent/boot}
 only=${2:-}
+root=${3:-}
+# Where Debian, RHEL, Arch, Alpine and older guides keep rules for the next boot.
+saved='/etc/iptables/rules.v4 /etc/iptables/rules.v6 /etc/sysconfig/iptables /etc/sysconfig/ip6tables
+  /etc/iptables/iptables.rules /etc/iptables/ip6tables.rules /etc/iptables/rules-save /etc/iptables/rules6-save
+  /etc/iptables.rules /etc/iptables.up.rules'
 
 say() {
   printf 'fleetban-boot: %s\n' "$*"
@@ -41,6 +47,31 @@ need() {
   done
 }
 
+# Rules that somebody saved with ours among them load whole or not at all: a set that they name has to be there, and be it
+# empty. The agent takes it over.
+make_named_sets() {
+  has ipset || return
+  present=" $(ipset list -n 2>/dev/null | tr '\n' ' ')"
+  for path in $saved; do
+    [ -f "$root$path" ] || continue
+    empty=
+    for set in $(sed '/^#/d' "$root$path" | grep -o -e '--match-set fleetban-[a-z0-9-]*' | cut -d ' ' -f 2 | sort -u); do
+      case $present in *" $set "*) continue ;; esac
+      family=inet
+      case $set in *-v6*) family=inet6 ;; esac
+      ipset create "$set" hash:net family "$family" timeout 0 counters 2>/dev/null || continue
+      present="$present$set "
+      empty="$empty $set"
+    done
+    [ -z "$empty" ] || say "made empty, because $root$path names them:$empty; nobody is dropped by them until the agent starts"
+  done
+}
+
+finish() {
+  [ "$only" = sets ] && make_named_sets
+  exit 0
+}
+
 need awk sed sha256sum
 
 base=
@@ -53,7 +84,7 @@ for candidate in "$directory/base" "$directory/base.1"; do
 done
 if [ -z "$base" ]; then
   say "no readable base in $directory; nothing is loaded until the agent starts"
-  exit 0
+  finish
 fi
 
 id=$(sed -n '1s/^# fleetban-boot 1 \([^ ]*\) .*$/\1/p' "$base")
@@ -241,4 +272,4 @@ case $(sed -n '1s/^# fleetban-boot 1 [^ ]* [^ ]*//p' "$base") in
 ' nftables') load_nftables ;;
 *) say "$base is of a backend that this script doesn't know; nothing is loaded until the agent starts" ;;
 esac
-exit 0
+finish

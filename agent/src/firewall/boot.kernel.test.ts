@@ -22,7 +22,7 @@ import { enterFreshNetns } from "../../../test/support/netns.ts";
 import { dataFiles } from "../drivers/data-files.ts";
 import { deltaOnto, EXEMPT, FLEET, heldFixture, listing } from "../mirror/mirror.fixture.ts";
 import { Mirror } from "../mirror/mirror.ts";
-import type { Backend, Op } from "./backend.ts";
+import type { AddRun, Backend, Op } from "./backend.ts";
 import { type BootedKernel, IPSET_KERNEL, NFTABLES_KERNEL } from "./booted-kernel.fixture.ts";
 import { createFirewall } from "./firewall.ts";
 
@@ -33,6 +33,8 @@ const boot = join(directory, "boot");
 after(() => rmSync(directory, { recursive: true }));
 
 const in1h = Math.floor(Date.now() / 1_000) + 3_600;
+/** Entries that the script gives nft at once. */
+const PART = 5_000;
 const EXEMPTED = [listing("81.0.0.9", 0, 1)];
 const FRESH = listing("2a01:4f8:1::/64");
 const LISTED = [listing("81.0.0.1", in1h), listing("82.0.0.0/24"), listing("2a01:4f8::/64")];
@@ -64,6 +66,10 @@ async function bootLoad(t: TestContext, kernel: BootedKernel): Promise<void> {
       apply: (some: readonly Op[]) => {
         ops.push(...some);
         return backend.apply(some);
+      },
+      addRun: (run: AddRun) => {
+        ops.push(run);
+        return backend.addRun?.(run) ?? Promise.resolve([]);
       },
     };
     const firewall = createOn(watched, mirror);
@@ -135,6 +141,25 @@ async function bootLoad(t: TestContext, kernel: BootedKernel): Promise<void> {
       resummed(text.replace(/^(# fleetban-boot 1 \S+) (\d+)/, (_all, head, date) => `${head} ${Number(date) + 9e6}`)),
     );
     assert.match(run(), /loaded 8 sets and/); // a clock that stands wrong makes nothing older, nor longer
+  });
+
+  await t.test("loads thousands of entries, whichever way they are split into files", () => {
+    writeFileSync(join(boot, "recent"), "");
+    const whole = readFileSync(join(boot, "base"), "utf8");
+    const saved = whole.replace(/^add .*\n/gm, "").replaceAll(/\b(maxelem|size) \d+/g, `$1 ${4 * PART}`);
+    for (const count of [PART - 1, PART, PART + 1, 2 * PART + 1]) {
+      kernel.forget();
+      // A network stands last and first in a file of some of them: a length has a set of its own.
+      const isNetwork = (n: number) => n % PART === 0 || n % PART === PART - 1;
+      const entries = Array.from({ length: count }, (_, n) =>
+        isNetwork(n) ? `84.${n >> 8}.${n & 255}.0/24` : `83.0.${n >> 8}.${n & 255}`,
+      );
+      const lines = entries.map((entry) => `add fleetban-fleet-v4 ${entry} timeout 600\n`).join("");
+      writeFileSync(join(boot, "base"), resummed(saved.replace(/^rule4/m, `${lines}rule4`)));
+      assert.match(run(), new RegExp(`loaded 8 sets and ${count} entries`));
+      assert.deepEqual(kernel.members("fleetban-fleet-v4"), entries.toSorted());
+    }
+    writeFileSync(join(boot, "base"), whole);
   });
 
   await t.test("falls back to the predecessor of a damaged base, and never fails", () => {
