@@ -46,8 +46,8 @@ const refusals: readonly (readonly [Fault, FetchAnswer["kind"], RegExp])[] = [
   [{ kind: "truncated-json" }, "refused-body", /generatedAt is missing/],
   [{ kind: "truncated-gzip" }, "refused-body", /broke off \(Z_BUF_ERROR\)/],
   [{ kind: "short-body" }, "refused-body", /broke off/],
-  [{ kind: "silence", silenceMs: 10_000 }, "unavailable", /silent for 100 ms/],
-  [{ kind: "drip", everyMs: 20 }, "unavailable", /not complete after 1500 ms/],
+  [{ kind: "silence", silenceMs: 10_000 }, "unavailable", /silent for 600 ms/],
+  [{ kind: "drip", everyMs: 20 }, "unavailable", /not complete after 3000 ms/],
   [{ kind: "endless" }, "refused-body", /longer than 1048576 bytes/],
   [{ kind: "reset" }, "unavailable", /ECONNRESET/],
   [{ kind: "old", ageMs: 48 * HOUR_MS }, "refused-body", /generated 48 hours ago/],
@@ -174,7 +174,7 @@ function fetched(
 ): Promise<FetchAnswer> {
   const feed = feedAt(fake.url);
   const abuseipdb = { ...feed.abuseipdb, limit: 1_000, ...wanted };
-  const limits = { deadlineMs: 1_500, idleMs: 100 };
+  const limits = { deadlineMs: 3_000, idleMs: 600 };
   const nowMs = () => unixMs(Date.now() + dayMs);
   const parts = { download: downloadOverHttp, readFile: readFeedFile, limits, nowMs, programVersion: "0.1.0" };
   return fetchBlacklist({ ...parts, turns: () => undefined }, { ...feed, abuseipdb, filter }, signal);

@@ -79,7 +79,7 @@ export async function startFeeds(t: TestContext, { entries }: { entries: Blackli
     definitions: () => [feed],
     ...defaultGuardrails(store),
     readFile: readFeedFile,
-    limits: { deadlineMs: 1_000, idleMs: 200 },
+    limits: { deadlineMs: 3_000, idleMs: 600 },
     programVersion: "0.1.0",
     runId: "test",
   };

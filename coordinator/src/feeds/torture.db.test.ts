@@ -148,8 +148,8 @@ const bad: readonly Bad[] = [
   },
   { what: "204", said: { status: 204 }, outcome: "refused-body", why: /status 204/ },
   { what: "304, unasked", said: { status: 304 }, outcome: "refused-request", why: /status 304/ },
-  { what: "a slow loris", said: { body: good, dripMs: 50 }, outcome: "unavailable", why: /not complete after 1000 ms/ },
-  { what: "silence", said: { isSilent: true }, outcome: "unavailable", why: /silent for 200 ms/ },
+  { what: "a slow loris", said: { body: good, dripMs: 50 }, outcome: "unavailable", why: /not complete after 3000 ms/ },
+  { what: "silence", said: { isSilent: true }, outcome: "unavailable", why: /silent for 600 ms/ },
 ];
 
 test("whatever else comes, the old list stays in force, and the feed says why", async (t) => {
