@@ -241,6 +241,10 @@ test("explain tells sightings, strikes, verdict, and ways off that work as they 
   assert.deepEqual(answer.strikes[0]!.agents, ["web1"]);
   assert.deepEqual(answer.waysOff.slice(0, 2), ["fleetban unban 8.8.8.8", "fleetban allow 8.8.8.8"]);
   assert.match(answer.waysOff[2]!, /^by itself at 20/);
+  const pieces = ({ evidence }: typeof answer) => evidence.map(({ kind, counts }) => (counts ? kind : `(${kind})`));
+  assert.deepEqual(pieces(answer), ["sightings", "sum", "strike", "next"]);
+  assert.match(answer.evidence[0]!.text, /^web1: 1 ban by sshd \(fail2ban, tcp\), the last 20.*; weigh 1 now$/);
+  assert.equal(answer.evidence[0]!.without, "not listed: nothing in force");
 
   await unban(coordinator, "8.8.8.8", { reason: "a friend" });
   const pardoned = await unary(admin, admin.explain, { prefix: "8.8.8.8" });
@@ -250,6 +254,13 @@ test("explain tells sightings, strikes, verdict, and ways off that work as they 
     /^8\.8\.8\.8 is let through: 8\.8\.8\.8 is pardoned until .*, by \(unknown\): a friend$/,
   );
   assert.deepEqual(pardoned.waysOff, ["fleetban pardons remove 1"]);
+  assert.deepEqual(pieces(pardoned), ["pardoned", "(sightings)", "(sum)", "(strike)", "next"]);
+  const [pardon] = pardoned.evidence;
+  assert.equal(
+    pardon!.without,
+    "not listed: nothing in force",
+    "what was seen before its end does not count then either",
+  );
 
   await unary(admin, admin.allow, { ...ACT, prefix: "8.8.8.0/24" });
   const twice = await unary(admin, admin.explain, { prefix: "8.8.8.8" });

@@ -56,7 +56,10 @@ export function explainEvidence(asked: ToExplain, policy: Policy, now: UnixSecon
       .filter(({ until }) => !isExpired(until, now))
       .map((one) =>
         line(one.kind, exemptionText(one), {
-          without: without({ exemptions: known.exemptions.filter((other) => other !== one) }),
+          // Ended now, not never been: what was seen before its end does not count.
+          without: without({
+            exemptions: known.exemptions.map((other) => (other === one ? { ...one, until: now } : other)),
+          }),
         }),
       );
     if (kept === undefined || kept.because === "allowed" || kept.because === "pardoned") return lines;
@@ -83,7 +86,9 @@ export function explainEvidence(asked: ToExplain, policy: Policy, now: UnixSecon
     const more = groups.length - lines.length;
     if (more > 0) lines.push(line("sightings", `and ${more} more by other agents or jails`));
     const sum = sumText(known, policy, now);
-    if (sum !== undefined) lines.push(line("sum", sum.text, { counts: sum.isEnough, policy: sum.policy }));
+    const isSeenSince = (known.offender?.lastAt ?? 0) > from;
+    if (sum !== undefined)
+      lines.push(line("sum", sum.text, { counts: sum.isEnough && isSeenSince, policy: sum.policy }));
     if (asked.sightings.length > 0 && whole.kind !== stands.kind) {
       lines.push(line("replay", `decided anew by the policy in force, these sightings say: ${verdictText(whole)}`));
     }
