@@ -1,4 +1,5 @@
 /** A whole coordinator for tests: real Postgres, ledger, certificates and gRPC, on free ports and a socket of its own. */
+import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -81,7 +82,13 @@ export async function startCoordinator(
   const ledger = await openLedger({ store, clock, random, log, policy: inForce, readPolicy: policies.refresh });
   const fleet = createFleet({ ledger, clock, random, log, replica: "test", observe: metrics });
   const jobs = { warnables: () => [] };
-  const packs: PacksParts = { store, ledger, log, readPacks: () => readPacks(undefined), chosen: () => chosen };
+  const packs: PacksParts = {
+    store,
+    ledger,
+    log,
+    readPacks: () => readPacks(undefined, (error) => assert.fail(String(error))),
+    chosen: () => chosen,
+  };
   const health = createHealth({ store, ledger, jobs, clock, packs });
   const feeds = {
     ...{ store, ledger, clock, random, log, definitions: () => definitions },

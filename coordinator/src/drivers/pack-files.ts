@@ -8,38 +8,42 @@ import { type Pack, type Packs, packName, parsePack } from "../guardrails/pack.t
 /** In the source tree beside the room that they belong to, in a bundle beside it. */
 const SHIPPED = ["../guardrails/packs/", "./packs/"].map((path) => fileURLToPath(new URL(path, import.meta.url)));
 
-/** By name. An own pack of the same name takes the place of the shipped one: so packs are brought up to date. */
-export async function readPacks(ownFolder: string | undefined): Promise<Packs> {
+/**
+ * By name. An own pack of the same name takes the place of the shipped one: so packs are brought up to date. An own one
+ * with a mistake is told and left out; what is in force of it stays.
+ */
+export async function readPacks(ownFolder: string | undefined, onBad: (error: unknown) => void): Promise<Packs> {
   const shipped = await readFirst(SHIPPED);
-  const own = ownFolder === undefined ? [] : await readOwn(ownFolder);
+  const own = ownFolder === undefined ? [] : await readOwn(ownFolder, onBad);
   return new Map([...shipped, ...own].map((pack) => [pack.name, pack]));
 }
 
 async function readFirst(folders: readonly string[]): Promise<Pack[]> {
   for (const folder of folders) {
-    const packs = await readFolder(folder).catch((error: NodeJS.ErrnoException) => {
+    const names = await packsIn(folder).catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT") return undefined;
       throw error;
     });
-    if (packs !== undefined) return packs;
+    if (names !== undefined) return await Promise.all(names.map((name) => readPack(folder, name)));
   }
   throw new Error(`internal error: the program's packs are in none of ${folders.join(", ")}`);
 }
 
-async function readOwn(folder: string): Promise<Pack[]> {
-  try {
-    return await readFolder(folder);
-  } catch (cause) {
-    if (cause instanceof FleetbanError) throw cause;
-    const why = (cause as NodeJS.ErrnoException).code ?? String(cause);
-    throw new FleetbanError("bad-config", `packs_dir is ${folder}: cannot be read (${why})`, {
-      hint: "look at its path and owner, or remove packs_dir",
-      cause,
-    });
-  }
+async function readOwn(folder: string, onBad: (error: unknown) => void): Promise<Pack[]> {
+  const names = await packsIn(folder).catch((cause: NodeJS.ErrnoException) => {
+    const hint = "look at its path and owner, or remove packs_dir";
+    onBad(new FleetbanError("bad-config", `packs_dir is ${folder}: cannot be read (${cause.code})`, { hint, cause }));
+    return [];
+  });
+  const read = await Promise.allSettled(names.map((name) => readPack(folder, name)));
+  for (const one of read) if (one.status === "rejected") onBad(one.reason);
+  return read.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
 }
 
-async function readFolder(folder: string): Promise<Pack[]> {
-  const names = (await readdir(folder)).sort().flatMap((file) => packName(file) ?? []);
-  return Promise.all(names.map(async (name) => parsePack(name, await readFile(join(folder, `${name}.txt`), "utf8"))));
+async function packsIn(folder: string): Promise<string[]> {
+  return (await readdir(folder)).sort().flatMap((file) => packName(file) ?? []);
+}
+
+async function readPack(folder: string, name: string): Promise<Pack> {
+  return parsePack(name, await readFile(join(folder, `${name}.txt`), "utf8"));
 }

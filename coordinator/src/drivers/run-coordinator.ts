@@ -197,7 +197,7 @@ async function openParts(base: Base, closers: Closers): Promise<Parts> {
   };
   const packs: PacksParts = {
     ...{ store, ledger, log },
-    readPacks: () => readPacks(config.packs_dir),
+    readPacks: () => readPacks(config.packs_dir, (error) => log.error("guardrails.pack_bad", { error })),
     chosen: () => fileInForce().packs,
   };
   const inForce = policies.current;

@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { readPacks } from "../drivers/pack-files.ts";
 import { packName, parsePack } from "./pack.ts";
@@ -43,7 +46,7 @@ test("every mistake of a pack is told with its line", () => {
 });
 
 test("the packs that come with the program are good, each with source and date, and name nothing twice", async () => {
-  const packs = await readPacks(undefined);
+  const packs = await readPacks(undefined, (error) => assert.fail(String(error)));
   assert.deepEqual(
     [...packs.keys()],
     ["applebot", "bingbot", "ca-validators", "cloudflare", "fastly", "github", "googlebot", "public-resolvers"],
@@ -54,6 +57,22 @@ test("the packs that come with the program are good, each with source and date, 
     assert.notEqual(terms, "", name);
     assert.equal(new Set(prefixes).size, prefixes.length, name);
   }
+});
+
+test("an own pack goes before the shipped one, and one with a mistake is told and left out", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "fb-packs-"));
+  t.after(() => rm(folder, { recursive: true }));
+  await writeFile(join(folder, "googlebot.txt"), `${HEAD}66.249.64.0/19\n`);
+  await writeFile(join(folder, "partners.txt"), `${HEAD}5.5.5.0/33\n`);
+  await writeFile(join(folder, "README.md"), "not a pack");
+  const told: string[] = [];
+  const packs = await readPacks(folder, (error) => told.push(String(error)));
+  assert.deepEqual(packs.get("googlebot")?.prefixes, ["66.249.64.0/19"]);
+  assert.equal(packs.has("partners"), false);
+  assert.equal(packs.has("bingbot"), true);
+  assert.deepEqual(told, ["PackError: pack partners:4: 5.5.5.0/33: is no address or network"]);
+  assert.equal((await readPacks(join(folder, "nowhere"), (error) => told.push(String(error)))).size, 8);
+  assert.match(told[1]!, /packs_dir is .*nowhere: cannot be read \(ENOENT\)/);
 });
 
 test("only files that are named like a pack are packs", () => {
