@@ -94,6 +94,16 @@ test("a widened network is told with how many it rests on, and by which lines", 
   ]);
 });
 
+test("a network that is not widened yet is told with what it lacks", () => {
+  const inside = [1, 2].map((last) => ({
+    prefix: parsePrefix(`2a0a:0:0:ff0${last}::/64`),
+    until: unixSeconds(start + HOUR),
+    agents: [1],
+  }));
+  const [line] = explained({ ...emptyEvidence(parsePrefix("2a0a:0:0:ff00::/56")), inside }, [], DEFAULT_POLICY);
+  assert.equal(line?.[0], "2 of 4 networks in it are listed, seen by 1 of 2 agents");
+});
+
 function explained(
   known: Evidence,
   sightings: readonly ReceivedSighting[],
