@@ -38,7 +38,8 @@ const DAYS_BEFORE = 5;
 const FLEET_AGENTS = 1_000;
 const ROWS_AT_ONCE = 100_000;
 /** Weighs half of the jails down, and lets the ladder begin lower. */
-const CHANGED = "jails: { jail1: { weight: 0.4 }, jail2: { weight: 0 } }\nstrikes: { ladder: [30m, 4h, 1d, 7d, 30d] }\n";
+const CHANGED =
+  "jails: { jail1: { weight: 0.4 }, jail2: { weight: 0 } }\nstrikes: { ladder: [30m, 4h, 1d, 7d, 30d] }\n";
 
 /** What it makes it gives to `undo` first. */
 export async function measurePlan(window: PlanWindow, undo: AsyncDisposableStack): Promise<PlanMeasured> {
@@ -50,8 +51,8 @@ export async function measurePlan(window: PlanWindow, undo: AsyncDisposableStack
   const policy = () => DEFAULT_POLICY;
   const ledger = await openLedger({ store, clock: systemClock, random: systemRandom, log, policy });
   undo.defer(() => ledger.close());
-  await fill(store, window);
-  const settledSeconds = await settleDefaults(store, ledger);
+  await fillFor(store, window);
+  const settledSeconds = await settleFor(store, ledger);
   await store.sql`analyze`;
   const plan = await planOf(store, ledger, CHANGED);
   if (plan.sightings < window.sightings * 0.99) throw new Error(`planned over ${plan.sightings} sightings`);
@@ -67,7 +68,7 @@ function planOf(store: Store, ledger: OpenLedger, body: string): Promise<PolicyP
   return makePlan({ store, clock: systemClock }, ask, new AbortController().signal);
 }
 
-async function settleDefaults(store: Store, ledger: OpenLedger): Promise<number> {
+export async function settleFor(store: Store, ledger: OpenLedger): Promise<number> {
   const plan = await planOf(store, ledger, "");
   const begunMs = performance.now();
   const parts = { store, ledger, clock: systemClock, log: createLog(() => undefined, systemClock, "error") };
@@ -77,7 +78,7 @@ async function settleDefaults(store: Store, ledger: OpenLedger): Promise<number>
 }
 
 /** Some are sighted all the time, most a few times; each by several agents. */
-async function fill({ sql }: Store, { sightings, offenders }: PlanWindow): Promise<void> {
+export async function fillFor({ sql }: Store, { sightings, offenders }: PlanWindow): Promise<void> {
   const rows = Math.round((sightings * (DAYS + DAYS_BEFORE)) / DAYS);
   const days = DAYS + DAYS_BEFORE;
   for (let from = 0; from < rows; from += ROWS_AT_ONCE) {

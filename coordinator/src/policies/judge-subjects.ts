@@ -3,6 +3,7 @@
  * then known of the offender, and the listing. The plan asks this of the whole window and writes nothing; whoever applies a
  * policy or rolls one back asks it again under the ledger's lock and writes what it says.
  */
+import type { Turns } from "@fleetban/kit/turns";
 import type { List, ListNo } from "@fleetban/proto/model/listing";
 import type { UnixSeconds } from "@fleetban/proto/model/time";
 import { listFor } from "../ledger/conclude.ts";
@@ -23,6 +24,8 @@ export interface JudgeParts {
   readonly from: UnixSeconds;
   readonly now: UnixSeconds;
   readonly begunAt: (exemption: Exemption) => number;
+  /** Sightings of agents are committed in the same process. */
+  readonly turns: Turns;
 }
 
 export interface JudgedSubject extends Subject {
@@ -58,11 +61,14 @@ export async function judgeSubjects(
   const sightingsByKey = new Map(routed.map((one) => [subjectKey(one), one.sightings]));
   const subjects = distinctSubjects([...routed, ...made]);
   const evidence = await selectEvidence(sql, subjects);
-  return subjects.map(({ prefix, list }) => {
+  const all: JudgedSubject[] = [];
+  for (const { prefix, list } of subjects) {
+    if (parts.turns.isOver()) await parts.turns.next();
     const key = subjectKey({ prefix, list });
     const known = evidence.get(key) ?? emptyEvidence(prefix, list);
-    return judged(known, sightingsByKey.get(key) ?? [], madeNumbers, parts);
-  });
+    all.push(judged(known, sightingsByKey.get(key) ?? [], madeNumbers, parts));
+  }
+  return all;
 }
 
 function judged(

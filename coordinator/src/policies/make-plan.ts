@@ -6,6 +6,7 @@
  * fleet's week fits into little memory and nobody waits for it (invariant 9).
  */
 import type { Clock } from "@fleetban/kit/clock";
+import { createTurns, type Turns } from "@fleetban/kit/turns";
 import type { List, ListNo } from "@fleetban/proto/model/listing";
 import type { Prefix } from "@fleetban/proto/model/prefix";
 import { type UnixSeconds, unixSeconds } from "@fleetban/proto/model/time";
@@ -75,13 +76,13 @@ export interface PolicyPlan {
 const DAY_SECONDS = 86_400;
 /** What a sighting weighs after so many half-lives is next to nothing. */
 const HALF_LIVES = 5;
-const PREFIXES_AT_ONCE = 500;
+const PREFIXES_AT_ONCE = 1_000;
 
 export async function makePlan(parts: PlanParts, ask: PlanAsk, signal: AbortSignal): Promise<PolicyPlan> {
   const begunMs = parts.clock.monotonicMs();
   const plan = await parts.store.transaction(async (sql) => {
     await sql`set transaction isolation level repeatable read, read only`;
-    return planWithin(sql, ask, signal);
+    return planWithin(sql, ask, createTurns(parts.clock), signal);
   });
   return { ...plan, tookMs: Math.round(parts.clock.monotonicMs() - begunMs) };
 }
@@ -92,12 +93,17 @@ export function readFrom(windowFrom: UnixSeconds, policy: Policy): UnixSeconds {
   return unixSeconds(windowFrom - remembered);
 }
 
-async function planWithin(sql: Sql, ask: PlanAsk, signal: AbortSignal): Promise<Omit<PolicyPlan, "tookMs">> {
+async function planWithin(
+  sql: Sql,
+  ask: PlanAsk,
+  turns: Turns,
+  signal: AbortSignal,
+): Promise<Omit<PolicyPlan, "tookMs">> {
   const { candidate, days } = ask;
   const { policy, lists } = candidate;
   const now = await selectNow(sql);
   const from = unixSeconds(now - days * DAY_SECONDS);
-  const judge = { policy, lists, from, now, begunAt: await exemptionBeginnings(sql) };
+  const judge = { policy, lists, from, now, begunAt: await exemptionBeginnings(sql), turns };
   const tally = { sightings: 0, prefixes: 0, strikesBefore: 0, strikesAfter: 0 };
   const changes: PlannedChange[] = [];
   const touched: Prefix[] = [];

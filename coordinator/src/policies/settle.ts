@@ -8,6 +8,7 @@
  */
 import type { Clock } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
+import { createTurns } from "@fleetban/kit/turns";
 import type { List, ListNo } from "@fleetban/proto/model/listing";
 import type { Prefix } from "@fleetban/proto/model/prefix";
 import { secondsFromMs, type UnixMs, type UnixSeconds, unixSeconds } from "@fleetban/proto/model/time";
@@ -90,7 +91,7 @@ async function settleSlice(
   const undone = undoes === undefined ? [] : await undoStrikes(sql, prefixes, undoes);
   const sighted = await sightedOf(sql, prefixes, readFrom(from, policy));
   const lists: ReadonlyMap<ListNo, List> = new Map(parts.ledger.lists().map(({ list }) => [list.list, list]));
-  const judge = { policy, lists, from, now, begunAt: await exemptionBeginnings(sql) };
+  const judge = { policy, lists, from, now, begunAt: await exemptionBeginnings(sql), turns: createTurns(parts.clock) };
   const judged = (await judgeSubjects(sql, sighted, judge)).filter(isChanged);
   await writeJudged(sql, judged, policy);
   const known = await subjectsOf(sql, prefixes, policy);

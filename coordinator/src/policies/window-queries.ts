@@ -52,9 +52,17 @@ export async function* sightedSince(sql: Sql, from: UnixSeconds): AsyncGenerator
     where received_at >= to_timestamp(${from}::float8)
       and (outcome = any(${COUNTED}::smallint[]) or outcome = ${PROLONGED} and kind = ${kindCode("prolong")})
     order by offender, received_at, spool_no, seq`;
+  const fetchNext = async () => {
+    return await sql<SightingRow[]>`fetch ${sql.unsafe(String(ROWS_A_FETCH))} from window_sightings`;
+  };
   let last: SightedPrefix | undefined;
+  let next = fetchNext();
   for (;;) {
-    const rows = await sql<SightingRow[]>`fetch ${sql.unsafe(String(ROWS_A_FETCH))} from window_sightings`;
+    const rows = await next;
+    if (rows.length === ROWS_A_FETCH) {
+      next = fetchNext(); // Postgres sorts while these are judged
+      next.catch(() => undefined); // awaited above, unless whoever reads has given up
+    }
     const groups = grouped(rows);
     const [first] = groups;
     if (last !== undefined && first?.prefix === last.prefix) {
