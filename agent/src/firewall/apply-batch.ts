@@ -8,7 +8,7 @@ import type { Clock } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
 import type { Prefix } from "@fleetban/proto/model/prefix";
 import { blankWords } from "@fleetban/proto/model/prefix-words";
-import { readPrefix } from "@fleetban/proto/model/sorted-columns";
+import { prefixesOf, readPrefix } from "@fleetban/proto/model/sorted-columns";
 import { addsIn } from "./add-run.ts";
 import type { AddRun, Backend, Op, Refusal, RowRefusal, SetName } from "./backend.ts";
 import { endAfter } from "./entry-op.ts";
@@ -26,6 +26,8 @@ export interface ApplyParts {
   readonly onApplied: (ops: Iterable<Op>, lane: Lane) => void;
   readonly onFull: (set: KernelSet, prefix: Prefix, lane: Lane) => void;
   readonly onSetMissing: (set: KernelSet) => void;
+  /** The set's replacement holds it until then; undefined = it doesn't any more. */
+  readonly onFilled: (set: KernelSet, prefix: Prefix, endSeconds: number | undefined) => void;
   /** The set's replacement lacks an entry that the set itself may have. */
   readonly onFillRefused: (set: KernelSet) => void;
   /** The whole batch failed. */
@@ -61,7 +63,15 @@ async function applyRun(parts: ApplyParts, lane: Lane, { set, adds }: PlannedRun
   // Texts are made only where somebody keeps them.
   const areNamed = refusals.length > 0 || set.refused.size > 0 || set.touched !== undefined;
   parts.onApplied(areNamed ? learnNamed(parts, lane, { set, adds }, refusals) : addsIn(adds), lane);
-  if (replacement !== undefined && (await addTo(replacement)).length > 0) parts.onFillRefused(set);
+  if (replacement === undefined) return;
+  if ((await addTo(replacement)).length > 0) return parts.onFillRefused(set);
+  if (refusals.length === 0) return;
+  const nowSeconds = parts.clock.monotonicMs() / 1_000;
+  const rows = [...prefixesOf([adds.columns])];
+  for (const { row } of refusals) {
+    const prefix = rows[row];
+    if (prefix !== undefined) parts.onFilled(set, prefix, endAfter(adds.timeouts[row] ?? 0, nowSeconds));
+  }
 }
 
 function believeRun(
@@ -126,6 +136,7 @@ function learn(
     const refusal = refusedOps.get(op);
     if (isFill) {
       if (refusal !== undefined) parts.onFillRefused(set);
+      else parts.onFilled(set, op.prefix, op.kind === "add" ? endAfter(op.timeoutSeconds, nowSeconds) : undefined);
       continue;
     }
     set.touched?.add(op.prefix);

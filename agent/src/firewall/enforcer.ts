@@ -174,6 +174,7 @@ export function createEnforcer(parts: EnforcerParts): Enforcer {
     onApplied: parts.onApplied,
     onFull: growth.full,
     onSetMissing: () => reconcile.soon(),
+    onFilled: growth.filled,
     onFillRefused: growth.abandon,
     onFailed: batchFailed,
     onDone: () => {

@@ -123,6 +123,14 @@ test("a run goes to the replacement that is being filled as well, and is known t
   assert.equal(set.refused.size, 0);
 });
 
+test("a row that found no room, but some in the replacement, is told with its end", async () => {
+  const { set, kernel, batch, parts, told } = await oneSet();
+  set.replacement = "fleetban-feeds-v4-n";
+  kernel.refuse = (op) => (op.set === set.name && op.prefix === ADDRESSES[1] ? "set-full" : undefined);
+  await applyBatch(parts, batch);
+  assert.deepEqual(told, ["full", "applied 2", `filled ${ADDRESSES[1]} until 3600`]);
+});
+
 test("a replacement that lacks a row of a run is not trusted", async () => {
   const { set, kernel, batch, parts, told } = await oneSet();
   set.replacement = "fleetban-feeds-v4-n";
@@ -162,6 +170,7 @@ async function oneSet() {
     onApplied: (ops) => told.push(`applied ${[...ops].length}`),
     onFull: () => told.push("full"),
     onSetMissing: () => told.push("missing"),
+    onFilled: (_set, prefix, end) => told.push(`filled ${prefix} until ${end}`),
     onFillRefused: () => told.push("fill refused"),
     onFailed: (_lane, planned) => told.push(`failed ${planned.map(({ op }) => op.prefix).join(" ")}`),
     onDone: () => undefined,

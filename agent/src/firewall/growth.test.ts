@@ -121,3 +121,34 @@ test("a replacement that did not take an entry is given up, never swapped in", a
   assert.equal(agent.firewall.state().drift.entries, 0);
   await agent.stop();
 });
+
+test("what a full set refuses and its replacement takes is no drift, whenever somebody reads the set", async () => {
+  for (const takesRuns of [true, false]) {
+    const agent = await enforcingFixture({ fleet: addresses(900).map((prefix) => listing(prefix)) });
+    const { kernel, firewall } = agent;
+    if (!takesRuns) delete kernel.addRun;
+    const late = new Set(addresses(40, 9));
+    kernel.refuse = ({ kind, set, prefix }) =>
+      kind === "add" && set === FLEET_V4 && late.has(prefix) && agent.clock.monotonicMs() < readAtMs
+        ? "set-full"
+        : undefined;
+    let readAtMs = Number.POSITIVE_INFINITY;
+    let reading: Promise<unknown> = Promise.resolve();
+    const swap = kernel.swapSets;
+    kernel.swapSets = async (a, b) => {
+      await swap(a, b);
+      readAtMs = agent.clock.monotonicMs();
+      reading = firewall.kernelDigest(FLEET.list);
+    };
+    kernel.msPerEntry = 0.2;
+    const listings = [...addresses(900), ...late].map((prefix) => listing(prefix));
+    if (takesRuns) await agent.snapshot(FLEET, listings);
+    else await agent.delta(FLEET, [], listings.slice(900));
+    await agent.pass(60_000);
+    await reading;
+    assert.ok(readAtMs < Number.POSITIVE_INFINITY, "the set grew");
+    assert.deepEqual((await kernel.entries(FLEET_V4)).length, 940);
+    assert.equal(firewall.state().drift.entries, 0);
+    await agent.stop();
+  }
+});

@@ -25,6 +25,8 @@ export interface Growth {
   grow(set: KernelSet, entries: number): Promise<void>;
   /** The kernel refused it for want of room. */
   full(set: KernelSet, prefix: Prefix, lane: Lane): void;
+  /** The replacement took it, whether the set did or not. `endSeconds` undefined = it was removed there. */
+  filled(set: KernelSet, prefix: Prefix, endSeconds: number | undefined): void;
   /** Begins before a set is full, so that a fresh ban finds room. */
   growIfNearlyFull(set: KernelSet): void;
   /** Its replacement can't be trusted: an entry did not get into it. Tried again when the set is full again. */
@@ -41,6 +43,13 @@ export interface GrowthParts {
   readonly nowSeconds: () => number;
 }
 
+/** An entry that found no room. */
+interface Waiting {
+  readonly lane: Lane;
+  /** As the replacement holds it; undefined = it does not. */
+  readonly endSeconds: number | undefined;
+}
+
 const LEAST_ROOM = 1_024;
 const NEARLY_FULL = 0.9;
 /** Each growth copies what is there: a list that comes piece by piece must not be copied a piece. */
@@ -52,7 +61,7 @@ export function roomFor(entries: number): number {
 }
 
 export function createGrowth({ backend, lanes, exclusive, log, nowSeconds }: GrowthParts): Growth {
-  const waiting = new Map<KernelSet, Map<Prefix, Lane>>();
+  const waiting = new Map<KernelSet, Map<Prefix, Waiting>>();
   /** By set what names the attempt: a sweep of one that was given up may still be running. */
   const growing = new Map<KernelSet, symbol>();
   /** Entries that room was asked for, while it is not there. */
@@ -84,8 +93,17 @@ export function createGrowth({ backend, lanes, exclusive, log, nowSeconds }: Gro
   }
 
   function wishWaiting(set: KernelSet): void {
-    for (const [prefix, lane] of waiting.get(set) ?? []) lanes.wish(lane, set, prefix);
+    for (const [prefix, { lane }] of waiting.get(set) ?? []) lanes.wish(lane, set, prefix);
     waiting.delete(set);
+  }
+
+  /** What found no room in the set, and some in what has just taken its place: nobody else put it there. */
+  function believeFilled(set: KernelSet): void {
+    for (const [prefix, { endSeconds }] of waiting.get(set) ?? []) {
+      if (endSeconds === undefined) continue;
+      set.entries.put(prefix, endSeconds);
+      set.touched?.add(prefix);
+    }
   }
 
   function begin(set: KernelSet): Promise<void> {
@@ -114,6 +132,7 @@ export function createGrowth({ backend, lanes, exclusive, log, nowSeconds }: Gro
     if (growing.get(set) !== attempt) return;
     await backend.swapSets(set.name, name);
     set.replacement = undefined;
+    believeFilled(set);
     log.info("firewall.set_grown", { set: set.name, from: set.maxEntries, to: maxEntries, entries: set.entries.size });
     set.maxEntries = maxEntries;
     growing.delete(set);
@@ -132,15 +151,22 @@ export function createGrowth({ backend, lanes, exclusive, log, nowSeconds }: Gro
       if (!growing.has(set) && set.isPresent) await begin(set);
     },
     full(set, prefix, lane) {
-      const ofSet = waiting.get(set) ?? new Map<Prefix, Lane>();
-      waiting.set(set, ofSet.set(prefix, ofSet.get(prefix) === "urgent" ? "urgent" : lane));
+      const ofSet = waiting.get(set) ?? new Map<Prefix, Waiting>();
+      const before = ofSet.get(prefix);
+      ofSet.set(prefix, { lane: before?.lane === "urgent" ? "urgent" : lane, endSeconds: before?.endSeconds });
+      waiting.set(set, ofSet);
       if (lane === "urgent" && growing.has(set)) lanes.hurry(set);
       void growth.grow(set, Math.max(set.entries.size, set.maxEntries));
+    },
+    filled(set, prefix, endSeconds) {
+      const ofSet = waiting.get(set);
+      const before = ofSet?.get(prefix);
+      if (before !== undefined) ofSet?.set(prefix, { ...before, endSeconds });
     },
     growIfNearlyFull(set) {
       if (set.entries.size > set.maxEntries * NEARLY_FULL) void growth.grow(set, set.entries.size);
     },
-    isAwaited: () => waiting.values().some((keys) => keys.values().some((lane) => lane === "urgent")),
+    isAwaited: () => waiting.values().some((keys) => keys.values().some(({ lane }) => lane === "urgent")),
   };
   return growth;
 }
