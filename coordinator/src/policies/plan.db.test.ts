@@ -81,3 +81,23 @@ test("networks that would be widened, or would be no more, are in the plan", asy
     ["add 198.50.0.0/24 widened"],
   );
 });
+
+test("what was pardoned lately and would be listed again is told", async (t) => {
+  const { store, ledger, plan } = await openPolicyStage(t);
+  await store.sql`
+    insert into pardons (prefix, reason, author, begun_at, until)
+    values ('198.50.0.1', 'sorry', 'test', clock_timestamp() - interval '2 h', clock_timestamp() - interval '1 h')`;
+  const forged = ["198.50.0.1", "198.50.0.2"].map((address) =>
+    sightingOf(ledger, address, { jail: "nginx-botsearch" }),
+  );
+  await ledger.commitSightings(batchOf(ledger, 1, 1, forged));
+  const { changes, collisions } = await plan("weights: { forgeable: 1 }");
+  assert.deepEqual(
+    changes.map((change) => `${kindOf(change)} ${change.prefix}`),
+    ["add 198.50.0.1", "add 198.50.0.2"],
+  );
+  assert.deepEqual(
+    collisions.map(({ prefix, kind }) => `${prefix} ${kind}`),
+    ["198.50.0.1 pardoned-lately"],
+  );
+});
