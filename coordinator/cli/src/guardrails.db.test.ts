@@ -1,9 +1,14 @@
 /** What operators type of holds, packs and times, as the handbook has it. */
+import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { LIST_FEEDS } from "@fleetban/proto/model/listing";
+import { parsePrefix } from "@fleetban/proto/model/prefix";
 import { madeUpEntries } from "../../../test/support/fake-abuseipdb/entries.ts";
 import { startFakeAbuseIpdb } from "../../../test/support/fake-abuseipdb.ts";
 import { startCoordinator } from "../../src/drivers/coordinator.fixture.ts";
+import { defaultGuardrails } from "../../src/feeds/default-guardrails.fixture.ts";
 import { feedAt } from "../../src/feeds/feeds.fixture.ts";
+import { sizeOf } from "../../src/guardrails/brake-list.ts";
 import { syncPacks } from "../../src/guardrails/sync-packs.ts";
 import { runScript } from "./cli-script.fixture.ts";
 
@@ -94,6 +99,48 @@ $ fleetban holds show 7
 `,
     adminSocket,
   );
+});
+
+test("a held change of a whole list is looked at, rejected, and let go", async (t) => {
+  const { adminSocket, store } = await startCoordinator(t);
+  const net = (count: number) => Array.from({ length: count }, (_, at) => parsePrefix(`45.91.7.${at}`));
+  const wish = {
+    cause: "feeds",
+    list: { list: LIST_FEEDS, name: "feeds" },
+    before: sizeOf(net(200)),
+    added: [],
+  } as const;
+  const { brake } = defaultGuardrails(store);
+  await brake({ ...wish, removed: net(150) });
+  await runScript(
+    `
+$ fleetban holds show 1
+hold 1: list feeds, open
+held WHEN because it falls from 200 listings to 50 at once
+  by what its feeds name WHEN
+  WHEN: 200 prefixes
+  after it: 50 prefixes
+  taken off: 45.91.7.0, 45.91.7.1, 45.91.7.2, 45.91.7.3, 45.91.7.4, 45.91.7.5, 45.91.7.6, 45.91.7.7, 45.91.7.8, 45.91.7.9 and 140 more
+  approve: the change goes on within a minute, and so does any for a day that takes no more away and covers no more
+  reject: it is not asked again for a week; listings that were to go end by their own time
+
+$ fleetban holds reject 1
+list feeds: stays as it is, and is not asked about again for a week
+`,
+    adminSocket,
+  );
+  await brake({ ...wish, removed: net(190) });
+  await runScript(
+    `
+$ fleetban holds approve 2 --reason 'it was us'
+list feeds: the change goes on within a minute
+
+$ fleetban holds list
+no hold is open
+`,
+    adminSocket,
+  );
+  assert.equal((await brake({ ...wish, removed: net(190) })).isApproved, true);
 });
 
 test("an act lasts for a time, or until a moment", async (t) => {

@@ -1,10 +1,12 @@
 /** What an operator decides a hold by, in sentences. Pure. */
 import type { Prefix } from "@fleetban/proto/model/prefix";
-import { coverOf, shareText } from "./cover.ts";
+import { coverOf, PUBLIC_COVER, shareText } from "./cover.ts";
 import type { ListSize } from "./judge-change.ts";
 import type { HeldChange } from "./list-holds.ts";
 
 const EXAMPLES = 10;
+/** A smaller part of the internet tells nobody anything. */
+const SHARE_FROM = 0.000_01;
 const CAUSES = {
   feeds: "by what its feeds name now",
   prune: "by pruning: open-ended bans that nobody tried for so long as the policy says (prune_after)",
@@ -34,9 +36,8 @@ export function feedHoldDetails(previous: ReadonlySet<Prefix>, wanted: readonly 
 }
 
 function sizeText({ listings, cover }: ListSize): string {
-  const shares = ([4, 6] as const)
-    .filter((family) => cover[family] > 0)
-    .map((family) => shareText(cover[family], family));
+  const families = ([4, 6] as const).filter((family) => cover[family] > SHARE_FROM * PUBLIC_COVER[family]);
+  const shares = families.map((family) => shareText(cover[family], family));
   const shown = listings === 0 || shares.length === 0 ? "" : `, ${shares.join(" and ")}`;
   return `${listings} ${listings === 1 ? "prefix" : "prefixes"}${shown}`;
 }

@@ -128,10 +128,7 @@ test("a feed's first list that collides with a pack is held, and approved it lis
   const { outcome } = await unary(admin, admin.fetchFeed, { feed: "abuseipdb" });
   assert.equal(outcome, "held: its first list collides with never-ban packs: public-resolvers (1: 8.8.8.8)");
   const { hold } = await unary(admin, admin.showHold, { holdNo: 1 });
-  assert.match(
-    hold!.details.join("\n"),
-    /^in force: 0 prefixes\nheld: 201 prefixes, [^\n]+\nnew: .* and 191 more\napprove: /,
-  );
+  assert.match(hold!.details.join("\n"), /^in force: 0 prefixes\nheld: 201 prefixes\nnew: .* and 191 more\napprove: /);
   await unary(admin, admin.resolveHold, { holdNo: 1, approve: true, reason: "one resolver" });
   await until(
     "the rest is listed",
