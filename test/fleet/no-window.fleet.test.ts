@@ -6,6 +6,8 @@ import assert from "node:assert/strict";
 import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { bundle } from "../../tools/build/bundle.ts";
+import { bundleFile, PROGRAMS } from "../../tools/build/programs.ts";
 import type { FleetAgent } from "../support/fleet/agent.ts";
 import { eventually } from "../support/fleet/eventually.ts";
 import { needs } from "../support/fleet/needs.ts";
@@ -16,6 +18,7 @@ import { programPath } from "../support/fleet/programs.ts";
 const skip = needs();
 const EVERY_MS = 5;
 const RESTARTS = 3;
+const NEXT_VERSION = "99.1.0-next";
 
 let fleet: Fleet;
 let agent: FleetAgent;
@@ -56,17 +59,28 @@ test("the agent is killed, also while it starts, and started", { skip }, async (
   });
 });
 
-test("the agent is upgraded: another bundle, from another folder", { skip }, async () => {
+test("the agent is upgraded to another version, and back", { skip }, async () => {
   const next = join(fleet.dir, "next");
   await cp(join(programPath("fleetban-agent"), "../.."), next, { recursive: true, verbatimSymlinks: true });
+  const build = PROGRAMS.find(({ name }) => name === "fleetban-agent")!;
+  await bundle(build, join(next, bundleFile(build)), NEXT_VERSION);
+  const enforcing = (version: string) => async () => {
+    const status = await agent.status();
+    return status.version === version && status.firewall.rules === "present" && status.link.kind === "online";
+  };
+  const { version } = await agent.status();
+  assert.notEqual(version, NEXT_VERSION);
   await nobodyGetsIn(async () => {
     await agent.stop();
     const env = { ...process.env, FLEETBAN_NODE: process.execPath };
     const args = ["run", "--config", agent.configFile];
     const upgraded = agent.host.spawn(join(next, "bin/fleetban-agent"), args, { env });
-    await eventually("it enforces", async () => (await agent.status()).firewall.rules === "present");
+    await eventually("the next version enforces", enforcing(NEXT_VERSION));
+    const listed = await fleet.coordinator.cli(["agents", "list", "--json"]);
+    assert.ok(JSON.stringify(listed).includes(NEXT_VERSION)); // the fleet's operator sees it
     await agent.host.stop(upgraded);
     await agent.start();
+    await eventually("the former version enforces", enforcing(version));
   });
 });
 

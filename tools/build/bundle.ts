@@ -14,9 +14,9 @@ const OF_FORMAT = {
   cjs: { define: { "import.meta.dirname": "__dirname" }, supported: { "dynamic-import": false } },
 };
 
-/** Returns the size of what it wrote to `outfile`. */
-export async function bundle(program: ProgramBuild, outfile: string): Promise<number> {
-  const { version } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8")) as { version: string };
+/** Returns the size of what it wrote to `outfile`. `version`: of package.json, unless a test wants another program. */
+export async function bundle(program: ProgramBuild, outfile: string, version?: string): Promise<number> {
+  const told = version ?? (await ownVersion());
   const { define, ...format } = OF_FORMAT[program.format];
   await build({
     absWorkingDir: ROOT,
@@ -33,7 +33,7 @@ export async function bundle(program: ProgramBuild, outfile: string): Promise<nu
     alias: { "@grpc/proto-loader": join(ROOT, "tools/build/proto-loader.mjs") },
     external: EXTERNAL,
     ...format,
-    define: { "process.env.FLEETBAN_VERSION": JSON.stringify(version), ...define },
+    define: { "process.env.FLEETBAN_VERSION": JSON.stringify(told), ...define },
     legalComments: "linked",
     logLevel: "warning",
   });
@@ -46,4 +46,8 @@ export async function bundle(program: ProgramBuild, outfile: string): Promise<nu
     );
   }
   return bytes.length;
+}
+
+async function ownVersion(): Promise<string> {
+  return (JSON.parse(await readFile(join(ROOT, "package.json"), "utf8")) as { version: string }).version;
 }
