@@ -11,6 +11,8 @@ import type { AbuseIpdbSettings, EntryFilter, FetchAnswer } from "./feed.ts";
 import { EVERYTHING, feedAt } from "./feeds.fixture.ts";
 
 const HOUR_MS = 3600_000;
+const DAILY =
+  '{"errors":[{"detail":"Daily rate limit of 5 requests exceeded for this endpoint. See headers for additional details.","status":429}]}';
 const scores = [100, 90, 75, 50, 25];
 const fake = await startFakeAbuseIpdb({
   entries: madeUpEntries(500, 1, (index) => scores[Math.floor(index / 20) % scores.length] ?? 100),
@@ -131,15 +133,35 @@ test("the plain form counts at the confidence that was asked for, dated by its h
   assert.match("reason" in page ? page.reason : "", /content type text\/html/);
 });
 
-test("a 429 that is not the day's is only too fast", async () => {
-  const download = async () => ({ status: 429, headers: { "retry-after": "60" }, body: Buffer.from("slow down") });
-  const feed = feedAt(fake.url);
-  const now = unixMs(Date.now());
-  const parts = { download, readFile: readFeedFile, limits: { deadlineMs: 1, idleMs: 1 }, programVersion: "0.1.0" };
-  const signal = new AbortController().signal;
-  const answer = await fetchBlacklist({ ...parts, nowMs: () => now, turns: () => undefined }, feed, signal);
-  assert.deepEqual([answer.kind, answer.rate.retryAt], ["rate-limited", now + 60_000]);
-});
+const busy: readonly (readonly [
+  what: string,
+  body: string,
+  headers: Record<string, string>,
+  kind: string,
+  waits: boolean,
+])[] = [
+  ["the day's, with Retry-After", DAILY, { "retry-after": "29241" }, "quota-exhausted", true],
+  ["the day's, without", DAILY, {}, "quota-exhausted", false],
+  ["the day's, by its headers alone", "{}", { "x-ratelimit-remaining": "0" }, "quota-exhausted", false],
+  ["too fast, with Retry-After", "slow down", { "retry-after": "60" }, "rate-limited", true],
+  ["too fast, with a date", "slow down", { "retry-after": "Sat, 21 Nov 2026 10:01:00 GMT" }, "rate-limited", true],
+  ["too fast, without", "<html>slow down</html>", {}, "rate-limited", false],
+];
+for (const [what, body, headers, kind, waits] of busy) {
+  test(`429, ${what}: ${kind}`, async () => {
+    const now = unixMs(Date.UTC(2026, 10, 21, 10));
+    const download = async () => ({ status: 429, headers, body: Buffer.from(body) });
+    const parts = { download, readFile: readFeedFile, limits: { deadlineMs: 1, idleMs: 1 }, programVersion: "0.1.0" };
+    const { signal } = new AbortController();
+    const answer = await fetchBlacklist(
+      { ...parts, nowMs: () => now, turns: () => undefined },
+      feedAt(fake.url),
+      signal,
+    );
+    assert.equal(answer.kind, kind);
+    assert.equal((answer.rate.retryAt ?? 0) > now, waits);
+  });
+}
 
 test("an unknown key is told in the publisher's words", async () => {
   const answer = await fetched({ key: "nobody" });

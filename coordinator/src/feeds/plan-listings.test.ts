@@ -73,6 +73,20 @@ test("a plan carried out, whole or in any part, and made again, ends at what is 
   );
 });
 
+test("the order of feeds and of what they name does not matter", () => {
+  const any = fc.record({ host: fc.nat(20), confidence: fc.integer({ min: 1, max: 100 }), hours: fc.nat(71) });
+  const named = fc.tuple(any, fc.constantFrom("1", "2", "3")).map(([wish, feed]) => ({ ...wishFrom(wish), feed }));
+  const shuffled = fc.array(named, { maxLength: 30 }).chain((wishes) => {
+    return fc.tuple(fc.constant(wishes), fc.shuffledSubarray(wishes, { minLength: wishes.length }));
+  });
+  fc.assert(
+    fc.property(shuffled, ([wishes, other]) => {
+      const sorted = (all: typeof wishes) => [...wantedOf(all)].sort(([a], [b]) => (a < b ? -1 : 1));
+      assert.deepEqual(sorted(wishes), sorted(other));
+    }),
+  );
+});
+
 function wishFrom({ host, confidence, hours }: { host: number; confidence: number; hours: number }): FeedWish {
   return wish(parsePrefix(`5.1.2.${host}`), { confidence, fetchedAt: T0 + hours * HOUR });
 }

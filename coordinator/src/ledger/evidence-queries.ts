@@ -26,7 +26,10 @@ export async function selectEvidence(sql: Sql, subjects: readonly Subject[]): Pr
     from bans where prefix = any(${prefixes}::cidr[]) and ended_at is null
     union all
     select 'feed', prefix::text, null, jsonb_build_object('number', feed_no, 'confidence', confidence)
-    from feed_prefixes where prefix = any(${prefixes}::cidr[])
+    from feed_prefixes join feeds using (feed_no)
+    -- one that is only observed, or whose publisher has been gone for too long, says nothing
+    where prefix = any(${prefixes}::cidr[]) and mode = 'enforce'
+      and confirmed_at > clock_timestamp() - stale_after_seconds * interval '1 second'
     union all
     select 'allowed', p.prefix::text, null, jsonb_build_object('number', number, 'prefix', e.prefix::text,
       'until', extract(epoch from least(until, ended_at)))
