@@ -64,6 +64,13 @@ test("ends that move on are told a few at a time, the soonest first; what is new
   assert.equal(told.size, 999);
 });
 
+test("of a feed's listings, which all end at once, no more are told at a time", () => {
+  const feed = Array.from({ length: 500 }, (_, at) => `21.0.${at >> 8}.${at & 255} ${NOW + DAY}`);
+  const [known, next] = [columnsOf(feed), columnsOf(feed.map((line) => line.replace(/ .*/, ` ${NOW + 3 * DAY}`)))];
+  const { changed, waiting } = finish(difference(known, next, NOW, 128));
+  assert.deepEqual([changed.count, waiting], [128, 372]);
+});
+
 test("an end that is near is told before its turn", () => {
   const near = Array.from({ length: 500 }, (_, at) => `21.0.${at >> 8}.${at & 255} ${NOW + 200}`);
   const [known, next] = [columnsOf(near), columnsOf(near.map((line) => line.replace(/ .*/, ` ${NOW + DAY}`)))];
