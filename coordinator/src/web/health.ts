@@ -12,6 +12,7 @@ import { type GuardrailWarning, holdCounts, holdWarnings } from "../guardrails/g
 import { missingPacks, type PacksParts } from "../guardrails/sync-packs.ts";
 import type { Jobs } from "../jobs/jobs.ts";
 import type { Ledger } from "../ledger/ledger.ts";
+import { policyWarnings } from "../policies/policy-warnings.ts";
 import type { Store } from "../store/store.ts";
 import type { Readings } from "./gauges.ts";
 import type { OutgoingWarning } from "./outgoing-warnings.ts";
@@ -73,7 +74,8 @@ export function createHealth(parts: HealthParts): Health {
     if (!(await follows(revision))) found.push(warnable("ledger-behind"));
     const guarded = (await withinMs(clock, STORE_MAX_MS, guardrailWarnings())) ?? [];
     const outgoing = (await withinMs(clock, STORE_MAX_MS, outgoingWarnings())) ?? [];
-    for (const { code, subject } of [...guarded, ...outgoing]) found.push(warnable(code, subject));
+    const policies = await withinMs(clock, STORE_MAX_MS, policyWarnings(store.sql, ledger.ledgerTimeMs()));
+    for (const { code, subject } of [...(policies ?? []), ...guarded, ...outgoing]) found.push(warnable(code, subject));
     return [...found, ...feedWarnables(feedWarnings(feeds, unixMs(ledger.ledgerTimeMs())))];
   }
 

@@ -6,6 +6,7 @@
 import type { FeedWarnable, FeedWarning } from "../feeds/feed-warnables.ts";
 import type { GuardrailWarnable } from "../guardrails/guardrail-warnables.ts";
 import type { JobsWarnable } from "../jobs/jobs.ts";
+import type { PolicyWarnable } from "../policies/policy-warnings.ts";
 import type { OutgoingWarnable } from "./outgoing-warnings.ts";
 
 export type WarnableCode =
@@ -15,6 +16,7 @@ export type WarnableCode =
   | "clock-held"
   | JobsWarnable
   | GuardrailWarnable
+  | PolicyWarnable
   | OutgoingWarnable
   | FeedWarnable;
 
@@ -75,6 +77,18 @@ const WARNABLES: Readonly<Record<WarnableCode, Pick<Warnable, "severity" | "text
   "prefix-held": {
     severity: "warning",
     text: "this prefix could not be decided and is set aside; look at the coordinator's log; see: fleetban holds list",
+  },
+  "policy-on-trial": {
+    severity: "warning",
+    text: "this policy is tried on one group; after its time without alarm it is put in force for all; see: fleetban policy history",
+  },
+  "policy-unconfirmed": {
+    severity: "warning",
+    text: "this policy goes back by itself unless somebody keeps it; say: fleetban policy confirm",
+  },
+  "policy-went-back": {
+    severity: "warning",
+    text: "this policy was taken back by itself, after an alarm or for want of a confirmation; look at the cause; see: fleetban policy history",
   },
   "pack-missing": {
     severity: "warning",
