@@ -38,7 +38,16 @@ export async function listNotifications(
       waiting: waiting.get(channel.name) ?? 0,
     })),
     notifications: [...messages],
+    unknownChannels: unknownChannels(
+      channels,
+      NEWS_TOPICS.flatMap((topic) => policy.routes[topic].to),
+    ),
   };
+}
+
+function unknownChannels(channels: readonly Channel[], named: readonly string[]): string[] {
+  const known = new Set(["*", ...channels.map(({ name }) => name)]);
+  return [...new Set(named)].filter((name) => !known.has(name));
 }
 
 /** At once and beside the queue: whoever asks wants to see what comes of it. */

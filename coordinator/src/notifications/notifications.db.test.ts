@@ -110,14 +110,22 @@ test("a channel gets no more messages an hour than the policy allows, and the re
   assert.equal(told.messages().at(-1)!.counts.first_listings, 3);
 });
 
-test("a hold is told when it is opened, a resolved one that nobody was told of is not", async (t) => {
+test("a hold is told when it is opened, one that is resolved before its message is not", async (t) => {
   const told = await startNotifications(t);
+  told.route("holds", { everySeconds: 60 });
   const { sql } = told.store;
   await sql`insert into holds (subject, prefix, reason) values ('prefix', '5.6.7.8', 'decide failed')`;
   await sql`
     insert into holds (subject, subject_no, reason, resolved_at) values ('feed', 1, 'shrank', clock_timestamp())`;
+  await sql`insert into holds (subject, prefix, reason) values ('prefix', '5.6.7.9', 'decide failed, too')`;
+  await told.notify();
+  await sql`update holds set resolved_at = clock_timestamp() where hold_no = 3`;
+  await told.pass(61);
   for (let turn = 0; turn < 3; turn += 1) await told.notify();
-  assert.equal(told.messages().length, 1);
+  assert.deepEqual(
+    told.messages().map(({ counts }) => counts),
+    [{ holds: 1 }],
+  );
   assert.match(told.messages()[0]!.text, /hold 1, prefix 5\.6\.7\.8\/32: decide failed\n {2}see: fleetban holds list/);
 });
 

@@ -27,12 +27,15 @@ export async function insertNews(
   return rows.length;
 }
 
-/** News that no message to the channel tells yet, oldest first. */
+/** News that no message to the channel tells yet, oldest first; a hold that is over by now is none. */
 export async function selectWaiting(sql: Sql, channel: string, limit: number): Promise<StoredNews[]> {
   const rows = await sql<{ news_no: number; topic: NewsTopic; found_at: Date; facts: News }[]>`
     select n.news_no, n.topic, n.found_at, n.facts
     from news_deliveries d join news n using (news_no)
-    where d.channel = ${channel} and d.notification_no is null order by n.news_no limit ${limit}`;
+    where d.channel = ${channel} and d.notification_no is null
+      and not (n.topic = 'holds' and exists (
+        select from holds h where h.hold_no::text = n.key and h.resolved_at is not null))
+    order by n.news_no limit ${limit}`;
   return rows.map((row) => ({
     newsNo: row.news_no,
     topic: row.topic,
@@ -181,7 +184,10 @@ export async function selectMessages(sql: Sql, limit: number): Promise<StoredMes
 
 export async function countWaiting(sql: Sql): Promise<ReadonlyMap<string, number>> {
   const rows = await sql<{ channel: string; count: number }[]>`
-    select channel, count(*)::int as count from news_deliveries where notification_no is null group by channel`;
+    select channel, count(*)::int as count from news_deliveries join news n using (news_no)
+    where notification_no is null and not (n.topic = 'holds' and exists (
+      select from holds h where h.hold_no::text = n.key and h.resolved_at is not null))
+    group by channel`;
   return new Map(rows.map(({ channel, count }) => [channel, count]));
 }
 

@@ -15,8 +15,6 @@ import type { ReportPolicy } from "./report-table.ts";
 import { ownWords } from "./scrub.ts";
 
 const OVERLAP_MS = 2 * 60_000;
-/** So much of the past at a time. */
-const SLICE_MS = 10 * 60_000;
 /** Addresses that are held at a time, and judged in one go. */
 const PAGE = 50_000;
 const JUDGED = 500;
@@ -24,35 +22,33 @@ const JUDGED = 500;
 const PLANNED_MAX = 20_000;
 
 export interface Planned {
-  /** Addresses whose report was planned or brought up to date. */
+  /** Addresses that had no report planned before. */
   readonly planned: number;
 }
 
 type PlanParts = Pick<ReportsParts, "store" | "ledger" | "policy" | "hostNames" | "log">;
 
-/** Up to now, in slices; a run that is interrupted goes on where it was. */
+/**
+ * Up to now. An address is judged once, by all that was sighted of it, however long nobody has looked. A run that is
+ * interrupted begins anew, which changes nothing of what it has planned.
+ */
 export async function planReports(parts: PlanParts, signal: AbortSignal): Promise<Planned> {
   const { store, ledger, log } = parts;
   const policy = parts.policy();
   const words = await privateWords(parts);
-  const nowMs = ledger.ledgerTimeMs();
-  const oldestMs = nowMs - policy.maxAgeSeconds * 1_000;
+  const untilMs = ledger.ledgerTimeMs();
+  const oldestMs = untilMs - policy.maxAgeSeconds * 1_000;
+  const fromMs = Math.max(oldestMs, ((await lookedUntil(store.sql)) ?? oldestMs) - OVERLAP_MS);
   let planned = 0;
-  let fromMs = Math.max(oldestMs, ((await lookedUntil(store.sql)) ?? oldestMs) - OVERLAP_MS);
-  while (fromMs < nowMs) {
+  for await (const judged of judgements(parts, { fromMs, untilMs, oldestMs }, policy, words)) {
     signal.throwIfAborted();
-    const untilMs = Math.min(nowMs, fromMs + SLICE_MS);
-    for await (const judged of judgements(parts, { fromMs, untilMs, oldestMs }, policy, words)) {
-      signal.throwIfAborted();
-      const worth = judged.filter((one): one is WorthReporting => one.kind === "report");
-      planned += await store.transaction(async (sql) => {
-        await lockReports(sql);
-        return await savePlanned(sql, worth, policy.againAfterSeconds);
-      });
-    }
-    await saveLookedUntil(store.sql, untilMs);
-    fromMs = untilMs;
+    const worth = judged.filter((one): one is WorthReporting => one.kind === "report");
+    planned += await store.transaction(async (sql) => {
+      await lockReports(sql);
+      return await savePlanned(sql, worth, policy.againAfterSeconds);
+    });
   }
+  await saveLookedUntil(store.sql, untilMs);
   const tooOld = await refuseTooOld(store.sql, policy.maxAgeSeconds);
   const trimmed = await trimPlanned(store.sql, PLANNED_MAX);
   if (planned + tooOld + trimmed > 0) log.info("reports.planned", { planned, tooOld, trimmed });

@@ -29,7 +29,7 @@ export async function saveLookedUntil(sql: Sql, atMs: number): Promise<void> {
 }
 
 /**
- * Plans them, or brings what is planned of the same address up to date. Left out is what was reported, or refused, less than
+ * Plans them, or brings what is planned of the same address up to date; gives how many are new. Left out is what was reported, or refused, less than
  * `againAfterSeconds` ago, and what is on its way.
  */
 export async function savePlanned(
@@ -39,7 +39,7 @@ export async function savePlanned(
 ): Promise<number> {
   if (worthReporting.length === 0) return 0;
   const column = <T>(of: (one: WorthReporting) => T) => worthReporting.map(of);
-  const rows = await sql`
+  const rows = await sql<{ is_new: boolean }[]>`
     insert into reports (prefix, categories, state, comment, sighted_at, worth, agents)
     select prefix, categories::int[], 'planned', comment, to_timestamp(sighted / 1000), worth, agents
     from unnest(${column((one) => one.address)}::cidr[], ${column((one) => `{${one.categories.join(",")}}`)}::text[],
@@ -52,8 +52,8 @@ export async function savePlanned(
     on conflict (prefix) where state in ('planned', 'sending') do update set categories = excluded.categories,
       comment = excluded.comment, sighted_at = excluded.sighted_at, worth = excluded.worth, agents = excluded.agents
       where reports.state = 'planned' and reports.call_no is null
-    returning report_no`;
-  return rows.length;
+    returning xmax = 0 as is_new`;
+  return rows.filter(({ is_new }) => is_new).length;
 }
 
 /** What is worth least goes, before a storm makes the queue a table that nobody gets through. */

@@ -26,6 +26,9 @@ export function addNotifications(program: Command, run: Run): void {
           answer,
           () => `${channelsTable(answer.channels)}\n\n${messagesTable(answer.notifications, cli.nowMs)}`,
         );
+        for (const name of answer.unknownChannels) {
+          cli.note(`the policy sends news to ${plain(name)}, which is not configured in coordinator.yaml`);
+        }
       }),
     )
     .addHelpText("after", example("notifications list", "notifications list --json"));

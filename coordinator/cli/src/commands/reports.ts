@@ -6,7 +6,7 @@ import type { Command } from "commander";
 import { wholeNumber } from "../arguments.ts";
 import { example, type Run } from "../run.ts";
 
-const PREVIEW_WITHIN_MS = 60_000; // judges all that was sighted within days
+const PREVIEW_WITHIN_MS = 180_000; // judges all that was sighted within days: a hundred thousand addresses in half a minute
 const LEFT_OUT: Readonly<Record<string, string>> = {
   "not-listed": "nothing new, or not enough to list them",
   "unmapped-jail": "no category for their jail",

@@ -1044,6 +1044,8 @@ export interface ListNotificationsRequest {
 export interface ListNotificationsResponse {
   channels: NotificationChannel[];
   notifications: Notification[];
+  /** Named by the policy's routes, and not configured. */
+  unknownChannels: string[];
 }
 
 export interface NotificationChannel {
@@ -12044,7 +12046,7 @@ export const ListNotificationsRequest: MessageFns<ListNotificationsRequest> = {
 };
 
 function createBaseListNotificationsResponse(): ListNotificationsResponse {
-  return { channels: [], notifications: [] };
+  return { channels: [], notifications: [], unknownChannels: [] };
 }
 
 export const ListNotificationsResponse: MessageFns<ListNotificationsResponse> = {
@@ -12054,6 +12056,9 @@ export const ListNotificationsResponse: MessageFns<ListNotificationsResponse> = 
     }
     for (const v of message.notifications) {
       Notification.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.unknownChannels) {
+      writer.uint32(26).string(v!);
     }
     return writer;
   },
@@ -12087,6 +12092,14 @@ export const ListNotificationsResponse: MessageFns<ListNotificationsResponse> = 
             message.notifications.push(Notification.decode(reader, reader.uint32()));
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.unknownChannels.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -12106,6 +12119,7 @@ export const ListNotificationsResponse: MessageFns<ListNotificationsResponse> = 
     const message = createBaseListNotificationsResponse();
     message.channels = object.channels?.map((e) => NotificationChannel.fromPartial(e)) || [];
     message.notifications = object.notifications?.map((e) => Notification.fromPartial(e)) || [];
+    message.unknownChannels = object.unknownChannels?.map((e) => e) || [];
     return message;
   },
 };
