@@ -112,7 +112,10 @@ export async function applyPolicy(
   const done = [`policy ${policy.policyNo} is stored`];
   if (canary === undefined) {
     await begin(life, policy, caller, "policy begin");
-    done.push(`policy ${policy.policyNo} is in force, and the lists are what its plan says`);
+    const { settled } = await statusNow(parts, policy.policyNo);
+    done.push(
+      `policy ${policy.policyNo} is in force, and ${settled ? "the lists are" : "soon the lists are"} what its plan says`,
+    );
     if (confirmSeconds > 0) {
       done.push(`it goes back by itself in ${formatDuration(confirmSeconds)}, unless you say: fleetban policy confirm`);
     }
@@ -191,11 +194,12 @@ async function endOf(
   const after = parts.policies.policies.current().policy.policyNo;
   const inForce = after === 0 ? "the defaults hold" : `policy ${after} is in force`;
   const wasTrial = policy.beganAtMs === undefined;
+  const status = await statusNow(parts, policyNo);
   const done = [
     wasTrial ? `the trial of policy ${policyNo} is over: ${because}` : `policy ${policyNo} is rolled back: ${because}`,
-    `${inForce}${wasTrial ? "" : ", and the lists are what it makes of them"}`,
+    `${inForce}${wasTrial ? "" : `, and ${status.settled ? "" : "soon "}the lists are what it makes of them`}`,
   ];
-  return { policy: await statusNow(parts, policyNo), done };
+  return { policy: status, done };
 }
 
 export async function showPolicy(parts: AdminParts, request: ShowPolicyRequest): Promise<ShowPolicyResponse> {

@@ -14,12 +14,22 @@ import { guardrailsOf } from "../guardrails/guardrails.ts";
 import type { Packs } from "../guardrails/pack.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { PolicyFile } from "../policy/policy-table.ts";
+import type { Sql } from "../store/sql.ts";
 import type { Store } from "../store/store.ts";
 import { type Candidate, candidateOf } from "./candidate.ts";
 import { defineGroups, defineLists } from "./lists-and-groups.ts";
 import { makePlan, type PolicyPlan } from "./make-plan.ts";
 import type { Policies } from "./policies.ts";
-import { beginPolicy, endPolicy, giveLeaseBack, markSettled, markUndone, selectBody, takeLease } from "./queries.ts";
+import {
+  beginPolicy,
+  endPolicy,
+  giveLeaseBack,
+  isOnTrial,
+  markSettled,
+  markUndone,
+  selectBody,
+  takeLease,
+} from "./queries.ts";
 import { settle } from "./settle.ts";
 import type { StoredPolicy } from "./stored-policy.ts";
 import { syncTrial, trialListings } from "./trial.ts";
@@ -95,9 +105,11 @@ export async function begin(parts: LifeParts, policy: StoredPolicy, actor: Actor
 /** Of the policy in force, after it began. */
 export async function settleNow(parts: LifeParts, policy: StoredPolicy): Promise<boolean> {
   return underLease(parts, policy, async (beforeSlice) => {
-    const changed = await bringLists(parts, policy.days, undefined, policy.isApproved, beforeSlice);
+    const isInForce = () => parts.policies.current().policy.policyNo === policy.policyNo;
+    const goesOn = async () => isInForce() && (await beforeSlice());
+    const changed = await bringLists(parts, policy.days, undefined, policy.isApproved, goesOn);
     if (changed === undefined) return;
-    await endTrial(parts, policy.policyNo, beforeSlice);
+    await endTrial(parts, policy.policyNo);
     await markSettled(parts.store.sql, policy.policyNo);
     parts.log.info("policies.settled", { policyNo: policy.policyNo, changed });
   });
@@ -124,13 +136,15 @@ export async function rollBack(
   await policies.refresh();
   if (!isEnded) return false;
   parts.log.warn("policies.rolled_back", { policyNo, because, inForce: policies.current().policy.policyNo });
+  // At once, whoever has the lease: nothing is added to a trial that is over.
+  await endTrial(parts, policyNo);
   await undoNow(parts, policy);
   return true;
 }
 
 export async function undoNow(parts: LifeParts, policy: StoredPolicy): Promise<boolean> {
   return underLease(parts, policy, async (beforeSlice) => {
-    await endTrial(parts, policy.policyNo, beforeSlice);
+    await endTrial(parts, policy.policyNo);
     await parts.onMoved();
     if (policy.beganAtMs !== undefined) {
       const sinceMs = parts.ledger.ledgerTimeMs() - policy.beganAtMs;
@@ -149,20 +163,22 @@ export async function renewTrial(parts: LifeParts, policy: StoredPolicy, plan?: 
   await underLease(parts, policy, async (beforeSlice) => {
     const made = plan ?? (await planOf(parts, await storedCandidate(parts, policy.policyNo), policy.days));
     tookMs = made.tookMs;
-    const changed = await syncTrial(parts, policy.policyNo, trialListings(made.changes), beforeSlice, FOREVER);
+    const isTried = async (sql: Sql) => (await isOnTrial(sql, policy.policyNo)) && (await beforeSlice());
+    const changed = await syncTrial(parts, policy.policyNo, trialListings(made.changes), isTried, FOREVER);
     if (changed !== undefined && changed > 0) {
       parts.log.info("policies.trial_renewed", { policyNo: policy.policyNo, changed });
     }
-    await defineGroups(parts.store.sql, parts.policies.current().file, policy.canary?.group);
+    if (changed !== undefined) {
+      await defineGroups(parts.store.sql, parts.policies.current().file, policy.canary?.group);
+    }
     await giveLeaseBack(parts.store.sql, policy.policyNo, parts.runId);
   });
   return tookMs;
 }
 
 /** The list of the trial is emptied before it is taken from the group: agents drop its entries by a delta, at once. */
-async function endTrial(parts: LifeParts, policyNo: number, beforeSlice: () => Promise<boolean>): Promise<void> {
-  const changed = await syncTrial(parts, policyNo, new Map(), beforeSlice, FOREVER);
-  if (changed === undefined) return;
+async function endTrial(parts: LifeParts, policyNo: number): Promise<void> {
+  await syncTrial(parts, policyNo, new Map(), async () => true, FOREVER);
   await defineGroups(parts.store.sql, parts.policies.current().file, undefined);
 }
 

@@ -161,6 +161,12 @@ export async function markUndone(sql: Sql, policyNo: number): Promise<void> {
     where policy_no = ${policyNo}`;
 }
 
+export async function isOnTrial(sql: Sql, policyNo: number): Promise<boolean> {
+  const rows = await sql`
+    select from policies where policy_no = ${policyNo} and began_at is null and rolled_back_at is null`;
+  return rows.length === 1;
+}
+
 /** False = another replica works on it. Taken again, it lasts longer. */
 export async function takeLease(sql: Sql, policyNo: number, by: string, seconds: number): Promise<boolean> {
   const rows = await sql`

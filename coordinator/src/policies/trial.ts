@@ -12,6 +12,7 @@ import type { UnixSeconds } from "@fleetban/proto/model/time";
 import { laterUntil } from "@fleetban/proto/model/until";
 import type { Ledger, ListChange } from "../ledger/ledger.ts";
 import { prefixFromSql, untilFromSql } from "../ledger/sql-values.ts";
+import type { Sql } from "../store/sql.ts";
 import type { Store } from "../store/store.ts";
 import { kindOf, type PlannedChange, type PlannedEnd } from "./plan-lists.ts";
 
@@ -41,20 +42,27 @@ export function trialListings(changes: readonly PlannedChange[]): Map<Prefix, Pl
   return wanted;
 }
 
-/** Gives how many listings changed; undefined = somebody else goes on. An operator stands behind a trial, and its end. */
+/**
+ * Gives how many listings changed; undefined = `beforeSlice`, asked under the ledger's lock, has ended it. An operator stands
+ * behind a trial, and behind its end.
+ */
 export async function syncTrial(
   { store, ledger, clock }: TrialParts,
   policyNo: number,
   wanted: ReadonlyMap<Prefix, PlannedEnd>,
-  beforeSlice: () => Promise<boolean>,
+  beforeSlice: (sql: Sql) => Promise<boolean>,
   signal: AbortSignal,
 ): Promise<number | undefined> {
   const changes = changesTo(wanted, await selectTrial(store), policyNo);
   let changed = 0;
   for (let at = 0; at < changes.length; at += CHANGES_A_SLICE) {
-    if (!(await beforeSlice())) return undefined;
-    const slice = changes.slice(at, at + CHANGES_A_SLICE);
-    const written = await ledger.write({ kind: "policy", no: policyNo }, async () => slice, { approved: true });
+    let isOver = false;
+    const slice = async (sql: Sql) => {
+      isOver = !(await beforeSlice(sql));
+      return isOver ? [] : changes.slice(at, at + CHANGES_A_SLICE);
+    };
+    const written = await ledger.write({ kind: "policy", no: policyNo }, slice, { approved: true });
+    if (isOver) return undefined;
     changed += written.changed;
     await clock.sleep(REST_MS, signal);
   }

@@ -26,6 +26,7 @@ export interface WorkParts extends LifeParts {
 interface Renewal {
   policyNo: number;
   dueMs: number;
+  isRunning: boolean;
 }
 
 const LOOK_EVERY_MS = 1_000;
@@ -35,7 +36,7 @@ const RENEW_REST = 20;
 
 /** Until the signal aborts. */
 export async function runPolicies(parts: WorkParts, signal: AbortSignal): Promise<never> {
-  const renewal: Renewal = { policyNo: 0, dueMs: 0 };
+  const renewal: Renewal = { policyNo: 0, dueMs: 0, isRunning: false };
   for (;;) {
     await parts.clock.sleep(LOOK_EVERY_MS, signal);
     try {
@@ -63,12 +64,23 @@ async function tryOut(parts: WorkParts, policy: StoredPolicy, renewal: Renewal):
   if (isOver(policy.canary?.untilMs, parts.ledger.ledgerTimeMs()) && (await wasTried(parts, policy))) {
     return begin(parts, policy, BY_ITSELF, "policy begin");
   }
-  const nowMs = parts.clock.monotonicMs();
-  if (renewal.policyNo === policy.policyNo && nowMs < renewal.dueMs) return undefined;
-  const tookMs = await renewTrial(parts, policy);
-  renewal.policyNo = policy.policyNo;
-  renewal.dueMs = parts.clock.monotonicMs() + Math.max(RENEW_AT_LEAST_MS, RENEW_REST * tookMs);
+  const isDue = renewal.policyNo !== policy.policyNo || parts.clock.monotonicMs() >= renewal.dueMs;
+  if (isDue && !renewal.isRunning) void renew(parts, policy, renewal); // never rejects
   return undefined;
+}
+
+/** Beside the look for alarms: a plan of a busy fleet takes half a minute, and an alarm must not wait for it. */
+async function renew(parts: WorkParts, policy: StoredPolicy, renewal: Renewal): Promise<void> {
+  renewal.isRunning = true;
+  renewal.policyNo = policy.policyNo;
+  let tookMs = 0;
+  try {
+    tookMs = await renewTrial(parts, policy);
+  } catch (error) {
+    parts.log.warn("policies.trial_not_renewed", { policyNo: policy.policyNo, error });
+  }
+  renewal.dueMs = parts.clock.monotonicMs() + Math.max(RENEW_AT_LEAST_MS, RENEW_REST * tookMs);
+  renewal.isRunning = false;
 }
 
 /** A time without alarm says nothing when no agent had it: then the trial waits for one. */
