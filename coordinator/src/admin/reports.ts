@@ -14,7 +14,7 @@ import type {
 import { bulkEveryMs, callsADay, callsLeft } from "../reports/budget.ts";
 import type { WorthReporting } from "../reports/candidate.ts";
 import { categoryName } from "../reports/categories.ts";
-import { previewReports as preview } from "../reports/plan.ts";
+import { previewReports as preview } from "../reports/find-reports.ts";
 import { reportsList, reportsStatus, type StoredQuota, type StoredReport } from "../reports/reports-status.ts";
 import { AdminError } from "./errors.ts";
 import type { AdminParts } from "./parts.ts";

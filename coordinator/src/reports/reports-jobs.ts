@@ -1,7 +1,7 @@
 /** What recurs in this room, for the jobs to run: each does no harm when it runs twice. */
 import type { Job } from "../jobs/jobs.ts";
+import { planReports } from "./find-reports.ts";
 import type { ReportsParts } from "./parts.ts";
-import { planReports } from "./plan.ts";
 import { forgetOldReports } from "./queries.ts";
 import { sendReports } from "./send.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { silentExchange } from "./exchange.fixture.ts";
-import { previewReports } from "./plan.ts";
+import { previewReports } from "./find-reports.ts";
 import { selectReports } from "./queries.ts";
 import { DAY_MS, MINUTE_MS, startReports } from "./reports.fixture.ts";
 import { reportOnce } from "./reports-jobs.ts";
