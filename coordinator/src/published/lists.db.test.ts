@@ -68,7 +68,7 @@ test("another replica gives an unchanged list the same tag", async (t) => {
 test("what rests only on a feed whose terms forbid it is left out, unless it is for machines of one's own", async (t) => {
   const published = await startPublisher(t);
   await published.store.sql`
-    insert into feeds (name, kind, stale_after_seconds, licence) values ('own', 'list', 60, 2), ('free', 'list', 60, 0)`;
+    insert into feeds (name, kind, stale_after_seconds, licence) values ('own', 'list', 60, 2), ('free', 'list', 60, 0), ('named', 'list', 60, 3)`;
   const feed = (...numbers: readonly number[]): Put => ({
     rank: rank(4),
     reasons: numbers.map((number) => ({ kind: "feed", key: `${number}` })),
@@ -80,6 +80,8 @@ test("what rests only on a feed whose terms forbid it is left out, unless it is 
   await published.put(LIST_FLEET, ["30.0.0.4"]);
   const text = async (token: string) => (await published.get("/v1/lists/all.txt?aggregate=no", { token })).text;
   assert.equal(await text(await published.token()), "30.0.0.2\n30.0.0.3\n30.0.0.4\n2600::/64\n");
+  const { headers } = await published.get("/v1/lists/all.txt", { token: await published.token() });
+  assert.equal(headers["x-fleetban-credits"], "named");
   const own = await published.token({ isForOwnUse: true });
   assert.equal(await text(own), "30.0.0.1\n30.0.0.2\n30.0.0.3\n30.0.0.4\n2600::/64\n");
 });

@@ -7,18 +7,16 @@ import type { Sql } from "../store/sql.ts";
 export interface FeedTerms {
   readonly feedNo: number;
   readonly name: string;
-  readonly list: ListNo;
+  /** Where its listings are, and where some may be left that it has gone from. */
+  readonly lists: readonly ListNo[];
   /** As in feeds/licence.ts. */
   readonly licence: number;
 }
 
 export async function selectFeedTerms(sql: Sql): Promise<FeedTerms[]> {
-  const rows = await sql<{ feed_no: number; name: string; list_no: number; licence: number }[]>`
-    select feed_no, name, list_no, licence from feeds order by feed_no`;
-  return rows.map(({ feed_no, name, list_no, licence }) => ({
-    ...{ feedNo: feed_no, name, licence },
-    list: list_no as ListNo,
-  }));
+  const rows = await sql<{ feed_no: number; name: string; lists: ListNo[]; licence: number }[]>`
+    select feed_no, name, array_remove(array[list_no, left_list_no], null) as lists, licence from feeds order by feed_no`;
+  return rows.map(({ feed_no, ...feed }) => ({ feedNo: feed_no, ...feed }));
 }
 
 export interface PageOfPrefixes {

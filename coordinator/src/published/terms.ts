@@ -80,7 +80,7 @@ export function createTerms({ store, clock }: TermsParts): Terms {
 
   return {
     async publishable(list, revision) {
-      const forbidden = (await allFeeds()).filter((feed) => feed.list === list && !isFree(feed));
+      const forbidden = (await allFeeds()).filter((feed) => feed.lists.includes(list) && !isFree(feed));
       if (forbidden.length === 0) return { no: 0, only: undefined };
       const feedNos = forbidden.map(({ feedNo }) => feedNo);
       const last = known.get(list);
@@ -98,10 +98,8 @@ export function createTerms({ store, clock }: TermsParts): Terms {
       }
     },
     async credits(lists) {
-      const named = (await allFeeds()).filter(
-        (feed) => lists.includes(feed.list) && licenceOf(feed.licence) === "credit",
-      );
-      return named.map(({ name }) => name);
+      const credited = (await allFeeds()).filter(({ licence }) => licenceOf(licence) === "credit");
+      return credited.filter((feed) => feed.lists.some((list) => lists.includes(list))).map(({ name }) => name);
     },
   };
 }
