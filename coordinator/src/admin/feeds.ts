@@ -10,8 +10,8 @@ import type {
 } from "@fleetban/proto/wire/admin";
 import { defineFeeds } from "../feeds/define-feeds.ts";
 import { feedStatuses } from "../feeds/feed-status.ts";
+import { recentFetches } from "../feeds/fetch-history.ts";
 import { ABUSEIPDB_PRESET, PRESETS } from "../feeds/presets.ts";
-import { recentFetches } from "../feeds/queries.ts";
 import { type Refreshed, refreshFeed } from "../feeds/refresh.ts";
 import { feedCollisions } from "../guardrails/protections.ts";
 import { recordAct } from "./audit.ts";

@@ -7,6 +7,7 @@ import { type TestContext, test } from "node:test";
 import { LIST_FEEDS } from "@fleetban/proto/model/listing";
 import { parsePrefix } from "@fleetban/proto/model/prefix";
 import { defineFeeds } from "./define-feeds.ts";
+import { feedsJobs } from "./feeds-jobs.ts";
 import { mmdbOf } from "./formats/mmdb.fixture.ts";
 import { goodList, listFeed, startListFeed } from "./list-feed.fixture.ts";
 import { refreshFeed, refreshFeeds } from "./refresh.ts";
@@ -150,6 +151,24 @@ test("feeds that name the same share a listing, which stays while one of them na
   );
   await feed.fetched({ body: "45.1.1.3\n45.1.1.4\n" });
   assert.equal((await feed.listed()).listings.size, 4);
+});
+
+test("a feed that was off for a month is forgotten, and is asked for its whole list when it comes back", async (t) => {
+  const feed = await startListFeed(t);
+  const said = { body: goodList(30), headers: { etag: '"one"' } };
+  await feed.fetched(said);
+  await defineFeeds(feed.store, []);
+  const forget = feedsJobs(feed.parts).find(({ name }) => name === "forget-fetches")!;
+  const named = async () => (await feed.store.sql`select from feed_prefixes`).length;
+  await forget.run(signal);
+  assert.equal(await named(), 30);
+  await feed.store.sql`update feeds set confirmed_at = confirmed_at - interval '31 days'`;
+  await forget.run(signal);
+  assert.equal(await named(), 0);
+  await defineFeeds(feed.store, [feed.feed]);
+  assert.equal((await feed.fetched(said)).outcome, "fetched");
+  assert.equal(feed.publisher.requests.at(-1)?.["if-none-match"], undefined);
+  assert.equal(await named(), 30);
 });
 
 async function startFile(

@@ -3,9 +3,9 @@ import type { Prefix } from "@fleetban/proto/model/prefix";
 import { type UnixMs, unixMs } from "@fleetban/proto/model/time";
 import { prefixFromSql } from "../ledger/sql-values.ts";
 import type { Sql } from "../store/sql.ts";
+import type { EntryMoves } from "./entry-moves.ts";
 import type { FeedDefinition, FeedList, FeedMode, FetchOutcome, Validators } from "./feed.ts";
 import { LICENCE } from "./licence.ts";
-import type { EntryMoves } from "./plan-entries.ts";
 import { NO_CALLS, type Quota } from "./quota.ts";
 
 export interface FeedRow {
@@ -170,49 +170,6 @@ export async function selectEarlierFetch(
     definition: row.definition ?? undefined,
     details: row.details ?? undefined,
   };
-}
-
-export interface RecentFetch {
-  readonly fetchNo: number;
-  readonly fetchedAt: UnixMs;
-  readonly generatedAt: UnixMs | undefined;
-  readonly outcome: FetchOutcome;
-  readonly reason: string | undefined;
-  readonly entries: number | undefined;
-  readonly refused: number | undefined;
-}
-
-/** Newest first. */
-export async function recentFetches(sql: Sql, feedNo: number, limit: number): Promise<RecentFetch[]> {
-  const rows = await sql<
-    {
-      fetch_no: number;
-      fetched_at: Date;
-      generated_at: Date | null;
-      outcome: FetchOutcome;
-      reason: string | null;
-      entries: number | null;
-      refused: number | null;
-    }[]
-  >`
-    select fetch_no, fetched_at, generated_at, outcome, reason, entries, refused from feed_fetches
-    where feed_no = ${feedNo} order by fetch_no desc limit ${limit}`;
-  return rows.map((row) => ({
-    fetchNo: row.fetch_no,
-    fetchedAt: unixMs(row.fetched_at.getTime()),
-    generatedAt: moment(row.generated_at),
-    outcome: row.outcome,
-    reason: row.reason ?? undefined,
-    entries: row.entries ?? undefined,
-    refused: row.refused ?? undefined,
-  }));
-}
-
-/** Fetches that brought no list: of interest for as long as somebody looks for the reason. */
-export async function deleteOldFetches(sql: Sql, days: number): Promise<void> {
-  await sql`
-    delete from feed_fetches where not outcome in ('fetched', 'held', 'approved')
-      and fetched_at < clock_timestamp() - ${days}::int * interval '1 day'`;
 }
 
 /** The held list as one that was taken now. */

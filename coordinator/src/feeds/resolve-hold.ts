@@ -5,10 +5,10 @@
  */
 import { unixMs } from "@fleetban/proto/model/time";
 import type { Sql } from "../store/sql.ts";
+import { entryMoves } from "./entry-moves.ts";
 import { closeHold, type FeedHold, selectOpenFeedHold } from "./hold-queries.ts";
 import { endLease, leaseEnd, newLease } from "./lease.ts";
 import type { FeedsParts } from "./parts.ts";
-import { planEntries } from "./plan-entries.ts";
 import {
   confirmFeed,
   insertApproval,
@@ -66,7 +66,7 @@ async function approve(sql: Sql, parts: FeedsParts, hold: FeedHold, by: string) 
   const lease = newLease(parts, feedNo);
   await updateFeedTurn(sql, feedNo, { nextAt, quota, leasedUntil: leaseEnd(now), leasedBy: lease.leasedBy });
   const fetchNo = await insertApproval(sql, hold.fetchNo, now, entries.length);
-  await replaceFeedEntries(sql, feedNo, fetchNo, planEntries(await selectFeedEntries(sql, feedNo), entries));
+  await replaceFeedEntries(sql, feedNo, fetchNo, entryMoves(await selectFeedEntries(sql, feedNo), entries));
   await confirmFeed(sql, feedNo, now);
   await closeHold(sql, hold.holdNo, by, "approved");
   return { kind: "approved" as const, feed, lease, entries: entries.length };

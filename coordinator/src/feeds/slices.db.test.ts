@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { parsePrefix } from "@fleetban/proto/model/prefix";
 import { madeUpEntries } from "../../../test/support/fake-abuseipdb/entries.ts";
+import { entryMoves } from "./entry-moves.ts";
 import { startFeeds, type TestFeeds } from "./feeds.fixture.ts";
 import { inOrder } from "./in-order.ts";
 import type { FeedsParts } from "./parts.ts";
-import { planEntries } from "./plan-entries.ts";
 import { insertFetch, replaceFeedEntries, selectFeedEntries } from "./queries.ts";
 import { refreshFeeds } from "./refresh.ts";
 
@@ -46,7 +46,7 @@ test("a newer list that comes in between is the one that is listed in the end", 
         entries: newer.length,
         outcome: "fetched",
       });
-      await replaceFeedEntries(sql, 1, fetchNo, planEntries(await selectFeedEntries(sql, 1), newer));
+      await replaceFeedEntries(sql, 1, fetchNo, entryMoves(await selectFeedEntries(sql, 1), newer));
     });
   });
   await refreshFeeds(parts, signal);

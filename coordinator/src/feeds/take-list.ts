@@ -5,11 +5,11 @@
 import type { UnixMs } from "@fleetban/proto/model/time";
 import type { Sql } from "../store/sql.ts";
 import { definitionDigest } from "./define-feeds.ts";
+import { entryMoves } from "./entry-moves.ts";
 import type { FeedDefinition, FeedEntry, FeedList, FetchOutcome, Validators } from "./feed.ts";
 import { badLines, refusedLine } from "./gather-entries.ts";
 import { insertFeedHold, supersedeFeedHold } from "./hold-queries.ts";
 import type { FeedsParts } from "./parts.ts";
-import { planEntries } from "./plan-entries.ts";
 import {
   confirmFeed,
   type EarlierFetch,
@@ -73,7 +73,7 @@ export async function takeList(sql: Sql, parts: FeedsParts, came: ListThatCame):
     return { outcome: "held", reason };
   }
   const fetchNo = await insertFetch(sql, { ...fetch, outcome: "fetched", reason: note });
-  await replaceFeedEntries(sql, feedNo, fetchNo, planEntries(previous, entries));
+  await replaceFeedEntries(sql, feedNo, fetchNo, entryMoves(previous, entries));
   await confirmFeed(sql, feedNo, now);
   return { outcome: "fetched", reason: note };
 }

@@ -98,7 +98,8 @@ export async function entriesByFeed(sql: Sql): Promise<FeedEntries[]> {
   const rows = await sql<{ feed_no: number; confidence: number; entries: number; unique_entries: number }[]>`
     select feed_no, confidence, count(*)::int as entries,
       count(*) filter (where not exists (
-        select from feed_prefixes o where o.prefix = f.prefix and o.feed_no <> f.feed_no))::int as unique_entries
+        select from feed_prefixes o join feeds using (feed_no)
+        where o.prefix = f.prefix and o.feed_no <> f.feed_no and mode <> 'off'))::int as unique_entries
     from feed_prefixes f group by feed_no, confidence`;
   return rows.map(({ feed_no: feedNo, confidence, entries, unique_entries: unique }) => {
     return { feedNo, confidence, entries, unique };

@@ -9,7 +9,7 @@ export interface EntryMoves {
   readonly gone: readonly Prefix[];
 }
 
-export function planEntries(previous: ReadonlyMap<Prefix, number>, entries: readonly FeedEntry[]): EntryMoves {
+export function entryMoves(previous: ReadonlyMap<Prefix, number>, entries: readonly FeedEntry[]): EntryMoves {
   const put = inOrder(
     entries.filter(({ prefix, confidence }) => previous.get(prefix) !== confidence),
     ({ prefix }) => prefix,
