@@ -8,7 +8,7 @@ import { RANK, type Rank } from "@fleetban/proto/model/listing";
 import { specialPurposeOf } from "@fleetban/proto/model/special-purpose";
 import { type UnixSeconds, unixSeconds } from "@fleetban/proto/model/time";
 import { isExpired, laterUntil } from "@fleetban/proto/model/until";
-import type { Evidence, Exemption, Offender, Strike } from "./evidence.ts";
+import type { Evidence, Offender, Strike } from "./evidence.ts";
 import { remember } from "./offender.ts";
 import { type Policy, weightOf } from "./policy.ts";
 import { type StrikeChange, strikeChange, strikesRemembered } from "./strike-change.ts";
@@ -71,6 +71,7 @@ export function keptOff(
   const special = specialPurposeOf(prefix);
   if (special !== undefined) return { because: "special-purpose", by: special.range };
   if (ownAddress !== undefined) return { because: "own-address", by: ownAddress };
+  if (exemptions.length === 0) return undefined;
   const active = exemptions.filter(({ until }) => !isExpired(until, now));
   const exemption = active.find(({ kind }) => kind === "allowed") ?? active[0];
   return exemption === undefined ? undefined : { because: exemption.kind, by: exemption.prefix };
@@ -78,8 +79,9 @@ export function keptOff(
 
 /** Nothing up to this moment counts: a void, and whatever came before the end of a pardon or of the allowlist. */
 export function evidenceFrom({ offender, exemptions }: Pick<Evidence, "offender" | "exemptions">): UnixSeconds {
-  const ends = exemptions.map(({ until }: Exemption) => until);
-  return unixSeconds(Math.max(offender?.evidenceFrom ?? 0, ...ends));
+  let from = offender?.evidenceFrom ?? unixSeconds(0);
+  for (const { until } of exemptions) if (until > from) from = until;
+  return from;
 }
 
 /** What sightings lack before they list. */

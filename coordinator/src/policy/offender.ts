@@ -13,19 +13,28 @@ export function remember(
   from: UnixSeconds,
   policy: Policy,
 ): Offender | undefined {
-  const counted = inOrder(fresh.filter(({ kind }) => kind === "ban"));
-  if (counted.length === 0) return before;
+  const bans = inOrder(fresh.every(isBan) ? fresh : fresh.filter(isBan));
+  if (bans.length === 0) return before;
   const kept = before !== undefined && before.lastAt > from ? before : undefined;
-  const lastAt = unixSeconds(Math.max(before?.lastAt ?? 0, ...counted.map(({ at }) => at)));
-  const added = counted.reduce((sum, one) => sum + faded(weightOf(one, policy), lastAt - one.at, policy), 0);
+  let [firstAt, lastAt] = [before?.firstAt ?? Number.POSITIVE_INFINITY, before?.lastAt ?? 0];
+  for (const { at } of bans) {
+    if (at < firstAt) firstAt = at;
+    if (at > lastAt) lastAt = at;
+  }
+  let score = kept === undefined ? 0 : scoreAt(kept, unixSeconds(lastAt), policy);
+  for (const one of bans) score += faded(weightOf(one, policy), lastAt - one.at, policy);
   return {
-    firstAt: unixSeconds(Math.min(before?.firstAt ?? Number.POSITIVE_INFINITY, ...counted.map(({ at }) => at))),
-    lastAt,
-    sightings: (before?.sightings ?? 0) + counted.length,
-    score: (kept === undefined ? 0 : scoreAt(kept, lastAt, policy)) + added,
-    recent: withNewest(kept?.recent ?? [], counted, from),
+    firstAt: unixSeconds(firstAt),
+    lastAt: unixSeconds(lastAt),
+    sightings: (before?.sightings ?? 0) + bans.length,
+    score,
+    recent: withNewest(kept?.recent ?? [], bans, from),
     evidenceFrom: before?.evidenceFrom ?? unixSeconds(0),
   };
+}
+
+function isBan({ kind }: FreshSighting): boolean {
+  return kind === "ban";
 }
 
 export function scoreAt(offender: Offender, at: UnixSeconds, policy: Policy): number {
