@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { parsePrefix } from "@fleetban/proto/model/prefix";
-import { FLEET, listFixture, listing } from "../mirror/mirror.fixture.ts";
+import { addresses, FEEDS, FLEET, listFixture, listing } from "../mirror/mirror.fixture.ts";
 import { enforcingFixture, machineFixture, START_SECONDS } from "./firewall.fixture.ts";
 
 const FLEET_V4 = "fleetban-fleet-v4";
@@ -69,6 +69,39 @@ test("whenever the machine dies, base and recent together are what the kernel he
   }
   await agent.pass(10_000);
   assert.deepEqual(entriesAtBoot(contents), new Set(await agent.kernel.entries(FLEET_V4)));
+  await agent.stop();
+});
+
+test("a list that is larger than all there was is not noted entry by entry: a new base has it", async () => {
+  const agent = await enforcingFixture({ fleet: [listing("81.0.0.1")] });
+  await agent.pass(10_000);
+  agent.kernel.msPerEntry = 0.1; // still loading at the next look
+  const { contents } = agent.files;
+  const recent = () => contents.get("boot/recent")?.toString() ?? "";
+  await agent.snapshot(
+    FEEDS,
+    addresses(5_000).map((prefix) => listing(prefix)),
+  );
+  await agent.delta(FLEET, [], [listing("83.0.0.1")]);
+  await agent.pass(1_000);
+  assert.ok((await agent.kernel.entries("fleetban-feeds-v4")).length > 100);
+  assert.doesNotMatch(recent(), /fleetban-feeds/);
+  assert.match(recent(), /^add fleetban-fleet-v4 83\.0\.0\.1 /m);
+  await agent.pass(60_000);
+  assert.equal(
+    contents
+      .get("boot/base")!
+      .toString()
+      .match(/^add fleetban-feeds-v4 /gm)?.length,
+    5_000,
+  );
+  await agent.delta(
+    FEEDS,
+    [],
+    addresses(50, 9).map((prefix) => listing(prefix)),
+  );
+  await agent.pass(10_000);
+  assert.equal(recent().match(/^add fleetban-feeds-v4 /gm)?.length, 50);
   await agent.stop();
 });
 

@@ -18,6 +18,8 @@ import type { Lane } from "./lane.ts";
 export interface BootFiles {
   /** The kernel has these now. Of a bulk load that a new base is due for anyway nothing is noted. */
   record(ops: Iterable<Op>, lane: Lane): void;
+  /** So many entries are about to be added in the bulk lane: a new base may be due for them. */
+  expect(entries: number): void;
   /** Sets or rules are others than the base says. */
   due(): void;
   /** Unix milliseconds of the machine's clock; 0 = not in this run. */
@@ -174,7 +176,11 @@ export function createBootFiles(parts: BootFilesParts): BootFiles {
   }
 
   function hasManyLines(): boolean {
-    return lines > LINES_MIN && lines > sets().reduce((sum, set) => sum + set.entries.size, 0) / 2;
+    return lines > LINES_MIN && lines > entriesInForce() / 2;
+  }
+
+  function entriesInForce(): number {
+    return sets().reduce((sum, set) => sum + set.entries.size, 0);
   }
 
   async function removeAll(): Promise<void> {
@@ -184,6 +190,9 @@ export function createBootFiles(parts: BootFilesParts): BootFiles {
   void enqueue(parts.lines === undefined ? removeAll : openRecent); // awaited by whatever is asked for next
   return {
     save,
+    expect(entries) {
+      if (entries > LINES_MIN && entries > entriesInForce()) isDue = true; // noted, they would be half of what there is
+    },
     due() {
       isDue = true;
     },
@@ -192,7 +201,7 @@ export function createBootFiles(parts: BootFilesParts): BootFiles {
     },
     record(ops, lane) {
       if (parts.lines === undefined) return;
-      if (waitingBytes > WAITING_MAX_BYTES || (lane === "bulk" && hasManyLines())) {
+      if (waitingBytes > WAITING_MAX_BYTES || (lane === "bulk" && (isDue || hasManyLines()))) {
         isDue = true; // the next base will have it
         return;
       }

@@ -172,6 +172,7 @@ export function createFirewall(parts: FirewallParts, settings: FirewallSettings)
     verdict: settings.verdict ?? "drop",
     syncRules: rules.sync,
     onMemory: () => saved.save(memory),
+    onExpected: boot.expect,
     onEnforced: parts.onEnforced ?? (() => undefined),
   });
   const renewal = createRenewal({

@@ -45,6 +45,8 @@ export interface ListKeeperParts {
   readonly verdict: Verdict;
   readonly syncRules: () => Promise<void>;
   readonly onMemory: () => void;
+  /** So many entries are about to be added in the bulk lane. */
+  readonly onExpected: (entries: number) => void;
   /** The list's newest revision is wholly in the kernel. */
   readonly onEnforced: (list: ListNo) => void;
 }
@@ -109,6 +111,7 @@ export function createListKeeper(parts: ListKeeperParts): ListKeeper {
     capacity: parts.capacity,
     onMemory: parts.onMemory,
     onReady: becameReady,
+    onExpected: parts.onExpected,
   };
 
   function inTurn(list: ListNo, act: () => Promise<void>): Promise<void> {

@@ -52,6 +52,8 @@ export interface LoadParts {
   /** From here on another blocklist is wanted. */
   readonly onJudged: () => void;
   readonly onReady: (state: ListState) => void;
+  /** So many entries are about to be added. */
+  readonly onExpected: (entries: number) => void;
   /** Something that must survive a restart changed. */
   readonly onMemory: () => void;
 }
@@ -109,6 +111,8 @@ async function sweepList(parts: LoadParts, state: ListState, held: Held): Promis
   const lane = laneOfList(state.list);
   const order = state.list.list === LIST_FEEDS ? SWEEP_ORDER.feeds : SWEEP_ORDER.load;
   const listed = held.blocklist.unsortedColumns();
+  const present = setsOf(state.pair).reduce((sum, { entries }) => sum + entries.size, 0);
+  parts.onExpected(expectedIn(parts, held.blocklist.size) - present);
   for (const set of setsOf(state.pair)) {
     await makeRoom(parts, set, held);
     const columns = await unwantedIn(parts, set);
