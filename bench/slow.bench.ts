@@ -43,6 +43,8 @@ const WARM_EVERY_MS = 60;
 const WARM_BANS = { full: 200, quick: 120 };
 /** Loaded before the list that is timed. */
 const WARM_LISTINGS = 2_000;
+/** The feed gives no more: of the longest list some are there before. */
+const FEED_MOST = 100_000;
 const IDLE_BANS = { full: 200, quick: 40 };
 const LEAST_BANS = { full: 200, quick: 100 };
 /** One process an address: measured so far, beyond it is arithmetic. */
@@ -101,9 +103,10 @@ async function loadAll(undo: AsyncDisposableStack, listings: number): Promise<vo
   for (const { parts } of candidates) process.kill(parts.server.agent.pid() ?? 0, "SIGSTOP");
   await stage.coordinator.kill9();
   await stage.coordinator.start();
-  await feedList(abuseipdb, stage.coordinator, WARM_LISTINGS + listings);
+  const all = Math.min(WARM_LISTINGS + listings, FEED_MOST);
+  await feedList(abuseipdb, stage.coordinator, all);
   for (const one of candidates) {
-    tellLoaded(one, listings, await endureLoad(one.parts, WARM_LISTINGS + listings));
+    tellLoaded(one, listings, await endureLoad(one.parts, all));
     await one.parts.server.agent.kill9(); // it would have its share of the next one's deltas
   }
 }
