@@ -1,5 +1,5 @@
 /** SQL that finds what is new: strikes by sightings, open holds, agents by when they were last heard of. */
-import { sourceCode } from "../ledger/sighting-codes.ts";
+import { causeCode, sourceCode } from "../ledger/sighting-codes.ts";
 import { prefixFromSql } from "../ledger/sql-values.ts";
 import type { Sql } from "../store/sql.ts";
 
@@ -67,7 +67,7 @@ export async function selectStruck(
         and o.strike_no <= s.strike_no) as strikes,
       not exists (select from strikes o where o.prefix = s.prefix and o.strike_no < s.strike_no) as is_first,
       s.voided_at is null and s.struck_at > clock_timestamp() - make_interval(secs => ${maxAgeSeconds})
-        and not exists (select from revisions r where r.list_no = s.list_no and r.revision = s.revision and r.cause = 5)
+        and not exists (select from revisions r where r.list_no = s.list_no and r.revision = s.revision and r.cause = ${causeCode("policy")})
         and not (
           exists (select from sightings g where g.offender = s.prefix and g.source = ${sourceCode("import")})
           and not exists (select from sightings g where g.offender = s.prefix and g.source <> ${sourceCode("import")}))

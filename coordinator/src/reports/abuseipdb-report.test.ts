@@ -41,7 +41,7 @@ test("each answer is what it means, whichever status an older server gave it", (
     [422, duplicate, "duplicate"],
     [403, duplicate, "duplicate"],
     [429, quota, "quota"],
-    [429, "<html></html>", "quota"],
+    [429, "<html></html>", "busy"],
     [401, "{}", "unauthorized"],
     [403, "<html></html>", "unauthorized"],
     [422, "{}", "refused"],

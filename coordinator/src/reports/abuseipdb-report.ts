@@ -32,6 +32,8 @@ export type Answer = { readonly rate: RateTold; readonly status: number } & (
   | { readonly kind: "duplicate"; readonly reason: string }
   | { readonly kind: "refused"; readonly reason: string }
   | { readonly kind: "quota" | "unauthorized"; readonly reason: string }
+  /** Not the API, but a proxy in front of it that has enough for the moment. */
+  | { readonly kind: "busy"; readonly reason: string }
   /** Nobody can say whether it was taken. */
   | { readonly kind: "unknown"; readonly reason: string }
 );
@@ -85,7 +87,7 @@ export function readAnswer(answered: Answered, now: UnixMs): Answer {
       : { ...head, kind: "taken", refused };
   }
   if (DUPLICATE.test(body)) return { ...head, kind: "duplicate", reason };
-  if (status === 429) return { ...head, kind: "quota", reason };
+  if (status === 429) return { ...head, kind: isOfTheApi(answered) ? "quota" : "busy", reason };
   if (status === 401 || status === 403) return { ...head, kind: "unauthorized", reason };
   if (status >= 500) return { ...head, kind: "unknown", reason }; // of a proxy in front: what is behind it may have it
   return { ...head, kind: "refused", reason };
@@ -149,6 +151,11 @@ function refusedRows(body: string): ReadonlyMap<string, string> | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** It says of every answer how much is left; who says nothing of it knows nothing of the quota. */
+function isOfTheApi({ headers, body }: Answered): boolean {
+  return headers["x-ratelimit-limit"] !== undefined || /"detail":"[^"]*rate limit/i.test(body);
 }
 
 /** The first error's text of the API's JSON, else only the status: a page for people tells nothing. */

@@ -26,6 +26,8 @@ test("what the service says counts: its limit for as long as it stands, what rem
   const tomorrow = { ...SHARE, now: unixMs(NOON + 24 * HOUR_MS) };
   assert.equal(callsLeft("report", told, { made: 0, ...tomorrow }), 8_000);
   assert.equal(callsLeft("report", { ...told, blockedUntil: unixMs(NOON + 1) }, { made: 0, ...SHARE }), 0);
+  const over = { ...told, remaining: 0, blockedUntil: unixMs(NOON - 1) };
+  assert.equal(callsLeft("report", over, { made: 100, ...SHARE }), 7_900);
 });
 
 test("a day is the service's, whose clock may be a quarter hour off", () => {

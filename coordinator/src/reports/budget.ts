@@ -53,7 +53,9 @@ export function callsLeft(
 ): number {
   if (told.blockedUntil !== undefined && told.blockedUntil > now) return 0;
   const ours = callsADay(endpoint, told, share) - made;
-  const isToday = told.toldAt !== undefined && dayStart(told.toldAt) === dayStart(now);
+  // After a pause that it named itself it gives anew, whatever it said before.
+  const isToday =
+    told.toldAt !== undefined && dayStart(told.toldAt) === dayStart(now) && told.blockedUntil === undefined;
   const theirs = isToday && told.remaining !== undefined ? told.remaining : Number.POSITIVE_INFINITY;
   return Math.max(0, Math.min(ours, theirs));
 }

@@ -52,7 +52,7 @@ export async function noteNotSent(
 
 function pauseOf({ kind }: Answer, failures: number): "quota" | "unauthorized" | "failed" | undefined {
   if (kind === "quota" || kind === "unauthorized") return kind;
-  if (kind === "unknown") return "failed";
+  if (kind === "unknown" || kind === "busy") return "failed";
   return kind === "refused" && failures >= REFUSED_MAX ? "failed" : undefined;
 }
 

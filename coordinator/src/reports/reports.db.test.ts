@@ -169,7 +169,7 @@ test("a 429 for the quota plans the report again, a 429 for the address drops th
   assert.equal((await reports.states())["5.6.7.3"], "planned");
   const calls = reports.fake.calls("report").length;
   await reports.report();
-  assert.equal(reports.fake.calls("report").length, calls, "without a word when, it waits for the next day");
+  assert.equal(reports.fake.calls("report").length, calls, "it rests");
 });
 
 test("a key that is refused is not tried again for an hour, and nothing is lost", async (t) => {

@@ -78,10 +78,10 @@ export function ownWords(names: readonly string[], further: readonly string[]): 
   return [...new Set(all)].filter((word) => word !== "").sort((a, b) => b.length - a.length);
 }
 
-/** Whether none of the words is in it, as a word or within one. One or two letters are in any text. */
+/** Whether none of the words is in it, as a word or, from five letters on, within one: shorter ones are in any text. */
 export function isFreeOf(text: string, words: readonly string[]): boolean {
   const lower = text.toLowerCase().replaceAll(/\[(?:host|address|user|email|url|query|hidden|id)\]/g, "");
-  return !words.some((word) => (word.length > 2 ? lower.includes(word) : wordPattern(word).test(lower)));
+  return !words.some((word) => (word.length > 4 ? lower.includes(word) : wordPattern(word).test(lower)));
 }
 
 function scrubLine(line: string, reported: Prefix, words: readonly string[]): string {

@@ -111,7 +111,7 @@ async function settle(
       }
       const saved = reports.filter(({ address }) => !answer.refused.has(address)).map(({ reportNo }) => reportNo);
       await settleReports(sql, saved, { state: "sent", answer: { status } });
-    } else if (kind === "quota" || kind === "unauthorized") await planAgain(sql, all, answer.reason);
+    } else if (isNotTaken(kind)) await planAgain(sql, all, answer.reason);
     else if (kind === "unknown") await settleReports(sql, all, { state: "unknown", answer: { status, reason } });
     else await settleReports(sql, all, { state: "refused", answer: { status, reason } });
     return await learn(sql, endpoint, answer, unixMs(ledger.ledgerTimeMs()));
@@ -120,11 +120,14 @@ async function settle(
   if (kind === "taken") {
     observe("sent", reports.length - refused);
     observe("refused", refused);
-  } else if (kind === "quota" || kind === "unauthorized") observe("not-sent", reports.length);
-  else observe(kind, reports.length);
+  } else observe(isNotTaken(kind) ? "not-sent" : kind, reports.length);
   const level = kind === "taken" || kind === "duplicate" ? "info" : "warn";
   log[level]("reports.answered", { endpoint, outcome: kind, reports: reports.length, refused, status, reason });
   return isGoingOn;
+}
+
+function isNotTaken(kind: Answer["kind"]): kind is "quota" | "unauthorized" | "busy" {
+  return kind === "quota" || kind === "unauthorized" || kind === "busy";
 }
 
 function requestOf(
