@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { parsePrefix } from "@fleetban/proto/model/prefix";
+import { feedWarnings } from "./feed-warnables.ts";
 import { goodList, startListFeed } from "./list-feed.fixture.ts";
 import type { Said } from "./publisher.fixture.ts";
 import { resolveFeedHold } from "./resolve-hold.ts";
@@ -190,6 +191,18 @@ const loads: readonly (readonly [what: string, said: Said, entries: readonly str
     ["45.1.1.1"],
   ],
 ];
+
+test("a feed that has never brought a list is a warning, until it brings one", async (t) => {
+  const feed = await startListFeed(t);
+  const codes = async () => feedWarnings([await feed.status()], feed.now()).map(({ code }) => code);
+  assert.deepEqual(await codes(), [], "it has not been asked yet");
+  await feed.fetched({ body: page });
+  assert.deepEqual(await codes(), ["feed-without-list"]);
+  await feed.fetched({ status: 404 });
+  assert.deepEqual(await codes(), ["feed-request-refused"]);
+  await feed.fetched({ body: good });
+  assert.deepEqual(await codes(), []);
+});
 
 test("a list loads as it should, whatever its dress", async (t) => {
   const feed = await startListFeed(t);

@@ -54,9 +54,13 @@ const WARNABLES: Readonly<Record<WarnableCode, Pick<Warnable, "severity" | "text
     severity: "warning",
     text: "no good fetch for two turns; its listings run out by themselves; see: fleetban feeds list",
   },
+  "feed-without-list": {
+    severity: "warning",
+    text: "it has never brought a list; it lists nothing; see: fleetban feeds show",
+  },
   "feed-unauthorized": {
     severity: "warning",
-    text: "the publisher refuses the key; put a valid one into the configuration and restart the coordinator",
+    text: "the publisher refuses the coordinator; put a valid key into coordinator.yaml and restart, or look at the feed's url",
   },
   "feed-request-refused": {
     severity: "warning",
