@@ -36,6 +36,10 @@ test("old bans are no news: restored, brought in, listed by a feed, sent again o
   await told.sight(agent, "5.6.7.2", { source: "import" });
   const before = told.ledger.ledgerTimeMs() - 3 * 86_400_000;
   await told.sight(agent, "5.6.7.3", { bannedAtMs: before, banSeconds: 20 * 86_400 });
+  await told.store.sql`
+    insert into strikes (strike_no, prefix, list_no, struck_at, until, policy_no, agents, summary, revision)
+    values (nextval('strike_numbers'), '5.6.7.5', 2, clock_timestamp() - '3d'::interval, clock_timestamp() + '3d', 0, '{1}',
+      '{}', 1)`;
   await told.ledger.write({ kind: "feed" }, async (_, now) => [
     {
       list: LIST_FEEDS,
@@ -47,11 +51,14 @@ test("old bans are no news: restored, brought in, listed by a feed, sent again o
   assert.deepEqual(told.messages(), []);
 });
 
-test("what struck before notifications were configured is no news", async (t) => {
+test("what struck before notifications were configured is no news, and never a first listing again", async (t) => {
   const told = await startNotifications(t);
   const agent = await told.agent("one");
-  await told.sight(agent, "5.6.7.8");
+  const now = told.ledger.ledgerTimeMs();
+  await told.sight(agent, "5.6.7.8", { bannedAtMs: now - 20 * 3_600_000, banSeconds: 86_400 });
   await notifyOnce({ ...told.parts, channels: [] }, new AbortController().signal);
+  await told.notify();
+  await told.sight(agent, "5.6.7.8", { bannedAtMs: now });
   await told.notify();
   assert.deepEqual(told.messages(), []);
 });

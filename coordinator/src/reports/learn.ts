@@ -22,12 +22,7 @@ export async function learn(sql: Sql, endpoint: ReportEndpoint, answer: Answer, 
   const failures = isGood ? 0 : quota.failures + 1;
   const problem = isGood ? undefined : "reason" in answer ? answer.reason : undefined;
   const pause = pauseOf(answer, failures);
-  const blockedUntil =
-    pause !== undefined
-      ? pauseAfter(pause, { failures, retryAt, now })
-      : remaining === 0
-        ? pauseAfter("quota", { failures, retryAt, now })
-        : undefined;
+  const blockedUntil = pause === undefined ? undefined : pauseAfter(pause, { failures, retryAt, now });
   await saveQuota(sql, endpoint, { ...told, blockedUntil, failures, problem });
   return blockedUntil === undefined;
 }
