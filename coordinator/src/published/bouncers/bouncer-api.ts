@@ -4,6 +4,7 @@
  */
 import type { Clock } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
+import { finishInTurns } from "@fleetban/kit/slices";
 import { createTurns } from "@fleetban/kit/turns";
 import { secondsFromMs, type UnixSeconds, unixMs } from "@fleetban/proto/model/time";
 import type { Ledger } from "../../ledger/ledger.ts";
@@ -105,7 +106,7 @@ export function createBouncerApi(parts: BouncerParts): BouncerApi {
 
 /** A database that does not answer costs what is gone, not the list: what is gone ends by itself. */
 async function withdrawn(
-  { store, editions, log }: BouncerParts,
+  { store, editions, clock, log }: BouncerParts,
   key: EditionKey,
   edition: Edition,
   token: PublishToken,
@@ -115,7 +116,9 @@ async function withdrawn(
     const known = await selectPulled(store.sql, token.tokenNo, request.address);
     const pulled = known?.epoch === edition.epoch ? known : undefined;
     const touched = await selectTouched(store.sql, key.lists, pulled, WITHDRAWN_MAX);
-    const gone = withdrawnPrefixes(touched, await editions.sources(key), edition.families);
+    const published = { families: edition.families, maxRank: token.maxRank };
+    const finding = withdrawnPrefixes(touched, await editions.sources(key), published);
+    const gone = await finishInTurns(finding, createTurns(clock));
     log.info("published.bouncer_told_everything", { token: token.name, listings: edition.size, gone: gone.length });
     return gone;
   } catch (error) {

@@ -61,23 +61,25 @@ test("an answer that may not have arrived is told once more", async (t) => {
 
 test("a coordinator that knows nothing of a bouncer tells it everything, and what is gone since its last pull", async (t) => {
   const published = await startPublisher(t);
-  const bouncer = await startBouncer(t, published);
-  await published.put(LIST_FLEET, ["21.0.0.7", "22.0.0.0/30", "23.0.0.0/31", "25.0.0.1"]);
+  const bouncer = await startBouncer(t, published, await published.token({ maxRank: 2 }));
+  await published.put(LIST_FLEET, ["21.0.0.7", "22.0.0.0/30", "23.0.0.0/31", "25.0.0.1", "26.0.0.1"]);
+  await published.put(LIST_FEEDS, ["26.0.0.1"], { rank: RANK.feedHigh });
   await published.put(LIST_EXEMPT, ["23.0.0.1"], { rank: ALLOWED });
-  assert.deepEqual(valuesOf((await bouncer.pull("?startup=true")).new).length, 4);
+  assert.deepEqual(valuesOf((await bouncer.pull("?startup=true")).new).length, 5);
   await until("its pull is written", async () => {
     const [row] = await published.store.sql<{ count: number }[]>`
       select count(*)::int as count from publish_uses where pulled_revision > 0`;
     return row?.count === 1;
   });
-  await published.remove(LIST_FLEET, "21.0.0.7");
+  await published.remove(LIST_FLEET, "21.0.0.7", "26.0.0.1");
   await published.put(LIST_EXEMPT, ["22.0.0.2"], { rank: ALLOWED });
   await published.remove(LIST_EXEMPT, "23.0.0.1");
   const other = await startBouncer(t, { ...published, ...(await published.replica()) }, bouncer.token);
   const { new: all, deleted } = await other.pull();
   assert.deepEqual(valuesOf(all), ["22.0.0.0/31", "22.0.0.3", "23.0.0.0/31", "25.0.0.1"]);
   const gone = valuesOf(deleted);
-  for (const prefix of ["21.0.0.7", "22.0.0.0/30", "22.0.0.2", "23.0.0.0"]) assert.ok(gone.includes(prefix), prefix);
+  for (const prefix of ["21.0.0.7", "22.0.0.0/30", "22.0.0.2", "23.0.0.0", "26.0.0.1"])
+    assert.ok(gone.includes(prefix), prefix);
   for (const prefix of valuesOf(all)) assert.ok(!gone.includes(prefix), prefix);
 });
 

@@ -6,7 +6,7 @@ import type { Sql } from "../../store/sql.ts";
 import type { Pulled } from "../token-queries.ts";
 
 export interface Touched {
-  /** Put or removed on one of the lists, or let through by an operator. */
+  /** Removed from one of the lists, or let through by an operator. */
   readonly listed: readonly Prefix[];
   /** Put or removed on `exempt`. */
   readonly exempted: readonly Prefix[];
@@ -27,6 +27,9 @@ export async function selectTouched(
   const changed = await sql<{ prefix: string; is_exempt: boolean }[]>`
     select prefix::text, list_no = ${LIST_EXEMPT} as is_exempt from changes
     where revision > ${revision} and list_no = any(${[LIST_EXEMPT, ...lists]}::int[])
+      -- what is listed still is published, but for what is exempt of it
+      and (list_no = ${LIST_EXEMPT} or not exists (
+        select from listings where listings.list_no = changes.list_no and listings.prefix = changes.prefix))
     group by changes.prefix, list_no limit ${limit}`;
   const acts = await sql<{ prefix: string }[]>`
     select prefix::text from bans where ended_at > to_timestamp(${since}::float8)

@@ -5,6 +5,7 @@
  * What was published of a listing is the listing or, where something in it was exempt, the networks beside the ways down to
  * the exempt prefixes: so whatever a change of the one or the other can have made disappear can be listed.
  */
+import type { Slices } from "@fleetban/kit/slices";
 import { isSingle, type Prefix, partsOf } from "@fleetban/proto/model/prefix";
 import { textOfWords } from "@fleetban/proto/model/prefix-text";
 import { agree, blankWords, type PrefixWords } from "@fleetban/proto/model/prefix-words";
@@ -21,12 +22,20 @@ export interface Sources {
 
 export const WITHDRAWN_MAX = 200_000;
 
-/** Not in `published`; at most `WITHDRAWN_MAX`. */
-export function withdrawnPrefixes(
+export interface Published {
+  readonly families: readonly ListingColumns[];
+  /** The bouncer is told of nothing above it. */
+  readonly maxRank: number;
+}
+
+const SLICE_PREFIXES = 256;
+
+/** Not in what is published; at most `WITHDRAWN_MAX`. */
+export function* withdrawnPrefixes(
   { listed, exempted }: Touched,
   { lists, exempt }: Sources,
-  published: readonly ListingColumns[],
-): Prefix[] {
+  published: Published,
+): Slices<Prefix[]> {
   const found = new Set<Prefix>();
   const add = (words: Readonly<PrefixWords>) => {
     if (found.size < WITHDRAWN_MAX) found.add(textOfWords(words) as Prefix);
@@ -34,19 +43,29 @@ export function withdrawnPrefixes(
   const wide = listed.filter((prefix) => !isSingle(prefix)).map((prefix) => partsOf(prefix));
   const holes = exempted.map((prefix) => partsOf(prefix));
   for (const prefix of listed) add(partsOf(prefix));
+  yield;
   for (const hole of holes) {
     add(hole);
     for (const columns of lists.map((families) => columnsOf(families, hole))) {
       for (const row of rowsInside(columns, hole)) add(wordsAt(columns, row));
       for (const row of rowsAround(columns, hole)) addBesides(wordsAt(columns, row), hole, add);
     }
+    yield;
   }
   for (const listing of wide) {
     const columns = columnsOf(exempt, listing);
     for (const row of rowsInside(columns, listing)) addBesides(listing, wordsAt(columns, row), add);
     for (const hole of holes) addBesides(listing, hole, add);
+    yield;
   }
-  return [...found].filter((prefix) => !isIn(published, partsOf(prefix)));
+  const gone: Prefix[] = [];
+  let looked = 0;
+  for (const prefix of found) {
+    if (!isIn(published, partsOf(prefix))) gone.push(prefix);
+    looked += 1;
+    if (looked % SLICE_PREFIXES === 0) yield;
+  }
+  return gone;
 }
 
 /** The listing itself, and the networks beside the way from it down to the hole. */
@@ -63,12 +82,13 @@ function addBesides(
   }
 }
 
-function isIn(families: readonly ListingColumns[], prefix: Readonly<PrefixWords>): boolean {
+function isIn({ families, maxRank }: Published, prefix: Readonly<PrefixWords>): boolean {
   const columns = columnsOf(families, prefix);
   const row = lowerBound(columns, prefix);
   if (row >= columns.count) return false;
   const there = wordsAt(columns, row);
-  return there.length === prefix.length && agree(there, prefix, prefix.length);
+  const isThere = there.length === prefix.length && agree(there, prefix, prefix.length);
+  return isThere && (columns.ranks[row] ?? 0) <= maxRank;
 }
 
 function columnsOf(families: readonly ListingColumns[], { family }: Readonly<PrefixWords>): ListingColumns {
