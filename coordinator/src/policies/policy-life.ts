@@ -157,12 +157,20 @@ export async function undoNow(parts: LifeParts, policy: StoredPolicy): Promise<b
   });
 }
 
-/** Brings the list of the trial to what the policy would add now. Gives how long its plan took. */
-export async function renewTrial(parts: LifeParts, policy: StoredPolicy, plan?: PolicyPlan): Promise<number> {
-  let tookMs = 0;
+/**
+ * Brings the list of the trial to what the policy would add now, and gives the plan that says so. One that has become wide
+ * since an operator saw it is not carried out. Undefined = another replica works on it.
+ */
+export async function renewTrial(
+  parts: LifeParts,
+  policy: StoredPolicy,
+  plan?: PolicyPlan,
+): Promise<PolicyPlan | undefined> {
+  let renewed: PolicyPlan | undefined;
   await underLease(parts, policy, async (beforeSlice) => {
     const made = plan ?? (await planOf(parts, await storedCandidate(parts, policy.policyNo), policy.days));
-    tookMs = made.tookMs;
+    renewed = made;
+    if (made.wide.length > 0 && !policy.isApproved) return;
     const isTried = async (sql: Sql) => (await isOnTrial(sql, policy.policyNo)) && (await beforeSlice());
     const changed = await syncTrial(parts, policy.policyNo, trialListings(made.changes), isTried, FOREVER);
     if (changed !== undefined && changed > 0) {
@@ -173,7 +181,7 @@ export async function renewTrial(parts: LifeParts, policy: StoredPolicy, plan?: 
     }
     await giveLeaseBack(parts.store.sql, policy.policyNo, parts.runId);
   });
-  return tookMs;
+  return renewed;
 }
 
 /** The list of the trial is emptied before it is taken from the group: agents drop its entries by a delta, at once. */

@@ -50,6 +50,21 @@ test("what another replica left half done is finished", async (t) => {
   assert.deepEqual([await listingTexts(store), await strikeTexts(store)], [[], []]);
 });
 
+test("a trial that has become wide since an operator saw its plan is an alarm, and adds nothing", async (t) => {
+  const { store, ledger, life, apply } = await openPolicyStage(t);
+  await apply("guardrails: { ceiling_v4: 0.0001 }"); // 3,702 addresses
+  await apply("ipv4: { addresses: 1, agents: 1 }", { canary: { group: "default", seconds: 3_600 }, isApproved: false });
+  const attackers = Array.from({ length: 20 }, (_, at) => sightingOf(ledger, `198.50.${at}.1`));
+  await ledger.commitSightings(batchOf(ledger, 1, 1, attackers));
+  const newest = async () => (await newestPolicies(store.sql, 1))[0]?.rolledBack?.because;
+  await untilDone(life, async () => (await newest()) !== undefined);
+  assert.match((await newest()) ?? "", /^alarm: it would change much at once: list fleet: it would cover /);
+  assert.deepEqual(
+    (await listingTexts(store)).filter((text) => !text.startsWith("2 ")),
+    [],
+  );
+});
+
 test("a stored text that this program can't read is refused at the start", async (t) => {
   const { store, apply } = await openPolicyStage(t);
   await apply("");

@@ -75,7 +75,10 @@ async function renew(parts: WorkParts, policy: StoredPolicy, renewal: Renewal): 
   renewal.policyNo = policy.policyNo;
   let tookMs = 0;
   try {
-    tookMs = await renewTrial(parts, policy);
+    const plan = await renewTrial(parts, policy);
+    tookMs = plan?.tookMs ?? 0;
+    const [wide] = policy.isApproved ? [] : (plan?.wide ?? []);
+    if (wide !== undefined) await rollBack(parts, policy, BY_ITSELF, `alarm: it would change much at once: ${wide}`);
   } catch (error) {
     parts.log.warn("policies.trial_not_renewed", { policyNo: policy.policyNo, error });
   }
