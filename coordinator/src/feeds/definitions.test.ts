@@ -100,3 +100,11 @@ test("the handbook has every preset, as it is", () => {
     );
   }
 });
+
+test("the handbook's policies are policies", () => {
+  const page = readFileSync(join(import.meta.dirname, "../../../docs/feeds.md"), "utf8");
+  const blocks = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => match[1] ?? "");
+  const policies = blocks.filter((block) => !block.includes("key_file")); // that one is coordinator.yaml
+  assert.equal(policies.length, 3);
+  for (const text of policies) readPolicy(text, "docs/feeds.md");
+});

@@ -24,7 +24,8 @@ export function* csvRows(text: string, columns: CsvColumns): Rows {
       places = placesOf(columns, cells);
       const missing = COLUMNS.find((column) => columns[column] !== undefined && places?.[column] === undefined);
       if (missing !== undefined) {
-        yield { kind: "refused", reason: `no column ${columns[missing]} in its first line: ${whole.slice(0, 80)}` };
+        // Not quoted: a file that is no list at all may hold anything.
+        yield { kind: "refused", reason: `no column ${columns[missing]} among the ${cells.length} of its first line` };
         return;
       }
       isFirst = false;

@@ -145,7 +145,7 @@ for (const [what, columns, text, entries] of csv) {
 
 test("csv: a column that is not there refuses the list, a confidence out of bounds the line", () => {
   const missing = gathered(csvRows("a,b\n1,2\n", { separator: ",", prefix: "ip" }));
-  assert.equal(reasonOf(missing), "no column ip in its first line: a,b");
+  assert.equal(reasonOf(missing), "no column ip among the 2 of its first line");
   const bad = badOf(
     csvRows("45.1.1.1,101\n45.1.1.2,-1\n45.1.1.3,\n", { separator: ",", prefix: "1", confidence: "2" }),
   );
