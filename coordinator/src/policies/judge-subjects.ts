@@ -6,6 +6,7 @@
 import type { Turns } from "@fleetban/kit/turns";
 import type { List, ListNo } from "@fleetban/proto/model/listing";
 import type { UnixSeconds } from "@fleetban/proto/model/time";
+import { type PresentListing, selectListings } from "../ledger/change-queries.ts";
 import { listFor } from "../ledger/conclude.ts";
 import { selectEvidence } from "../ledger/evidence-queries.ts";
 import { distinctSubjects, type Subject, subjectKey } from "../ledger/subject.ts";
@@ -45,28 +46,53 @@ export interface JudgedSubject extends Subject {
  */
 const COMMITTED_WITHIN_SECONDS = 300;
 
+/** What the database says of them. */
+export interface ReadSubjects {
+  readonly subjects: readonly Subject[];
+  readonly evidence: ReadonlyMap<string, Evidence>;
+  readonly sightingsByKey: ReadonlyMap<string, SightedPrefix["sightings"]>;
+  /** Strikes that sightings of the window made. */
+  readonly madeNumbers: ReadonlySet<number>;
+  readonly present: ReadonlyMap<string, PresentListing>;
+}
+
 export async function judgeSubjects(
   sql: Sql,
   sighted: readonly SightedPrefix[],
   parts: JudgeParts,
 ): Promise<JudgedSubject[]> {
-  const prefixes = sighted.map(({ prefix }) => prefix);
-  const windowFrom = (parts.from + COMMITTED_WITHIN_SECONDS) as UnixSeconds;
-  const made = await strikesSince(sql, prefixes, windowFrom);
-  const madeNumbers = new Set(made.map(({ strikeNo }) => strikeNo));
+  return judgeRead(await readSubjects(sql, sighted, parts), parts);
+}
+
+export async function readSubjects(
+  sql: Sql,
+  sighted: readonly SightedPrefix[],
+  { policy, lists, from }: Pick<JudgeParts, "policy" | "lists" | "from">,
+): Promise<ReadSubjects> {
   const routed = sighted.flatMap(({ prefix, sightings }) => {
-    const byList = Map.groupBy(sightings, ({ jail }) => listFor(jail, parts.policy, parts.lists));
+    const byList = Map.groupBy(sightings, ({ jail }) => listFor(jail, policy, lists));
     return [...byList].map(([list, some]) => ({ prefix, list, sightings: some }));
   });
-  const sightingsByKey = new Map(routed.map((one) => [subjectKey(one), one.sightings]));
+  const prefixes = sighted.map(({ prefix }) => prefix);
+  const made = await strikesSince(sql, prefixes, (from + COMMITTED_WITHIN_SECONDS) as UnixSeconds);
   const subjects = distinctSubjects([...routed, ...made]);
-  const evidence = await selectEvidence(sql, subjects);
+  const [evidence, listings] = await Promise.all([selectEvidence(sql, subjects), selectListings(sql, subjects)]);
+  return {
+    subjects,
+    evidence,
+    sightingsByKey: new Map(routed.map((one) => [subjectKey(one), one.sightings])),
+    madeNumbers: new Set(made.map(({ strikeNo }) => strikeNo)),
+    present: new Map(listings.map((listing) => [subjectKey(listing), listing])),
+  };
+}
+
+export async function judgeRead(read: ReadSubjects, parts: JudgeParts): Promise<JudgedSubject[]> {
   const all: JudgedSubject[] = [];
-  for (const { prefix, list } of subjects) {
+  for (const { prefix, list } of read.subjects) {
     if (parts.turns.isOver()) await parts.turns.next();
     const key = subjectKey({ prefix, list });
-    const known = evidence.get(key) ?? emptyEvidence(prefix, list);
-    all.push(judged(known, sightingsByKey.get(key) ?? [], madeNumbers, parts));
+    const known = read.evidence.get(key) ?? emptyEvidence(prefix, list);
+    all.push(judged(known, read.sightingsByKey.get(key) ?? [], read.madeNumbers, parts));
   }
   return all;
 }

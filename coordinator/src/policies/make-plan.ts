@@ -19,7 +19,7 @@ import type { Guardrails } from "../guardrails/guardrails.ts";
 import { judgeChange, type ListSize } from "../guardrails/judge-change.ts";
 import type { Pack } from "../guardrails/pack.ts";
 import { selectProtections } from "../guardrails/protections.ts";
-import { type PresentListing, selectListings } from "../ledger/change-queries.ts";
+import type { PresentListing } from "../ledger/change-queries.ts";
 import { subjectKey } from "../ledger/subject.ts";
 import { decide } from "../policy/decide.ts";
 import type { Policy } from "../policy/policy.ts";
@@ -27,10 +27,11 @@ import type { Sql } from "../store/sql.ts";
 import type { Store } from "../store/store.ts";
 import type { Candidate } from "./candidate.ts";
 import { planFeeds } from "./feeds-part.ts";
-import { isChanged, type JudgedSubject, judgeSubjects } from "./judge-subjects.ts";
+import { isChanged, type JudgedSubject } from "./judge-subjects.ts";
 import { planNetworks, type StrikesAfter, strikesAfter } from "./networks-part.ts";
 import { byList, changeOf, kindOf, type PlannedChange, type PlannedList } from "./plan-lists.ts";
-import { exemptionBeginnings, type SightedPrefix, sightedSince } from "./window-queries.ts";
+import { replayWindow } from "./replay-window.ts";
+import { exemptionBeginnings, type SightedPrefix } from "./window-queries.ts";
 
 export interface PlanParts {
   readonly store: Pick<Store, "transaction">;
@@ -74,10 +75,6 @@ export interface PolicyPlan {
 }
 
 const DAY_SECONDS = 86_400;
-/** What a sighting weighs after so many half-lives is next to nothing. */
-const HALF_LIVES = 5;
-const PREFIXES_AT_ONCE = 1_000;
-
 export async function makePlan(parts: PlanParts, ask: PlanAsk, signal: AbortSignal): Promise<PolicyPlan> {
   const begunMs = parts.clock.monotonicMs();
   const plan = await parts.store.transaction(async (sql) => {
@@ -85,12 +82,6 @@ export async function makePlan(parts: PlanParts, ask: PlanAsk, signal: AbortSign
     return planWithin(sql, ask, createTurns(parts.clock), signal);
   });
   return { ...plan, tookMs: Math.round(parts.clock.monotonicMs() - begunMs) };
-}
-
-/** Since when sightings are read: some before the window are remembered when it begins. */
-export function readFrom(windowFrom: UnixSeconds, policy: Policy): UnixSeconds {
-  const remembered = Math.max(policy.corroborationWindowSeconds, HALF_LIVES * policy.halfLifeSeconds);
-  return unixSeconds(windowFrom - remembered);
 }
 
 async function planWithin(
@@ -110,25 +101,18 @@ async function planWithin(
   const suspects: { list: ListNo; prefix: Prefix }[] = [];
   const lately: CollisionOnList[] = [];
   const after = new Map<string, StrikesAfter>();
-  for await (const sighted of sightedSince(sql, readFrom(from, policy))) {
-    for (let at = 0; at < sighted.length; at += PREFIXES_AT_ONCE) {
-      signal.throwIfAborted();
-      const slice = sighted.slice(at, at + PREFIXES_AT_ONCE);
-      const judged = await judgeSubjects(sql, slice, judge);
-      const listings = await selectListings(sql, judged);
-      const present = new Map(listings.map((listing) => [subjectKey(listing), listing]));
-      count(tally, slice, judged, from);
-      for (const subject of judged) {
-        const change = listingChange(subject, present.get(subjectKey(subject)), now);
-        if (change !== undefined) changes.push(change);
-        if (change !== undefined || isChanged(subject)) touched.push(subject.prefix);
-        if (isKeptOff(subject, policy, now)) suspects.push(subject);
-        if (change !== undefined && kindOf(change) === "add") lately.push(...pardonedLately(subject, from, now));
-        if (policy.widening[4].members + policy.widening[6].members > 0) {
-          const strikes = strikesAfter(subject, now);
-          after.set(subjectKey(subject), strikes);
-        }
-      }
+  const widens = policy.widening[4].members + policy.widening[6].members > 0;
+  for await (const { sighted, judged, present } of replayWindow(sql, judge)) {
+    signal.throwIfAborted();
+    count(tally, sighted, judged, from);
+    for (const subject of judged) {
+      const key = subjectKey(subject);
+      const change = listingChange(subject, present.get(key), now);
+      if (change !== undefined) changes.push(change);
+      if (change !== undefined || isChanged(subject)) touched.push(subject.prefix);
+      if (isKeptOff(subject, policy, now)) suspects.push(subject);
+      if (change !== undefined && kindOf(change) === "add") lately.push(...pardonedLately(subject, from, now));
+      if (widens) after.set(key, strikesAfter(subject, now));
     }
   }
   changes.push(...(await planNetworks(sql, policy, after, now)));
