@@ -9,7 +9,7 @@ import { groupsOfPolicy, listsOfPolicy } from "../policy/policy-lists.ts";
 import type { PolicyFile } from "../policy/policy-table.ts";
 import type { Sql } from "../store/sql.ts";
 import type { Store } from "../store/store.ts";
-import { moveListsVersion, selectGroups, selectListNumbers, upsertGroup, upsertList } from "./queries.ts";
+import { moveListsVersion, selectGroups, selectListNumbers, upsertGroup, upsertList } from "./list-queries.ts";
 
 export interface ListsParts {
   readonly store: Pick<Store, "sql" | "transaction">;

@@ -12,7 +12,8 @@ import { readPolicy } from "../policy/policy-file.ts";
 import { type PolicyInForce, policyInForce } from "../policy/policy-in-force.ts";
 import type { PolicyFile } from "../policy/policy-table.ts";
 import type { Store } from "../store/store.ts";
-import { POLICY_CHANNEL, selectInForce, selectListNumbers } from "./queries.ts";
+import { selectListNumbers } from "./list-queries.ts";
+import { POLICY_CHANNEL, selectInForce } from "./queries.ts";
 
 export interface PoliciesParts {
   readonly store: Pick<Store, "sql" | "listen">;

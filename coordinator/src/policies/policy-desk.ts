@@ -2,17 +2,9 @@
 import { type Actor, recordAct } from "../admin/audit.ts";
 import type { Sql } from "../store/sql.ts";
 import type { Store } from "../store/store.ts";
+import { countAgents, selectGroups } from "./list-queries.ts";
 import type { LifeParts } from "./policy-life.ts";
-import {
-  confirmPolicy,
-  countAgents,
-  insertPolicy,
-  type NewPolicy,
-  notifyPolicies,
-  selectBody,
-  selectGroups,
-  selectPolicies,
-} from "./queries.ts";
+import { confirmPolicy, insertPolicy, type NewPolicy, notifyPolicies, selectBody, selectPolicies } from "./queries.ts";
 import type { StoredPolicy } from "./stored-policy.ts";
 
 /** Newest first. */
