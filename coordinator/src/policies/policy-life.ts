@@ -106,6 +106,7 @@ export async function begin(parts: LifeParts, policy: StoredPolicy, actor: Actor
 export async function settleNow(parts: LifeParts, policy: StoredPolicy): Promise<boolean> {
   return underLease(parts, policy, async (beforeSlice) => {
     const isInForce = () => parts.policies.current().policy.policyNo === policy.policyNo;
+    if (!isInForce()) return markSettled(parts.store.sql, policy.policyNo); // another one brings the lists to itself
     const goesOn = async () => isInForce() && (await beforeSlice());
     const changed = await bringLists(parts, policy.days, undefined, policy.isApproved, goesOn);
     if (changed === undefined) return;

@@ -50,6 +50,16 @@ test("what another replica left half done is finished", async (t) => {
   assert.deepEqual([await listingTexts(store), await strikeTexts(store)], [[], []]);
 });
 
+test("a policy that another one replaced before it was settled is settled by that", async (t) => {
+  const { store, life, apply } = await openPolicyStage(t);
+  await apply(QUIET);
+  await apply("");
+  await store.sql`update policies set settled_at = null where policy_no = 1`;
+  const isSettled = async () => (await newestPolicies(store.sql, 2)).every((policy) => policy.isSettled);
+  await untilDone(life, isSettled);
+  assert.equal(life.policies.current().policy.policyNo, 2);
+});
+
 test("a trial that has become wide since an operator saw its plan is an alarm, and adds nothing", async (t) => {
   const { store, ledger, life, apply } = await openPolicyStage(t);
   await apply("guardrails: { ceiling_v4: 0.0001 }"); // 3,702 addresses
