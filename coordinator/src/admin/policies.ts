@@ -27,6 +27,7 @@ import {
 import { begin, planOf, readCandidate, renewTrial, rollBack } from "../policies/policy-life.ts";
 import { isUnconfirmed, type StoredPolicy, trialOf } from "../policies/stored-policy.ts";
 import { countTrial } from "../policies/trial.ts";
+import type { Sql } from "../store/sql.ts";
 import { checkReason, checkSeconds } from "./arguments.ts";
 import type { Caller } from "./caller.ts";
 import { AdminError } from "./errors.ts";
@@ -89,7 +90,7 @@ export async function applyPolicy(
   const confirmSeconds = checkSeconds(request.confirmSeconds);
   const canary = canaryOf(request);
   const candidate = readCandidate(life, request.body, request.file || "policy.yaml", 0);
-  await refuseUnfinished(parts);
+  await refuseUnfinished(parts.store.sql);
   const problem = canary === undefined ? undefined : await canaryProblem(parts.store.sql, canary.group);
   if (problem !== undefined) throw new AdminError("not-found", problem.message, { hint: problem.hint });
   const days = daysOf(request.days);
@@ -101,7 +102,7 @@ export async function applyPolicy(
     confirmSeconds: confirmSeconds === 0 ? undefined : confirmSeconds,
     isApproved: request.yes,
   };
-  const policy = await storePolicy(parts.store, caller, wanted);
+  const policy = await storePolicy(parts.store, caller, wanted, refuseUnfinished);
   parts.metrics.auditRecord();
   const done = [`policy ${policy.policyNo} is stored`];
   if (canary === undefined) {
@@ -138,7 +139,11 @@ export async function confirmPolicy(
   }
   const { policyNo } = policy;
   const isTrial = policy.beganAtMs === undefined;
-  await confirm(parts.store, caller, policy, checkReason(request.reason));
+  if (!(await confirm(parts.store, caller, policy, checkReason(request.reason)))) {
+    throw new AdminError("not-possible-now", `policy ${policyNo} has gone back, or is confirmed already`, {
+      hint: "`fleetban policy history` shows which",
+    });
+  }
   parts.metrics.auditRecord();
   if (isTrial) await begin(parts.policies, { ...policy, confirmSeconds: undefined }, caller, "policy begin");
   const done = isTrial ? "its trial is over, it is in force for all" : "it stays";
@@ -214,8 +219,8 @@ export async function listPolicies(parts: AdminParts): Promise<ListPoliciesRespo
   return { policies: policies.map((policy) => statusOf(policy, inForceNo, onTrial)) };
 }
 
-async function refuseUnfinished({ store }: AdminParts): Promise<void> {
-  const policies = await newestPolicies(store.sql, POLICIES_SHOWN);
+async function refuseUnfinished(sql: Sql): Promise<void> {
+  const policies = await newestPolicies(sql, POLICIES_SHOWN);
   const trial = trialOf(policies);
   const hint = "say `fleetban policy confirm` or `fleetban policy rollback` first";
   if (trial !== undefined) throw new AdminError("not-possible-now", `policy ${trial.policyNo} is on trial`, { hint });

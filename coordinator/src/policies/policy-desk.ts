@@ -4,7 +4,15 @@ import type { Sql } from "../store/sql.ts";
 import type { Store } from "../store/store.ts";
 import { countAgents, selectGroups } from "./list-queries.ts";
 import type { LifeParts } from "./policy-life.ts";
-import { confirmPolicy, insertPolicy, type NewPolicy, notifyPolicies, selectBody, selectPolicies } from "./queries.ts";
+import {
+  confirmPolicy,
+  insertPolicy,
+  lockPolicies,
+  type NewPolicy,
+  notifyPolicies,
+  selectBody,
+  selectPolicies,
+} from "./queries.ts";
 import type { StoredPolicy } from "./stored-policy.ts";
 
 /** Newest first. */
@@ -25,17 +33,24 @@ export async function canaryProblem(sql: Sql, group: string): Promise<{ message:
   };
 }
 
-export async function storePolicy(store: Store, actor: Actor, wanted: NewPolicy): Promise<StoredPolicy> {
-  const policyNo = await store.transaction(async (sql) => {
+/** `check` throws where it may not be: asked while no other replica can store one. */
+export async function storePolicy(
+  store: Store,
+  actor: Actor,
+  wanted: NewPolicy,
+  check: (sql: Sql) => Promise<void> = async () => undefined,
+): Promise<StoredPolicy> {
+  return store.transaction(async (sql) => {
+    await lockPolicies(sql);
+    await check(sql);
     const stored = await insertPolicy(sql, wanted);
     const { canary, confirmSeconds, days } = wanted;
     const after = { days, canary, confirm_seconds: confirmSeconds };
     await recordAct(sql, actor, { act: "policy apply", subject: `policy ${stored}`, reason: wanted.reason, after });
-    return stored;
+    const [policy] = await selectPolicies(sql, 1);
+    if (policy?.policyNo !== stored) throw new Error(`internal error: policy ${stored} is not the newest`);
+    return policy;
   });
-  const [policy] = await selectPolicies(store.sql, 1);
-  if (policy?.policyNo !== policyNo) throw new Error("internal error: two policies were applied at once");
-  return policy;
 }
 
 /** So that its feeds are fetched, by whichever replica. */
@@ -45,10 +60,12 @@ export async function announceTrial({ store, policies, onMoved }: LifeParts): Pr
   await onMoved();
 }
 
-export async function confirm(store: Store, actor: Actor, policy: StoredPolicy, reason: string): Promise<void> {
+/** False = it has gone back meanwhile, or is confirmed already. */
+export async function confirm(store: Store, actor: Actor, policy: StoredPolicy, reason: string): Promise<boolean> {
   const { policyNo } = policy;
-  await store.transaction(async (sql) => {
-    await confirmPolicy(sql, policyNo);
+  return store.transaction(async (sql) => {
+    if (!(await confirmPolicy(sql, policyNo))) return false;
     await recordAct(sql, actor, { act: "policy confirm", subject: `policy ${policyNo}`, reason });
+    return true;
   });
 }

@@ -22,11 +22,13 @@ import { makePlan, type PolicyPlan } from "./make-plan.ts";
 import type { Policies } from "./policies.ts";
 import {
   beginPolicy,
+  type Ended,
   endPolicy,
   giveLeaseBack,
   isOnTrial,
   markSettled,
   markUndone,
+  type OnlyWhile,
   selectBody,
   takeLease,
 } from "./queries.ts";
@@ -106,6 +108,7 @@ export async function begin(parts: LifeParts, policy: StoredPolicy, actor: Actor
 export async function settleNow(parts: LifeParts, policy: StoredPolicy): Promise<boolean> {
   return underLease(parts, policy, async (beforeSlice) => {
     const isInForce = () => parts.policies.current().policy.policyNo === policy.policyNo;
+    await parts.policies.refresh(); // that a policy is not known yet must not look like that it was replaced
     if (!isInForce()) return markSettled(parts.store.sql, policy.policyNo); // another one brings the lists to itself
     const goesOn = async () => isInForce() && (await beforeSlice());
     const changed = await bringLists(parts, policy.days, undefined, policy.isApproved, goesOn);
@@ -116,30 +119,35 @@ export async function settleNow(parts: LifeParts, policy: StoredPolicy): Promise
   });
 }
 
-/** Of an operator, by an alarm, or for want of a confirmation. False = it was over already. */
+/**
+ * Of an operator, by an alarm, or for want of a confirmation. False = it was over already, or the reason holds no more: the
+ * policy may have been put in force or confirmed since it was looked at.
+ */
 export async function rollBack(
   parts: LifeParts,
   policy: StoredPolicy,
   actor: Actor,
   because: string,
+  onlyWhile?: OnlyWhile,
 ): Promise<boolean> {
   const { ledger, policies } = parts;
   const { policyNo } = policy;
-  let isEnded = false;
+  const outcome: { ended?: Ended | undefined } = {};
   await ledger.write({ kind: "policy", no: policyNo }, async (sql) => {
-    const ended = await endPolicy(sql, policyNo, { by: actor.name, because });
-    isEnded = ended !== undefined;
+    const ended = await endPolicy(sql, policyNo, { by: actor.name, because }, onlyWhile);
+    outcome.ended = ended;
     if (ended === undefined) return [];
     const after = { in_force: ended.inForceNo };
     await recordAct(sql, actor, { act: "policy rollback", subject: `policy ${policyNo}`, reason: because, after });
     return [];
   });
   await policies.refresh();
-  if (!isEnded) return false;
+  const { ended } = outcome;
+  if (ended === undefined) return false;
   parts.log.warn("policies.rolled_back", { policyNo, because, inForce: policies.current().policy.policyNo });
   // At once, whoever has the lease: nothing is added to a trial that is over.
   await endTrial(parts, policyNo);
-  await undoNow(parts, policy);
+  await undoNow(parts, { ...policy, beganAtMs: ended.beganAtMs });
   return true;
 }
 

@@ -115,22 +115,34 @@ export async function beginPolicy(sql: Sql, policyNo: number): Promise<boolean> 
   return true;
 }
 
+/** What ends for a reason that holds only so long: whoever ends it may have looked a while ago. */
+export type OnlyWhile = "on-trial" | "unconfirmed";
+
+export interface Ended {
+  readonly inForceNo: number;
+  /** Absent = it was on trial to the end. */
+  readonly beganAtMs: UnixMs | undefined;
+}
+
 /** Under the ledger's lock. Gives the policy that is in force from here on; undefined = it was over already. */
 export async function endPolicy(
   sql: Sql,
   policyNo: number,
   { by, because }: { by: string; because: string },
-): Promise<{ inForceNo: number } | undefined> {
-  const rows = await sql`
+  onlyWhile?: OnlyWhile,
+): Promise<Ended | undefined> {
+  const [ended] = await sql<{ began_at: Date | null }[]>`
     update policies set rolled_back_at = clock_timestamp(), rolled_back_by = ${by}, rolled_back_because = ${because}
     where policy_no = ${policyNo} and rolled_back_at is null
-    returning policy_no`;
-  if (rows.length === 0) return undefined;
+      and (began_at is null or ${onlyWhile !== "on-trial"})
+      and (confirmed_at is null or ${onlyWhile !== "unconfirmed"})
+    returning began_at`;
+  if (ended === undefined) return undefined;
   const [row] = await sql<{ policy_no: number }[]>`
     select coalesce(max(policy_no), 0) as policy_no from policies where began_at is not null and rolled_back_at is null`;
   const inForceNo = row?.policy_no ?? 0;
   await putInForce(sql, inForceNo);
-  return { inForceNo };
+  return { inForceNo, beganAtMs: optional(ended.began_at) };
 }
 
 export async function notifyPolicies(sql: Sql): Promise<void> {
@@ -142,10 +154,18 @@ async function putInForce(sql: Sql, policyNo: number): Promise<void> {
   await sql`select pg_notify(${POLICY_CHANNEL}, ${String(policyNo)})`;
 }
 
-export async function confirmPolicy(sql: Sql, policyNo: number): Promise<void> {
-  await sql`
+/** False = it has gone back, or is confirmed already. */
+export async function confirmPolicy(sql: Sql, policyNo: number): Promise<boolean> {
+  const rows = await sql`
     update policies set confirmed_at = clock_timestamp(), canary_until = least(canary_until, clock_timestamp())
-    where policy_no = ${policyNo} and confirmed_at is null`;
+    where policy_no = ${policyNo} and confirmed_at is null and rolled_back_at is null
+    returning policy_no`;
+  return rows.length === 1;
+}
+
+/** Until the transaction ends nobody else adds or alters one; readers go on. */
+export async function lockPolicies(sql: Sql): Promise<void> {
+  await sql`lock table policies in share row exclusive mode`;
 }
 
 export async function markSettled(sql: Sql, policyNo: number): Promise<void> {

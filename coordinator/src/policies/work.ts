@@ -53,7 +53,7 @@ async function workOn(parts: WorkParts, policy: StoredPolicy, renewal: Renewal):
   if (policy.rolledBack !== undefined) return undoNow(parts, policy);
   if (policy.beganAtMs === undefined) return tryOut(parts, policy, renewal);
   if (isUnconfirmed(policy) && isOver(policy.confirmByMs, nowMs)) {
-    return rollBack(parts, policy, BY_ITSELF, notConfirmedText(policy));
+    return rollBack(parts, policy, BY_ITSELF, notConfirmedText(policy), "unconfirmed");
   }
   return policy.isSettled ? undefined : settleNow(parts, policy);
 }
@@ -78,7 +78,9 @@ async function renew(parts: WorkParts, policy: StoredPolicy, renewal: Renewal): 
     const plan = await renewTrial(parts, policy);
     tookMs = plan?.tookMs ?? 0;
     const [wide] = policy.isApproved ? [] : (plan?.wide ?? []);
-    if (wide !== undefined) await rollBack(parts, policy, BY_ITSELF, `alarm: it would change much at once: ${wide}`);
+    if (wide !== undefined) {
+      await rollBack(parts, policy, BY_ITSELF, `alarm: it would change much at once: ${wide}`, "on-trial");
+    }
   } catch (error) {
     parts.log.warn("policies.trial_not_renewed", { policyNo: policy.policyNo, error });
   }
