@@ -14,6 +14,8 @@ import { standingInside } from "../policy/widen.ts";
 export interface Names {
   agent(agentNo: number): string;
   feed(feedNo: number): string;
+  /** Undefined = the row of the allowlist is an operator's own. */
+  pack(allowlistNo: number): string | undefined;
 }
 
 /** Sightings by one agent that were told alike. */
@@ -69,7 +71,9 @@ export function nextStrikeText(strikes: readonly Strike[], policy: Policy, now: 
   };
 }
 
-export function exemptionText({ kind, number, prefix, until }: Exemption): string {
+export function exemptionText({ kind, number, prefix, until }: Exemption, names: Names): string {
+  const pack = kind === "allowed" ? names.pack(number) : undefined;
+  if (pack !== undefined) return `never-ban pack ${pack}: ${prefix} until the policy no longer chooses it`;
   const end = isOpenEnded(until) ? "until an operator ends it" : `until ${utc(until)}`;
   return kind === "allowed" ? `allowlist ${number}: ${prefix} ${end}` : `pardon ${number} of ${prefix} ${end}`;
 }

@@ -13,7 +13,11 @@ const HOUR = 3_600;
 const start = Date.UTC(2026, 0, 2, 3) / 1_000;
 const now = unixSeconds(start + 600);
 const attacker = parsePrefix("198.50.0.7");
-const names = { agent: (agentNo: number) => `web${agentNo}`, feed: () => "drop" };
+const names = {
+  agent: (agentNo: number) => `web${agentNo}`,
+  feed: () => "drop",
+  pack: (row: number) => (row === 7 ? "crawlers" : undefined),
+};
 const window = { from: unixSeconds(0), begunAt: () => unixSeconds(0) };
 
 test("each piece of evidence is told with the lines that weigh it, and with what would be without it", () => {
@@ -78,6 +82,23 @@ test("what keeps it off is told first, and what would be without that", () => {
   );
 });
 
+test("what lets it through is told with the feeds and the wider listings that would list it without that", () => {
+  const pack = { kind: "allowed" as const, number: 7, prefix: attacker, until: unixSeconds(0) };
+  const pardon = { kind: "pardoned" as const, number: 4, prefix: attacker, until: unixSeconds(start + HOUR) };
+  const also = ["on feeds with 198.50.0.0/24", "by feed drop"];
+  const [alone] = explained({ ...emptyEvidence(attacker), exemptions: [pack] }, [], DEFAULT_POLICY, also);
+  assert.deepEqual(alone?.slice(0, 2), [
+    "never-ban pack crawlers: 198.50.0.7 until the policy no longer chooses it",
+    "listed on feeds with 198.50.0.0/24; by feed drop",
+  ]);
+  const both = explained({ ...emptyEvidence(attacker), exemptions: [pack, pardon] }, [], DEFAULT_POLICY, also);
+  assert.deepEqual(
+    both.map(([, without]) => without),
+    ["not listed: pardoned (198.50.0.7)", ""],
+    "the other one lets it through still",
+  );
+});
+
 test("a widened network is told with how many it rests on, and by which lines", () => {
   const site = parsePrefix("2a0a:0:0:ff00::/56");
   const inside = [1, 2, 3, 4].map((last) => ({
@@ -108,9 +129,11 @@ function explained(
   known: Evidence,
   sightings: readonly ReceivedSighting[],
   policy: Policy,
+  alsoListed: readonly string[] = [],
 ): [string, string, string][] {
   const madeBySightings = new Set(known.strikes.map(({ strikeNo }) => strikeNo));
-  const lines = explainEvidence({ list: "fleet", known, madeBySightings, sightings, window }, policy, now, names);
+  const asked = { list: "fleet", known, madeBySightings, sightings, window, alsoListed };
+  const lines = explainEvidence(asked, policy, now, names);
   return lines.map(({ text, without, policy: by }) => [text, without, by.join("; ")]);
 }
 

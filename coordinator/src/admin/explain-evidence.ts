@@ -11,7 +11,7 @@ import { isExpired } from "@fleetban/proto/model/until";
 import type { ExplainedEvidence } from "@fleetban/proto/wire/admin";
 import { type ReceivedSighting, type ReplayWindow, replayOffender } from "../policies/replay-offender.ts";
 import { decide, evidenceFrom, keptOff, type Verdict } from "../policy/decide.ts";
-import type { Evidence } from "../policy/evidence.ts";
+import type { Evidence, Exemption } from "../policy/evidence.ts";
 import type { Policy } from "../policy/policy.ts";
 import { weightText } from "../policy/weight-lines.ts";
 import {
@@ -36,6 +36,8 @@ export interface ToExplain {
   /** Oldest first. */
   readonly sightings: readonly ReceivedSighting[];
   readonly window: ReplayWindow;
+  /** What lists it beside what is known here: feeds, and listings around it. */
+  readonly alsoListed: readonly string[];
 }
 
 /** More are told together: each costs a replay of all the others. */
@@ -55,11 +57,8 @@ export function explainEvidence(asked: ToExplain, policy: Policy, now: UnixSecon
     const lines = known.exemptions
       .filter(({ until }) => !isExpired(until, now))
       .map((one) =>
-        line(one.kind, exemptionText(one), {
-          // Ended now, not never been: what was seen before its end does not count.
-          without: without({
-            exemptions: known.exemptions.map((other) => (other === one ? { ...one, until: now } : other)),
-          }),
+        line(one.kind, exemptionText(one, names), {
+          without: ended(one),
         }),
       );
     if (kept === undefined || kept.because === "allowed" || kept.because === "pardoned") return lines;
@@ -67,6 +66,16 @@ export function explainEvidence(asked: ToExplain, policy: Policy, now: UnixSecon
       line(kept.because, `it is ${kept.because === "own-address" ? "an address of the fleet's own" : `in ${kept.by}`}`),
       ...lines,
     ];
+  }
+
+  /** Ended now, not never been: what was seen before its end does not count. */
+  function ended(exemption: Exemption): string {
+    const exemptions = known.exemptions.map((one) => (one === exemption ? { ...one, until: now } : one));
+    const changed = { ...known, exemptions };
+    const verdict = decide(changed, policy, now);
+    const isOnlyElsewhere = verdict.kind !== "listed" && keptOff(changed, now) === undefined;
+    if (isOnlyElsewhere && asked.alsoListed.length > 0) return `listed ${asked.alsoListed.join("; ")}`;
+    return difference(stands, verdict);
   }
 
   function sightings(): ExplainedEvidence[] {

@@ -22,11 +22,15 @@ export interface Asked {
   /** Newest first. */
   readonly sightings: readonly StoredSighting[];
   readonly feedNames: ReadonlyMap<string, string>;
+  /** What else would list the prefix, if nothing let it through: `by feed x`, `on feeds with 1.2.3.0/24`. */
+  readonly alsoListed: readonly string[];
+  /** The never-ban pack of a row of the allowlist; absent = an operator's own. */
+  readonly packs: ReadonlyMap<number, string | undefined>;
 }
 
 export async function explainJudgement(
   { store: { sql }, ledger, policy: source }: Pick<AdminParts, "store" | "ledger" | "policy">,
-  { prefix, offenders, sightings, feedNames }: Asked,
+  { prefix, offenders, sightings, feedNames, alsoListed, packs }: Asked,
   now: UnixSeconds,
 ): Promise<ExplainedEvidence[]> {
   const policy = source();
@@ -46,6 +50,7 @@ export async function explainJudgement(
   const names = {
     agent: (agentNo: number) => agents.get(agentNo) ?? "(removed)",
     feed: (feedNo: number) => feedNames.get(String(feedNo)) ?? String(feedNo),
+    pack: (allowlistNo: number) => packs.get(allowlistNo),
   };
   return [...evidence.values()].filter(isTelling).flatMap(told);
 
@@ -53,6 +58,7 @@ export async function explainJudgement(
     const asked = {
       list: lists.get(known.list)?.name ?? String(known.list),
       known,
+      alsoListed: known.prefix === prefix ? alsoListed : [],
       madeBySightings,
       sightings: sighted
         .filter((one) => subjectKey(subjectOf(one)) === subjectKey(known))

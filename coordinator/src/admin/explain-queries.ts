@@ -32,8 +32,16 @@ export async function strikes(sql: Sql, offenders: readonly Prefix[]): Promise<E
   }));
 }
 
-/** Names of feeds that name the prefix, a network around it, or something in it. */
-export async function feedsNaming(sql: Sql, prefix: Prefix, around: readonly Prefix[]): Promise<string[]> {
+/** One entry of a feed. */
+export interface NamedByFeed {
+  readonly name: string;
+  readonly prefix: Prefix;
+  readonly confidence: number;
+  readonly mode: string;
+}
+
+/** What feeds name of it: the prefix, a network around it, or something in it. */
+export async function feedsNaming(sql: Sql, prefix: Prefix, around: readonly Prefix[]): Promise<NamedByFeed[]> {
   const inside = sql`
     union all
     select name, prefix, confidence, mode from feed_prefixes join feeds using (feed_no)
@@ -43,10 +51,7 @@ export async function feedsNaming(sql: Sql, prefix: Prefix, around: readonly Pre
     where prefix = any(${[...around]}::cidr[])
     ${isSingle(prefix) ? sql`` : inside}
     order by name, prefix limit ${MAX_NAMES}`;
-  return rows.map(
-    (row) =>
-      `${row.name}: ${parsePrefix(row.prefix)}, confidence ${row.confidence}${row.mode === "enforce" ? "" : ` (${row.mode})`}`,
-  );
+  return rows.map((row) => ({ ...row, prefix: parsePrefix(row.prefix) }));
 }
 
 function jailsText({ jails }: { jails?: Record<string, number> }): string {

@@ -14,7 +14,7 @@ import { actMessage } from "./act-message.ts";
 import { activeActs, type StoredAct } from "./act-queries.ts";
 import { agentNames } from "./evidence-queries.ts";
 import { explainJudgement } from "./explain-judgement.ts";
-import { feedsNaming, strikes } from "./explain-queries.ts";
+import { feedsNaming, type NamedByFeed, strikes } from "./explain-queries.ts";
 import { feedNamesByNo, type ListingRow, listingOf, relatedListings } from "./listings.ts";
 import type { AdminParts } from "./parts.ts";
 import { explainPrune } from "./prune-text.ts";
@@ -29,7 +29,7 @@ interface Known {
   readonly pardons: readonly StoredAct[];
   readonly allowed: readonly StoredAct[];
   readonly bans: readonly StoredAct[];
-  readonly feeds: readonly string[];
+  readonly feeds: readonly NamedByFeed[];
   /** Why it can never be listed. */
   readonly protection: string | undefined;
   readonly sightings: number;
@@ -56,30 +56,35 @@ export async function explain(parts: ExplainParts, request: ExplainRequest): Pro
   const heads = new Map(parts.ledger.lists().map((head) => [head.list.list, head.list]));
   const names = feedNamesByNo(sql);
   const newest = storedSightings(sql, offenders);
-  const judged = Promise.all([newest, names]).then(([sightings, feedNames]) =>
-    explainJudgement(parts, { prefix, offenders, sightings, feedNames }, now),
+  const rowsInForce = relatedListings(sql, prefix, around, MAX_INSIDE).then((rows) => rows.filter(isInForce));
+  const naming = feedsNaming(sql, prefix, around);
+  const allowedActs = activeActs(sql, "allowed", prefix, "overlapping");
+  const judged = Promise.all([newest, names, rowsInForce, naming, allowedActs]).then(
+    ([sightings, feedNames, related, feedEntries, acts]) => {
+      const denied = related.filter(isDeniedAround).map(named(feedNames));
+      const alsoListed = alsoListedBy(prefix, denied, feedEntries, around);
+      const packs = new Map(acts.map(({ actNo, pack }) => [actNo, pack]));
+      return explainJudgement(parts, { prefix, offenders, sightings, feedNames, alsoListed, packs }, now);
+    },
   );
   // Each is one question to the database; together they take as long as the longest.
-  const [related, totals, prune, hits, pardons, allowed, bans, feeds, protection, struck, evidence] = await Promise.all(
-    [
-      relatedListings(sql, prefix, around, MAX_INSIDE),
-      newest.then((sightings) => sightingTotals(sql, offenders, sightings)),
-      explainPrune(parts, prefix, now),
-      hitsOf(sql, around, HIT_DAYS),
-      activeActs(sql, "pardon", prefix, "overlapping"),
-      activeActs(sql, "allowed", prefix, "overlapping"),
-      activeActs(sql, "ban", prefix, "overlapping"),
-      feedsNaming(sql, prefix, around),
-      protectionOf(parts, prefix),
-      strikes(sql, offenders),
-      judged,
-    ],
-  );
+  const [rows, totals, prune, hits, pardons, allowed, bans, feeds, protection, struck, evidence] = await Promise.all([
+    rowsInForce,
+    newest.then((sightings) => sightingTotals(sql, offenders, sightings)),
+    explainPrune(parts, prefix, now),
+    hitsOf(sql, around, HIT_DAYS),
+    activeActs(sql, "pardon", prefix, "overlapping"),
+    allowedActs,
+    activeActs(sql, "ban", prefix, "overlapping"),
+    naming,
+    protectionOf(parts, prefix),
+    strikes(sql, offenders),
+    judged,
+  ]);
   const [sightings, feedNames] = await Promise.all([newest, names]);
-  const rows = related.filter(isInForce);
   const known: Known = {
     prefix,
-    denied: rows.filter((row) => isDenied(row) && around.includes(row.prefix)).map(named),
+    denied: rows.filter(isDeniedAround).map(named(feedNames)),
     isPartlyDenied: rows.some((row) => isDenied(row) && !around.includes(row.prefix)),
     pardons,
     allowed,
@@ -92,13 +97,13 @@ export async function explain(parts: ExplainParts, request: ExplainRequest): Pro
   return {
     prefix,
     ...judge(known),
-    listings: rows.map(named),
+    listings: rows.map(named(feedNames)),
     sightings: shownOf(sightings),
     strikes: struck,
     bans: known.bans.map(actMessage),
     pardons: known.pardons.map(actMessage),
     allowed: known.allowed.map(actMessage),
-    feeds: [...known.feeds],
+    feeds: known.feeds.map(feedText),
     sightingsTotal: totals.sightings,
     agents: totals.agents,
     packets: hits.packets,
@@ -116,9 +121,32 @@ export async function explain(parts: ExplainParts, request: ExplainRequest): Pro
     return heads.get(list)?.effect === "deny";
   }
 
-  function named(row: ListingRow): Listing {
-    return listingOf(row, heads.get(row.list)?.name ?? String(row.list), feedNames);
+  function isDeniedAround(row: ListingRow): boolean {
+    return isDenied(row) && around.includes(row.prefix);
   }
+
+  function named(feedNames: ReadonlyMap<string, string>): (row: ListingRow) => Listing {
+    return (row) => listingOf(row, heads.get(row.list)?.name ?? String(row.list), feedNames);
+  }
+}
+
+/** By what it would be dropped but for what lets it through: listings around it, and feeds, which list without `decide`. */
+function alsoListedBy(
+  prefix: Prefix,
+  denied: readonly Listing[],
+  feeds: readonly NamedByFeed[],
+  around: readonly Prefix[],
+): string[] {
+  const wider = denied.filter((listing) => listing.prefix !== prefix);
+  const enforced = feeds.filter((feed) => feed.mode === "enforce" && around.includes(feed.prefix));
+  return [
+    ...wider.map((listing) => `on ${listing.list} with ${listing.prefix}`),
+    ...new Set(enforced.map(({ name }) => `by feed ${name}`)),
+  ];
+}
+
+function feedText({ name, prefix, confidence, mode }: NamedByFeed): string {
+  return `${name}: ${prefix}, confidence ${confidence}${mode === "enforce" ? "" : ` (${mode})`}`;
 }
 
 /** In the order of strength: protected, allowed, pardoned, listed. */
