@@ -11,7 +11,9 @@ import {
 } from "@fleetban/proto/model/sorted-columns";
 import { unixSeconds } from "@fleetban/proto/model/time";
 import { createAnnouncements } from "./bouncers/announcements.ts";
-import { wholeText } from "./bouncers/stream-text.ts";
+import { answerToQuery } from "./bouncers/answer-query.ts";
+import { filterOf } from "./bouncers/filters.ts";
+import { changesText, wholeText } from "./bouncers/stream-text.ts";
 import type { Edition } from "./edition.ts";
 import { FORMATS } from "./formats/formats.ts";
 import { makeEdition } from "./make-edition.ts";
@@ -46,6 +48,29 @@ test("a long list holds nobody up, from making it to telling it", async () => {
   }
   assert.ok(watch.turnsGiven() > 20, `${watch.turnsGiven()} turns`);
   assert.ok(watch.longestMs() < SLICE_MAX_MS, `${watch.longestMs()} ms at a stretch`);
+});
+
+test("a bouncer that wants next to nothing of a long list holds nobody up either", async () => {
+  const families = [v4(LISTINGS, 20), none(6)];
+  const edition: Edition = {
+    ...{ no: 1, lists: ["fleet"], isForOwnUse: false, families, size: LISTINGS, leftOut: 0 },
+    ...{ epoch: "" as never, revision: 1 as never, asOf: NOW, goodUntil: NOW },
+  };
+  const query = new URLSearchParams("range=20.0.0.0/8&contains=false&type=captcha");
+  const told = { filter: filterOf(query), maxRank: 255, now: NOW };
+  const gone = Array.from({ length: LISTINGS }, (_, at) => `21.${at >> 16}.${(at >> 8) & 255}.${at & 255}`);
+  const watch = watched();
+  const steps = [{ no: 2, added: families, removed: families, changed: [] }];
+  const answers = [
+    ["whole", wholeText(edition, gone, told, watch.turns), '{"new":[],"deleted":[]}'],
+    ["changes", changesText(steps, told, watch.turns), '{"new":[],"deleted":[]}'],
+    ["query", answerToQuery(edition, query, told, watch.turns), "null"],
+  ] as const;
+  for (const [what, chunks, wanted] of answers) {
+    assert.equal((await Array.fromAsync(chunks)).join(""), wanted, what);
+    watch.turns.isOver();
+    assert.ok(watch.longestMs() < SLICE_MAX_MS, `${what}: ${watch.longestMs()} ms at a stretch`);
+  }
 });
 
 function watched() {

@@ -5,7 +5,9 @@ import type { Edition } from "../edition.ts";
 import { RequestError } from "../list-request.ts";
 import { type Decision, decisionAt } from "./decision.ts";
 import { rowsAround, rowsInside } from "./find-rows.ts";
-import { decisionsOf, joined, type StreamTold } from "./stream-text.ts";
+import { type Decisions, decisionsOf, joined, type StreamTold } from "./stream-text.ts";
+
+const ROWS_A_TURN = 256;
 
 /** Throws a RequestError at once where the query makes no sense. */
 export function answerToQuery(
@@ -23,12 +25,13 @@ function* found(
   prefix: Prefix | undefined,
   isAround: boolean,
   told: StreamTold,
-): Generator<Decision> {
+): Generator<Decision | undefined, undefined> {
   if (prefix === undefined) return yield* decisionsOf(families, told);
   const words = partsOf(prefix);
   const columns = families.find(({ family }) => family === words.family);
   if (columns === undefined) return undefined;
   for (const row of isAround ? rowsAround(columns, words) : rowsInside(columns, words)) {
+    if (row % ROWS_A_TURN === 0) yield undefined;
     if ((columns.ranks[row] ?? 0) > told.maxRank) continue;
     const decision = decisionAt(columns, row, told.now);
     if (told.filter(decision)) yield decision;
@@ -44,7 +47,7 @@ function prefixOf(query: URLSearchParams): Prefix | undefined {
   throw new RequestError(400, `${JSON.stringify(text)}: is no address and no network`, "write it like 192.0.2.7");
 }
 
-async function* textOf(decisions: Generator<Decision>, turns: Turns): AsyncGenerator<string> {
+async function* textOf(decisions: Decisions, turns: Turns): AsyncGenerator<string> {
   let isEmpty = true;
   for await (const chunk of joined(decisions, turns)) {
     yield isEmpty ? `[${chunk}` : chunk;

@@ -1,7 +1,11 @@
 /** Which decisions a bouncer wants, as its query says: the parameters of CrowdSec's local API. */
+import { RequestError } from "../list-request.ts";
 import type { Decision } from "./decision.ts";
 
 export type Filter = (decision: Decision) => boolean;
+
+/** Each is compared with every listing. */
+const WORDS_MAX = 32;
 
 /** Of `/decisions/stream` and `/decisions` alike; a parameter that is not there lets everything through. */
 export function filterOf(query: URLSearchParams): Filter {
@@ -20,6 +24,8 @@ export function filterOf(query: URLSearchParams): Filter {
     !without?.some((word) => decision.scenario.includes(word));
 }
 
-function wordsOf(text: string | null): string[] | undefined {
-  return text === null ? undefined : text.toLowerCase().split(",");
+function wordsOf(text: string | null): readonly string[] | undefined {
+  const words = text?.toLowerCase().split(",");
+  if (words === undefined || words.length <= WORDS_MAX) return words;
+  throw new RequestError(400, `${words.length} words in one parameter: at most ${WORDS_MAX}`, "ask for fewer");
 }

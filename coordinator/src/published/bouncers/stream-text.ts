@@ -14,6 +14,9 @@ export interface StreamTold {
   readonly now: UnixSeconds;
 }
 
+/** Undefined = some rows were passed over: a moment to give way. */
+export type Decisions = Iterable<Decision | undefined>;
+
 const ROWS_A_CHUNK = 256;
 
 /** For a bouncer that knows nothing, or of which nothing is known. */
@@ -39,36 +42,47 @@ export async function* changesText(steps: readonly Step[], told: StreamTold, tur
   const gone = new Map<string, Decision>();
   for (const { added, removed, changed } of steps) {
     for (const decision of decisionsOf([...removed, ...changed], { ...told, maxRank: Number.POSITIVE_INFINITY })) {
-      gone.set(decision.value, { ...decision, duration: "0s" });
-      newest.set(decision.value, undefined);
+      if (decision !== undefined) {
+        gone.set(decision.value, { ...decision, duration: "0s" });
+        newest.set(decision.value, undefined);
+      }
       if (turns.isOver()) await turns.next();
     }
     for (const decision of decisionsOf([...changed, ...added], told)) {
-      newest.set(decision.value, decision);
+      if (decision !== undefined) newest.set(decision.value, decision);
       if (turns.isOver()) await turns.next();
     }
   }
   yield '{"new":[';
-  yield* joined(definedOf(newest.values()), turns);
+  yield* joined(newest.values(), turns);
   yield '],"deleted":[';
   yield* joined(gone.values(), turns);
   yield "]}";
 }
 
-export function* decisionsOf(families: readonly ListingColumns[], told: StreamTold): Generator<Decision> {
+export function* decisionsOf(
+  families: readonly ListingColumns[],
+  told: StreamTold,
+): Generator<Decision | undefined, undefined> {
   for (const columns of families) {
     for (let row = 0; row < columns.count; row += 1) {
+      if (row % ROWS_A_CHUNK === ROWS_A_CHUNK - 1) yield undefined; // a filter may let nothing through
       if ((columns.ranks[row] ?? 0) > told.maxRank) continue;
       const decision = decisionAt(columns, row, told.now);
       if (told.filter(decision)) yield decision;
     }
   }
+  return undefined;
 }
 
 /** Comma between; the first without. */
-export async function* joined(decisions: Iterable<Decision>, turns: Turns): AsyncGenerator<string> {
+export async function* joined(decisions: Decisions, turns: Turns): AsyncGenerator<string> {
   let [chunk, rows] = ["", 0];
   for (const decision of decisions) {
+    if (decision === undefined) {
+      if (turns.isOver()) await turns.next();
+      continue;
+    }
     chunk += rows === 0 ? JSON.stringify(decision) : `,${JSON.stringify(decision)}`;
     rows += 1;
     if (rows % ROWS_A_CHUNK !== 0) continue;
@@ -79,12 +93,9 @@ export async function* joined(decisions: Iterable<Decision>, turns: Turns): Asyn
   if (chunk !== "") yield chunk;
 }
 
-function* definedOf(decisions: Iterable<Decision | undefined>): Generator<Decision> {
-  for (const decision of decisions) if (decision !== undefined) yield decision;
-}
-
-function* goneDecisions(gone: readonly string[], { filter }: StreamTold): Generator<Decision> {
-  for (const value of gone) {
+function* goneDecisions(gone: readonly string[], { filter }: StreamTold): Generator<Decision | undefined> {
+  for (const [at, value] of gone.entries()) {
+    if (at % ROWS_A_CHUNK === ROWS_A_CHUNK - 1) yield undefined;
     const scope = value.includes("/") ? "Range" : "Ip";
     const decision = { id: 1, origin: ORIGIN, type: TYPE, scope, value, duration: "0s", scenario: "fleetban/fleet" };
     if (filter(decision)) yield decision;

@@ -139,6 +139,7 @@ test("one address is asked for as nginx's bouncer does: what is listed around it
   assert.equal(await ask("?ip=21.0.0.7&type=captcha"), null);
   assert.deepEqual((await values(""))?.length, 3);
   assert.equal((await bouncer.get("/v1/decisions?ip=me")).status, 400);
+  assert.equal((await bouncer.get(`/v1/decisions?scopes=${"x,".repeat(40)}`)).status, 400);
 });
 
 test("a bouncer without a good key is forbidden, as CrowdSec's local API says it; HEAD says whether it is good", async (t) => {
