@@ -1,4 +1,7 @@
-/** Rendered lists, kept until their edition is no longer the newest; bounded in bytes, least recently used out first. */
+/**
+ * Rendered lists, kept until their edition is no longer the newest; bounded in bytes and number, least recently used out
+ * first. One is made at a time: who asks for many at once waits, and costs nobody else more than that.
+ */
 import type { Clock } from "@fleetban/kit/clock";
 import { finishInTurns } from "@fleetban/kit/slices";
 import { createTurns } from "@fleetban/kit/turns";
@@ -7,7 +10,7 @@ import { secondsFromMs, type UnixSeconds, unixMs } from "@fleetban/proto/model/t
 import { aggregate } from "./aggregate.ts";
 import { bestRanks } from "./best-ranks.ts";
 import type { Edition } from "./edition.ts";
-import type { ListRequest } from "./list-request.ts";
+import { type ListRequest, RequestError } from "./list-request.ts";
 import { type Rendered, render } from "./render.ts";
 
 export interface RenderedLists {
@@ -23,12 +26,31 @@ interface Kept {
 }
 
 const KEPT_BYTES = 64 << 20;
+const KEPT_MAX = 256;
+/** Waiting to be made. */
+const WAITING_MAX = 32;
 /** Timeouts count from when the text was made. */
 const TIMEOUTS_GOOD_SECONDS = 60;
 
 export function createRenderedLists(parts: { clock: Clock; ledgerTimeMs: () => number }): RenderedLists {
   const { clock, ledgerTimeMs } = parts;
   const kept = new Map<string, Kept>();
+  let waiting = 0;
+  let last: Promise<unknown> = Promise.resolve();
+
+  function makeInTurn(edition: Edition, request: ListRequest, maxRank: number, now: UnixSeconds): Promise<Rendered> {
+    if (waiting >= WAITING_MAX) {
+      return Promise.reject(new RequestError(503, `${waiting} other lists are being made`, "ask again in a minute"));
+    }
+    waiting += 1;
+    const made = last
+      .then(() => make(edition, request, maxRank, now))
+      .finally(() => {
+        waiting -= 1;
+      });
+    last = made.catch(() => undefined); // told to whoever waits for it
+    return made;
+  }
 
   async function make(edition: Edition, request: ListRequest, maxRank: number, now: UnixSeconds): Promise<Rendered> {
     const turns = createTurns(clock);
@@ -43,11 +65,19 @@ export function createRenderedLists(parts: { clock: Clock; ledgerTimeMs: () => n
     return render(format, page, turns);
   }
 
+  /** An entry keeps its edition in memory, which may be a million listings. */
+  function forgetOlder(edition: Edition): void {
+    for (const [key, { edition: other }] of kept) {
+      const isSame = other.isForOwnUse === edition.isForOwnUse && other.lists.join() === edition.lists.join();
+      if (isSame && other !== edition) kept.delete(key);
+    }
+  }
+
   function forget(): void {
     let bytes = 0;
     for (const entry of kept.values()) bytes += entry.bytes;
     for (const [key, entry] of kept) {
-      if (bytes <= KEPT_BYTES) return;
+      if (bytes <= KEPT_BYTES && kept.size <= KEPT_MAX) return;
       kept.delete(key);
       bytes -= entry.bytes;
     }
@@ -63,7 +93,9 @@ export function createRenderedLists(parts: { clock: Clock; ledgerTimeMs: () => n
       const known = kept.get(key);
       const isGood = known?.edition === edition && (!hasTimeouts || now - known.madeAt < TIMEOUTS_GOOD_SECONDS);
       kept.delete(key);
-      const entry = isGood ? known : { edition, madeAt: now, rendered: make(edition, request, maxRank, now), bytes: 0 };
+      forgetOlder(edition);
+      const rendered = isGood ? known.rendered : makeInTurn(edition, request, maxRank, now);
+      const entry = isGood ? known : { edition, madeAt: now, rendered, bytes: 0 };
       kept.set(key, entry); // the least recently used is first
       entry.rendered.then(
         ({ gzip }) => {
