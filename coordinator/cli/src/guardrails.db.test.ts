@@ -85,6 +85,25 @@ $ fleetban holds
 NUMBER  WHAT  OPENED  RESOLUTION  REASON
   1  feed abuseipdb  WHEN  open  the list shrinks to less than half: 30 entries, it had 200
 
+$ fleetban status
+fleetban test on test, store postgres, jobs by timer, up WHEN
+warning: feed-held (abuseipdb): a new list was held, the old one stays in force; see: fleetban holds list
+1 hold waits for you: fleetban holds list
+
+LIST  EFFECT  LISTINGS  REVISION  CHANGED
+exempt  exempt  0  0  (none)
+fleet  deny  0  0  (none)
+feeds  deny  200  1  WHEN
+probe  deny  0  0  (none)
+trial  deny  0  0  (none)
+
+no agents; add one: fleetban enrollments create
+
+FEED  MODE  ENTRIES  MADE  FETCHED  NEXT  CALLS TODAY  OUTCOME
+abuseipdb  enforce  200  WHEN  WHEN  WHEN  2 of 5  held: the list shrinks to less than half: 30 entries, it had 200, held as 1
+
+0 sightings today
+
 $ fleetban holds approve 1 --reason 'they cleaned up'
 feed abuseipdb: 30 entries are in force, 230 listings changed
 

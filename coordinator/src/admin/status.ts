@@ -28,6 +28,7 @@ export async function getStatus(parts: AdminParts, agents: Agents): Promise<GetS
     localBans: await localBans(store.sql),
     holds: await openHolds(store.sql),
     warnables: warnables.map(({ code, subject }) => (subject === undefined ? code : `${code} ${subject}`)),
+    warnings: warnables.map(({ code, subject = "", text }) => ({ code, subject, text })),
   };
 }
 

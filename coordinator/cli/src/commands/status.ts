@@ -36,8 +36,10 @@ function statusText(status: GetStatusResponse, nowMs: number): string {
   return sections.join("\n");
 }
 
-function warningLines({ warnables, holds }: GetStatusResponse): string[] {
-  const lines = warnables.map((code) => `warning: ${code}`);
+function warningLines({ warnings, holds }: GetStatusResponse): string[] {
+  const lines = warnings.map(({ code, subject, text }) => {
+    return `warning: ${code}${subject === "" ? "" : ` (${subject})`}: ${text}`;
+  });
   if (holds > 0) lines.push(`${holds} ${holds === 1 ? "hold waits" : "holds wait"} for you: fleetban holds list`);
   return lines;
 }

@@ -48,7 +48,19 @@ export interface GetStatusResponse {
   /** Bans by the agents' own sources a day (UTC), newest first, at most 30. */
   localBans: DayCount[];
   holds: number;
+  /** Codes, each with its subject behind a blank. */
   warnables: string[];
+  /** The same, for people. */
+  warnings: Warning[];
+}
+
+export interface Warning {
+  /** A bad state, such as `feed-held`. */
+  code: string;
+  /** Of which there are several, such as the feed's name; empty = there is but one. */
+  subject: string;
+  /** What is so, what it costs, what to do. */
+  text: string;
 }
 
 export interface DayCount {
@@ -1150,6 +1162,7 @@ function createBaseGetStatusResponse(): GetStatusResponse {
     localBans: [],
     holds: 0,
     warnables: [],
+    warnings: [],
   };
 }
 
@@ -1196,6 +1209,9 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     }
     for (const v of message.warnables) {
       writer.uint32(114).string(v!);
+    }
+    for (const v of message.warnings) {
+      Warning.encode(v!, writer.uint32(122).fork()).join();
     }
     return writer;
   },
@@ -1325,6 +1341,14 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
             message.warnables.push(reader.string());
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.warnings.push(Warning.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1356,6 +1380,86 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     message.localBans = object.localBans?.map((e) => DayCount.fromPartial(e)) || [];
     message.holds = object.holds ?? 0;
     message.warnables = object.warnables?.map((e) => e) || [];
+    message.warnings = object.warnings?.map((e) => Warning.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseWarning(): Warning {
+  return { code: "", subject: "", text: "" };
+}
+
+export const Warning: MessageFns<Warning> = {
+  encode(message: Warning, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.code !== "") {
+      writer.uint32(10).string(message.code);
+    }
+    if (message.subject !== "") {
+      writer.uint32(18).string(message.subject);
+    }
+    if (message.text !== "") {
+      writer.uint32(26).string(message.text);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Warning {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWarning();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.subject = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Warning>, I>>(base?: I): Warning {
+    return Warning.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Warning>, I>>(object: I): Warning {
+    const message = createBaseWarning();
+    message.code = object.code ?? "";
+    message.subject = object.subject ?? "";
+    message.text = object.text ?? "";
     return message;
   },
 };
