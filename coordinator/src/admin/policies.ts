@@ -1,6 +1,7 @@
 /** Policies as operators handle them: check, plan, apply, confirm, roll back, alarm, and what there was. */
 import { ConfigError } from "@fleetban/kit/config";
 import { formatDuration } from "@fleetban/kit/duration";
+import { nearest } from "@fleetban/kit/nearest";
 import type {
   ApplyPolicyRequest,
   ApplyPolicyResponse,
@@ -27,6 +28,7 @@ import {
 import { begin, planOf, readCandidate, renewTrial, rollBack } from "../policies/policy-life.ts";
 import { isUnconfirmed, type StoredPolicy, trialOf } from "../policies/stored-policy.ts";
 import { countTrial } from "../policies/trial.ts";
+import { readPolicy } from "../policy/policy-file.ts";
 import type { Sql } from "../store/sql.ts";
 import { checkReason, checkSeconds } from "./arguments.ts";
 import type { Caller } from "./caller.ts";
@@ -48,17 +50,23 @@ async function mistakesOf(parts: AdminParts, { body, file }: CheckPolicyRequest)
   if (body.length > BODY_MAX_CHARACTERS) {
     throw new AdminError("bad-argument", `a policy of ${body.length} characters: at most ${BODY_MAX_CHARACTERS}`);
   }
+  const packs = [...(await parts.policies.readPacks()).keys()];
   try {
-    const candidate = readCandidate(parts.policies, body, file || "policy.yaml", 0);
-    const packs = await parts.policies.readPacks();
-    const missing = candidate.file.packs.filter((name) => !packs.has(name));
-    return missing.map((name) => {
-      return { line: 0, key: "packs", problem: `has "${name}", and there is no such pack; see: fleetban packs list` };
+    readPolicy(body, file || "policy.yaml", ({ packs: chosen }, complain) => {
+      for (const name of chosen) if (!packs.includes(name)) complain(["packs"], packProblem(name, packs));
     });
+    readCandidate(parts.policies, body, file || "policy.yaml", 0);
+    return [];
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return error.mistakes.map(({ line, key, problem }) => ({ line, key, problem }));
   }
+}
+
+function packProblem(name: string, packs: readonly string[]): string {
+  const meant = nearest(name, packs);
+  const remedy = meant === undefined ? "see: fleetban packs list" : `did you mean ${meant}?`;
+  return `has ${JSON.stringify(name)}, and there is no such pack; ${remedy}`;
 }
 
 async function refuseMistakes(parts: AdminParts, request: CheckPolicyRequest): Promise<void> {

@@ -7,9 +7,9 @@ import { POLICY_TABLE, type PolicyFile } from "./policy-table.ts";
 /** What can only be said of several values together; a section adds its own function here. */
 const COMPARISONS: readonly ((file: PolicyFile, complain: ComplainAt) => void)[] = [compareJudgement, compareFeeds];
 
-/** Throws a ConfigError; `name` is how people know the text, for the messages. */
-export function readPolicy(text: string, name: string): PolicyFile {
+/** Throws a ConfigError; `name` is how people know the text, for the messages; `alsoCompare` is what only some can. */
+export function readPolicy(text: string, name: string, ...alsoCompare: typeof COMPARISONS): PolicyFile {
   return readConfig(text, name, POLICY_TABLE, (file, complain) => {
-    for (const compare of COMPARISONS) compare(file, complain);
+    for (const compare of [...COMPARISONS, ...alsoCompare]) compare(file, complain);
   });
 }
