@@ -126,7 +126,7 @@ test("what is no YAML is told by line, a key given twice too", () => {
   assert.throws(() => readConfig("name: [a\n", "agent.yaml", TABLE), /^ConfigError: agent\.yaml:\d: is no YAML: /);
   assert.throws(
     () => readConfig("name: a\nname: b\n", "agent.yaml", TABLE),
-    /agent\.yaml:2: is no YAML: Map keys must be unique$/,
+    /^ConfigError: agent\.yaml:2: name is given twice; remove one of them$/,
   );
   assert.throws(
     () => readConfig("name: a\nweb:\n  port: 80\nweb.port: 81\n", "agent.yaml", TABLE),

@@ -76,9 +76,12 @@ export function readConfig<const Table extends ConfigTable>(
 ): ConfigOf<Table> {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
-  const mistakes: ConfigMistake[] = document.errors.map(({ pos, message }) => {
-    const problem = `is no YAML: ${(message.split(" at line ")[0] ?? message).replace(/:$/, "")}`;
-    return { file, line: lines.linePos(pos[0]).line, key: "", problem };
+  const mistakes: ConfigMistake[] = document.errors.map(({ code, pos, message }) => {
+    const at = { file, line: lines.linePos(pos[0]).line };
+    // The error spans no more than the key's first letter.
+    if (code === "DUPLICATE_KEY")
+      return { ...at, key: keyAt(text, pos[0]), problem: "is given twice; remove one of them" };
+    return { ...at, key: "", problem: `is no YAML: ${(message.split(" at line ")[0] ?? message).replace(/:$/, "")}` };
   });
   if (mistakes.length > 0) throw new ConfigError(mistakes);
 
@@ -92,6 +95,10 @@ export function readConfig<const Table extends ConfigTable>(
   if (reading.isWhole) compare?.(record, (path, problem) => reading.complain(path, path.join("."), problem));
   if (mistakes.length > 0) throw new ConfigError(mistakes.toSorted((first, second) => first.line - second.line));
   return record;
+}
+
+function keyAt(text: string, offset: number): string {
+  return /^[^\s:,}]*/.exec(text.slice(offset))?.[0] ?? "";
 }
 
 /** Where a value stands: its way through the maps, and the key that people know it by. */
