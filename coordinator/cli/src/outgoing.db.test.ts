@@ -109,7 +109,7 @@ no channel is configured; see notifications.mail and notifications.webhooks in c
 no message was made yet
 
 $ fleetban notifications test
-! fleetban: error: channel (any): is not configured
+! fleetban: error: no channel is configured
 ! fleetban: hint: see notifications.mail and notifications.webhooks in coordinator.yaml
 = 1
 `,

@@ -60,10 +60,16 @@ export async function testNotifications(
   const chosen = channels.filter(({ name }) => named === "" || name === named);
   if (chosen.length === 0) {
     const known = channels.map(({ name }) => name).join(", ");
-    throw new AdminError("not-found", `channel ${named === "" ? "(any)" : named}: is not configured`, {
-      hint:
-        known === "" ? "see notifications.mail and notifications.webhooks in coordinator.yaml" : `there are: ${known}`,
-    });
+    throw new AdminError(
+      "not-found",
+      named === "" ? "no channel is configured" : `channel ${named}: is not configured`,
+      {
+        hint:
+          known === ""
+            ? "see notifications.mail and notifications.webhooks in coordinator.yaml"
+            : `there are: ${known}`,
+      },
+    );
   }
   const tested: TestedChannel[] = [];
   for (const channel of chosen) tested.push(await testChannel(parts, channel, caller.signal));

@@ -1,6 +1,7 @@
 /** Files that a command reads or makes: never over what is there, because a key that is overwritten is gone. */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import { fileProblem } from "@fleetban/kit/file-problem";
 import type { CliFiles } from "../cli.ts";
 import { CliError } from "../cli-error.ts";
 
@@ -9,8 +10,7 @@ export const newFiles: CliFiles = {
     try {
       return await readFile(path, "utf8");
     } catch (cause) {
-      const { code } = cause as NodeJS.ErrnoException;
-      throw new CliError("not-read", `${path}: cannot be read (${code})`, {
+      throw new CliError("not-read", `${path}: cannot be read: ${fileProblem(cause)}`, {
         hint: "look at its path and owner",
         cause,
       });
