@@ -104,7 +104,11 @@ async function open(rooms: Rooms, request: PublishRequest, token: PublishToken):
 /** A firewall that knows Basic sends its password only when it is asked for it. */
 function refused(isBouncer: boolean, wasTold: boolean): PublishAnswer {
   if (isBouncer) return { status: 403, headers: JSON_TYPE, body: '{"message":"access forbidden"}', format: "refused" };
-  const body = wasTold ? "error: the token opens nothing here\n" : "error: no token\n";
+  const what = wasTold ? "the token opens nothing here" : "no token";
+  const how = wasTold
+    ? "see: fleetban publish tokens list"
+    : "send it as Authorization: Bearer TOKEN, or as the password";
+  const body = `error: ${what}\nhint: ${how}\n`;
   const headers = { ...TEXT, "www-authenticate": 'Basic realm="fleetban", charset="UTF-8"' };
   return { status: 401, headers, body, format: "refused" };
 }

@@ -45,7 +45,10 @@ export function addPublish(program: Command, run: Run): void {
         const [url] = answer.urls;
         if (url === undefined) return cli.note("nothing is published yet: set publish.port in coordinator.yaml");
         cli.note(`a list:    curl -H 'Authorization: Bearer ${shellWord(answer.token)}' ${url}/v1/lists/all.txt`);
-        return cli.note(`a bouncer: api_url: ${url}/  api_key: ${answer.token}`);
+        cli.note(`a bouncer: api_url: ${url}/  api_key: ${answer.token}`);
+        return cli.note(
+          "with publish.tls own: --cacert, ca_cert_path = a copy of ca/ca.pem in the coordinator's data_dir",
+        );
       }),
     )
     .addHelpText(
