@@ -9,7 +9,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import type { Log } from "@fleetban/kit/log";
-import { tryParsePrefix } from "@fleetban/proto/model/prefix";
+import { familyOf, tryParsePrefix, widen } from "@fleetban/proto/model/prefix";
 import type { PublishAnswer, PublishRequest } from "../published/exchange.ts";
 import type { PublishedMetrics, PublishOutcome } from "../published/published-metrics.ts";
 
@@ -37,12 +37,19 @@ export interface PublishListener {
 }
 
 const MAX_CONNECTIONS = 1_024;
+/** A proxy in front brings everybody from one. */
+const MAX_CONNECTIONS_AN_ADDRESS = 256;
+/** IPv6: whoever has one address has all of its /64. */
+const V6_LENGTH = 64;
+const HANDSHAKE_MS = 10_000;
 const HEADERS_MS = 10_000;
 const REQUEST_MS = 30_000;
 /** Bouncers ask each 10 s to a minute, and a connection that stays tells that an answer arrived. */
 const KEEP_ALIVE_MS = 90_000;
 /** Nothing read or written. */
 const IDLE_MS = 100_000;
+/** Until the last byte of an answer is handed over, however slowly it is read. */
+const SEND_MS = 900_000;
 const CLOSE_WITHIN_MS = 2_000;
 
 export async function listenForPublished(parts: PublishListenerParts): Promise<PublishListener> {
@@ -51,8 +58,9 @@ export async function listenForPublished(parts: PublishListenerParts): Promise<P
   const server =
     certificate === undefined
       ? createHttp(times)
-      : createHttps({ ...times, ...secretsOf(certificate), minVersion: "TLSv1.2" });
+      : createHttps({ ...times, ...secretsOf(certificate), minVersion: "TLSv1.2", handshakeTimeout: HANDSHAKE_MS });
   server.maxConnections = MAX_CONNECTIONS;
+  server.on("connection", shareOut(MAX_CONNECTIONS_AN_ADDRESS));
   server.setTimeout(IDLE_MS);
   server.on("request", (request: IncomingMessage, response: ServerResponse) => {
     // Owned by the response: `serve` never rejects.
@@ -80,6 +88,27 @@ export async function listenForPublished(parts: PublishListenerParts): Promise<P
       clearTimeout(late);
     },
   };
+}
+
+/** One address must not take all connections: what is beyond its share is closed before a byte is read. */
+function shareOut(max: number): (socket: Socket) => void {
+  const open = new Map<string, number>();
+  return (socket) => {
+    const who = widened(addressOf(socket));
+    const count = (open.get(who) ?? 0) + 1;
+    open.set(who, count);
+    socket.once("close", () => {
+      const left = (open.get(who) ?? 1) - 1;
+      if (left === 0) open.delete(who);
+      else open.set(who, left);
+    });
+    if (count > max) socket.destroy();
+  };
+}
+
+function widened(address: string): string {
+  const prefix = tryParsePrefix(address);
+  return prefix === undefined || familyOf(prefix) === 4 ? address : widen(prefix, V6_LENGTH);
 }
 
 function secretsOf({ certificatePem, keyPem }: PemPair): { cert: string; key: string } {
@@ -117,14 +146,17 @@ async function send(
   response: ServerResponse,
   { status, headers, body }: PublishAnswer,
 ): Promise<void> {
+  if (status === 401 || status === 403) response.shouldKeepAlive = false; // who has no good token is not kept
   response.writeHead(status, { "x-content-type-options": "nosniff", ...headers });
   if (request.method === "HEAD" || status === 304) {
     response.end();
     return;
   }
-  if (typeof body === "string" || body instanceof Uint8Array) await pipeline(Readable.from([body]), response);
-  else if (body.kind === "gunzip") await pipeline(Readable.from([body.gzip]), createGunzip(), response);
-  else await pipeline(Readable.from(body.chunks), response);
+  const signal = AbortSignal.timeout(SEND_MS);
+  if (typeof body === "string" || body instanceof Uint8Array)
+    await pipeline(Readable.from([body]), response, { signal });
+  else if (body.kind === "gunzip") await pipeline(Readable.from([body.gzip]), createGunzip(), response, { signal });
+  else await pipeline(Readable.from(body.chunks), response, { signal });
 }
 
 function outcomeOf({ status }: PublishAnswer): PublishOutcome {
