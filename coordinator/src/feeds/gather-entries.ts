@@ -49,7 +49,7 @@ export function* gatherEntries(rows: Iterable<Row>, rules: GatherRules): Slices<
     const reason = take(heap, row, rules);
     if (reason !== undefined) return { kind: "refused", reason };
     count += 1;
-    if (count % ROWS_A_SLICE === 0) yield;
+    if (row.kind === "passed" || count % ROWS_A_SLICE === 0) yield;
   }
   const reason = refusalOf(heap, rules);
   if (reason !== undefined) return { kind: "refused", reason };
@@ -79,6 +79,8 @@ function take(heap: Heap, row: Row, rules: GatherRules): string | undefined {
   switch (row.kind) {
     case "refused":
       return row.reason;
+    case "passed":
+      return undefined;
     case "made":
       heap.generatedAt = unixMs(Math.floor(row.atMs));
       return undefined;

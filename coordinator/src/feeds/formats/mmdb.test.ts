@@ -5,6 +5,7 @@ import fc from "fast-check";
 import type { EntryFilter } from "../feed.ts";
 import { type MmdbOptions, mmdbOf } from "./mmdb.fixture.ts";
 import { mmdbRows } from "./mmdb.ts";
+import { decodeMmdb } from "./mmdb-data.ts";
 
 const everybody: EntryFilter = { onlyCountries: [], exceptCountries: [], onlyNetworks: [] };
 const entries = [
@@ -67,6 +68,29 @@ test("a tree with a loop is given up", () => {
   const file = Buffer.from(mmdbOf([[parsePrefix("45.1.0.0/16"), { asn: "AS1" }]], { recordBits: 32, version: 4 }));
   file.writeUInt32BE(0, 0); // the root's left is the root
   assert.match(reasonOf(file), /its tree has a loop/);
+});
+
+test("values that are made of each other again and again are given up", () => {
+  const pieces: Buffer[] = [Buffer.from([0x41, 0x78])]; // "x"
+  let [at, end] = [0, 2];
+  for (let level = 0; level < 5; level += 1) {
+    const pointer = Buffer.from([0x20 | (at >> 8), at & 0xff]);
+    pieces.push(Buffer.from([20, 4]), ...Array.from({ length: 20 }, () => pointer)); // an array of twenty
+    [at, end] = [end, end + 2 + 40];
+  }
+  assert.throws(() => decodeMmdb(Buffer.concat(pieces), at), /too many values/);
+  const long = Buffer.concat([Buffer.from([0x5e, 0x10, 0x00]), Buffer.alloc(4_500, 0x78)]);
+  assert.throws(() => decodeMmdb(long, 0), /a text of 4381 bytes/);
+});
+
+test("a database in which nothing is wanted holds nobody up", () => {
+  const networks = Array.from({ length: 4_000 }, (_, at) => parsePrefix(`45.${at >> 8}.${at & 255}.0/24`));
+  const file = mmdbOf(
+    networks.map((network) => [network, { country: "FR" }]),
+    { recordBits: 24, version: 4 },
+  );
+  const rows = [...mmdbRows(file, { ...everybody, onlyCountries: ["DE"] })];
+  assert.ok(rows.filter(({ kind }) => kind === "passed").length >= 7, `${rows.length} rows`);
 });
 
 function reasonOf(file: Uint8Array): string {

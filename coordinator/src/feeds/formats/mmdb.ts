@@ -31,6 +31,7 @@ interface Branch {
 const MARKER = Buffer.from("\xab\xcd\xefMaxMind.com", "latin1");
 const METADATA_MAX = 128 * 1_024;
 const SEPARATOR = 16;
+const VISITS_A_SLICE = 512;
 /** In a database of both versions IPv4 lies below ::/96. */
 const V4_DEPTH = 96;
 
@@ -66,7 +67,12 @@ function openTree(file: Buffer): Tree {
 function* treeRows(tree: Tree, filter: EntryFilter): Rows {
   const known = new Map<number, Told>();
   let line = 0;
-  for (const { record, bits, depth } of leavesOf(tree)) {
+  for (const leaf of leavesOf(tree)) {
+    if (leaf === undefined) {
+      yield { kind: "passed" };
+      continue;
+    }
+    const { record, bits, depth } = leaf;
     const at = record - tree.nodes - SEPARATOR;
     const told = known.get(at) ?? toldBy(recordOf(decodeMmdb(tree.data, at)));
     known.set(at, told);
@@ -77,8 +83,8 @@ function* treeRows(tree: Tree, filter: EntryFilter): Rows {
   }
 }
 
-/** Of a tree every node is come by once; one that is no tree is given up. */
-function* leavesOf(tree: Tree): Generator<Branch, void> {
+/** Of a tree every node is come by once; one that is no tree is given up. Undefined now and then, whatever is found. */
+function* leavesOf(tree: Tree): Generator<Branch | undefined, void> {
   const width = tree.hasV6 ? 128 : 32;
   const waiting: Branch[] = [{ record: 0, bits: new Uint8Array(width / 8), depth: 0 }];
   let visits = 0;
@@ -90,6 +96,7 @@ function* leavesOf(tree: Tree): Generator<Branch, void> {
       continue;
     }
     visits += 1;
+    if (visits % VISITS_A_SLICE === 0) yield undefined;
     if (visits > tree.nodes || depth >= width) throw new MmdbError("its tree has a loop");
     for (const side of [1, 0] as const) {
       const below = side === 0 ? bits : withBit(bits, depth);

@@ -5,6 +5,8 @@ export type Row =
   | PrefixRow
   /** A line that should have been an entry. */
   | { readonly kind: "bad"; readonly line: number; readonly text: string; readonly problem: string }
+  /** Much was read, and nothing of it is wanted: a moment to give way. */
+  | { readonly kind: "passed" }
   /** When the publisher made the list. */
   | { readonly kind: "made"; readonly atMs: number }
   /** How many entries the list says that it has. */
