@@ -1,5 +1,6 @@
 /** What of the policy's section `feeds` cannot be meant, though each key by itself is right. */
 import type { ComplainAt } from "@fleetban/kit/config";
+import { formatDuration } from "@fleetban/kit/duration";
 import { nearest } from "@fleetban/kit/nearest";
 import { ABUSEIPDB, formatOf, presetName, timesOf } from "./definitions.ts";
 import type { FeedSection, FeedSections } from "./feed-table.ts";
@@ -72,6 +73,14 @@ function problemsOf(feed: string, section: FeedSection): FeedProblem[] {
     complain(
       key,
       `makes a listing end before the next fetch: stale_after must be longer than every; change one of them`,
+    );
+  }
+  const isOwnPlace = section.url !== undefined || section.file !== undefined;
+  if (preset !== undefined && !isOwnPlace && everySeconds < preset.paceSeconds) {
+    const least = formatDuration(preset.paceSeconds);
+    complain(
+      "every",
+      `is ${formatDuration(everySeconds)}: its publisher wants ${least} between two; write that or more`,
     );
   }
   if (section.only_countries.length > 0 && section.except_countries.length > 0) {

@@ -63,6 +63,7 @@ const mistakes: readonly (readonly [text: string, problem: RegExp])[] = [
   ["feeds: { x: { file: lists/a.txt } }", /must be an absolute path/],
   ["feeds: { x: { url: 'https://a/b', file: /a } }", /file is given beside url/],
   ["feeds: { x: { file: /a, every: 2d, stale_after: 1d } }", /stale_after must be longer than every/],
+  ["feeds: { dshield: { every: 1m } }", /every is 1m: its publisher wants 30m between two/],
   ["feeds: { X y: { file: /a } }", /is no name for a feed/],
   ["feeds: { x: { file: /a.mmdb } }", /database of everybody/],
   ["feeds: { x: { file: /a, only_countries: [DE] } }", /format plain does not tell it/],

@@ -66,12 +66,17 @@ export async function feedStatuses(sql: Sql, now: UnixMs): Promise<FeedStatus[]>
       (select entries from feed_fetches
         where feed_no = feeds.feed_no and outcome in ('fetched', 'approved')
         order by fetch_no desc limit 1) as entries,
-      good.fetched_at as good_at, good.generated_at, read.refused, read.details, newest.outcome, newest.reason,
+      -- a publisher who confirms a list does not say again when it was made
+      (select generated_at from feed_fetches
+        where feed_no = feeds.feed_no and outcome in ('fetched', 'unchanged', 'approved')
+          and (outcome <> 'unchanged' or generated_at is not null)
+        order by fetch_no desc limit 1) as generated_at,
+      good.fetched_at as good_at, read.refused, read.details, newest.outcome, newest.reason,
       (select hold_no from holds
         where subject = 'feed' and subject_no = feeds.feed_no and resolved_at is null) as hold_no
     from feeds
       left join lateral (
-        select fetched_at, generated_at from feed_fetches
+        select fetched_at from feed_fetches
         where feed_no = feeds.feed_no and outcome in ('fetched', 'unchanged', 'approved')
         order by fetch_no desc limit 1) good on true
       left join lateral (

@@ -47,7 +47,8 @@ export async function refreshFeed(
 ): Promise<Refreshed> {
   const claim = await claimFeed(parts, feed, byHand);
   if (claim.kind === "exhausted") {
-    const reason = `it may not be asked again before ${new Date(claim.until).toISOString()}`;
+    const until = new Date(claim.until).toISOString().slice(0, 19).replace("T", " ");
+    const reason = `it may not be asked again before ${until} UTC`;
     return { outcome: "quota-exhausted", reason, changed: 0 };
   }
   if (claim.kind !== "claimed") return { outcome: claim.kind, changed: 0 };
