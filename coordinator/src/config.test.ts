@@ -31,6 +31,17 @@ test("all mistakes are told at once, each with file, line, key, value and remedy
   ]);
 });
 
+test("a key of the policy is told where it belongs", async () => {
+  const text = "weights: { jail: 2 }\nfeeds:\n  abuseipdb: { mode: observe }\n  drop: {}\nreport: { mode: send }\n";
+  const belongs = "is no key of this file; it belongs into the policy: fleetban policy apply";
+  assert.deepEqual((await mistakes(text)).split("\n"), [
+    `c.yaml:1: weights ${belongs}`,
+    `c.yaml:3: feeds.abuseipdb.mode ${belongs}`,
+    `c.yaml:4: feeds.drop ${belongs}`,
+    `c.yaml:5: report ${belongs}`,
+  ]);
+});
+
 test("a secret may stand in a file of its own", async () => {
   const text = "feeds: { abuseipdb: { key_file: /etc/key } }\n";
   const config = await loadConfig(text, "c.yaml", async () => "  secret\n");

@@ -4,11 +4,12 @@
  * A secret may stand in a file of its own (`…_file`), so that the configuration itself can be shown to anybody. Reading
  * those files is the caller's; after `loadConfig` nobody reads files, flags or environment again.
  */
-import { type ConfigOf, type ConfigTable, readConfig } from "@fleetban/kit/config";
+import { type ConfigOf, type ConfigTable, hasKey, readConfig } from "@fleetban/kit/config";
 import { FleetbanError } from "@fleetban/kit/errors";
 import { ENROLLMENT_PORT, FLEET_PORT, WEB_PORT } from "@fleetban/proto/wire/channel";
 import type { Channel } from "./notifications/channel.ts";
 import { CHANNEL_TABLE, channelsOf } from "./notifications/channel-config.ts";
+import { POLICY_TABLE } from "./policy/policy-table.ts";
 import { checkPublishConfig, PUBLISH_CONFIG } from "./published/publish-config.ts";
 import { REPORT_CONFIG } from "./reports/report-config.ts";
 import { type ReadFile, secretFrom } from "./secret.ts";
@@ -138,7 +139,9 @@ export type CoordinatorConfig = ConfigOf<typeof CONFIG_TABLE> & {
 
 /** Throws a FleetbanError that tells every mistake: `file:line: key is value: problem; remedy`. */
 export async function loadConfig(text: string, file: string, readFile: ReadFile): Promise<CoordinatorConfig> {
-  const config = readConfig(text, file, CONFIG_TABLE);
+  const config = readConfig(text, file, CONFIG_TABLE, undefined, (key) =>
+    hasKey(POLICY_TABLE, key) ? "the policy: fleetban policy apply" : undefined,
+  );
   refuseSharedPorts(config, file);
   checkPublishConfig(config, file);
   const databaseUrl = await secretOf(config, "database_url", "database_url_file", { file, readFile });

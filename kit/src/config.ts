@@ -64,6 +64,19 @@ export class ConfigError extends FleetbanError {
 /** Tells a mistake between values; `path` is the way through the maps to the key that has to change. */
 export type ComplainAt = (path: readonly string[], problem: string) => void;
 
+/** Where a key that this file does not have belongs, in words; undefined = nowhere. */
+export type HomeOf = (key: string) => string | undefined;
+
+/** Whether a table has the key, or a section of that name; free names count as they are written. */
+export function hasKey(table: ConfigTable, key: string): boolean {
+  return Object.entries(table).some(([known, spec]) => {
+    if (known === key || known.startsWith(`${key}.`)) return true;
+    if (spec.kind !== "named" || !key.startsWith(`${known}.`)) return false;
+    const [, ...inner] = key.slice(known.length + 1).split(".");
+    return inner.length === 0 || hasKey(spec.of, inner.join("."));
+  });
+}
+
 /**
  * Throws a ConfigError that tells every mistake; `compare` looks for those between values, each of which is right by
  * itself: in place of a wrong one it is given the default.
@@ -73,6 +86,7 @@ export function readConfig<const Table extends ConfigTable>(
   file: string,
   table: Table,
   compare?: (config: ConfigOf<Table>, complain: ComplainAt) => void,
+  homeOf: HomeOf = () => undefined,
 ): ConfigOf<Table> {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
@@ -87,11 +101,12 @@ export function readConfig<const Table extends ConfigTable>(
 
   const reading: Reading = {
     isWhole: true,
+    homeOf,
     complain(path, key, problem) {
       mistakes.push({ file, line: lineOf(document, lines, path), key, problem });
     },
   };
-  const record = readTable(document.toJS(), table, { path: [], key: "" }, reading) as ConfigOf<Table>;
+  const record = readTable(valueOf(document, file), table, { path: [], key: "" }, reading) as ConfigOf<Table>;
   if (reading.isWhole) compare?.(record, (path, problem) => reading.complain(path, path.join("."), problem));
   if (mistakes.length > 0) throw new ConfigError(mistakes.toSorted((first, second) => first.line - second.line));
   return record;
@@ -99,6 +114,18 @@ export function readConfig<const Table extends ConfigTable>(
 
 function keyAt(text: string, offset: number): string {
   return /^[^\s:,}]*/.exec(text.slice(offset))?.[0] ?? "";
+}
+
+/** An alias may stand for nothing, for itself, or for more than any memory holds. */
+function valueOf(document: Document, file: string): unknown {
+  try {
+    const value: unknown = document.toJS();
+    JSON.stringify(value); // fails on what holds itself
+    return value;
+  } catch (error) {
+    const problem = `is no YAML that can be read: ${String(error).split("\n")[0]}; write out what its aliases stand for`;
+    throw new ConfigError([{ file, line: 1, key: "", problem }]);
+  }
 }
 
 /** Where a value stands: its way through the maps, and the key that people know it by. */
@@ -111,6 +138,7 @@ interface Reading {
   complain(path: readonly string[], key: string, problem: string): void;
   /** False = something has no value, and there is no default for it: what stands there can't be compared. */
   isWhole: boolean;
+  readonly homeOf: HomeOf;
 }
 
 function readTable(raw: unknown, table: ConfigTable, place: Place, reading: Reading): object {
@@ -138,7 +166,7 @@ function readTable(raw: unknown, table: ConfigTable, place: Place, reading: Read
       if (found.has(key)) reading.complain(at.path, at.key, "is given twice; remove one of them");
       else if (Object.hasOwn(table, key)) found.set(key, { raw: value, place: at });
       else if (Object.keys(table).some((known) => known.startsWith(`${key}.`))) gather(value, `${key}.`, at.path);
-      else reading.complain(at.path, at.key, unknownKey(key, table));
+      else reading.complain(at.path, at.key, unknownKey(key, table, reading.homeOf(at.key)));
     }
   }
 }
@@ -174,7 +202,8 @@ function defaultOf(spec: ConfigValueKind, key: string): unknown {
   return Object.freeze(read.value);
 }
 
-function unknownKey(key: string, table: ConfigTable): string {
+function unknownKey(key: string, table: ConfigTable, home: string | undefined): string {
+  if (home !== undefined) return `is no key of this file; it belongs into ${home}`;
   const meant = nearest(key, Object.keys(table).flatMap(withSections));
   return meant === undefined ? "is no key of this file; remove it" : `is no key of this file; did you mean ${meant}?`;
 }
