@@ -150,3 +150,22 @@ test("mistakes between values are told with the others, a wrong value being take
 function number(value: number) {
   return { kind: "number", default: value, description: "" } as const;
 }
+
+for (const [what, text] of [
+  ["for nothing", "addresses: *nothing"],
+  ["for itself", "addresses: &a [*a]"],
+  ["for ever more", ["a: &a [x, x]", ...["b", "c", "d", "e", "f", "g", "h"].map(eightfold)].join("\n")],
+] as const) {
+  test(`an alias that stands ${what} is a mistake like any other`, () => {
+    assert.throws(() => readConfig(text, "agent.yaml", TABLE), {
+      name: "ConfigError",
+      message: /^agent\.yaml:1: is no YAML that can be read: .*aliases stand for$/,
+    });
+  });
+}
+
+/** Eight times what the letter before stands for. */
+function eightfold(letter: string): string {
+  const before = `*${String.fromCharCode(letter.charCodeAt(0) - 1)}`;
+  return `${letter}: &${letter} [${Array.from({ length: 8 }, () => before).join(", ")}]`;
+}

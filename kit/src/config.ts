@@ -106,7 +106,7 @@ export function readConfig<const Table extends ConfigTable>(
       mistakes.push({ file, line: lineOf(document, lines, path), key, problem });
     },
   };
-  const record = readTable(valueOf(document, file), table, { path: [], key: "" }, reading) as ConfigOf<Table>;
+  const record = readTable(valuesIn(document, file), table, { path: [], key: "" }, reading) as ConfigOf<Table>;
   if (reading.isWhole) compare?.(record, (path, problem) => reading.complain(path, path.join("."), problem));
   if (mistakes.length > 0) throw new ConfigError(mistakes.toSorted((first, second) => first.line - second.line));
   return record;
@@ -117,7 +117,7 @@ function keyAt(text: string, offset: number): string {
 }
 
 /** An alias may stand for nothing, for itself, or for more than any memory holds. */
-function valueOf(document: Document, file: string): unknown {
+function valuesIn(document: Document, file: string): unknown {
   try {
     const value: unknown = document.toJS();
     JSON.stringify(value); // fails on what holds itself
