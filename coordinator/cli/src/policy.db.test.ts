@@ -11,7 +11,7 @@ test("a policy is checked, planned, applied, looked at and taken back", async (t
   await ledger.commitSightings(
     batchOf(ledger, 1, 1, [sightingOf(ledger, "198.50.0.1"), sightingOf(ledger, "198.50.0.2", { jail: "noise" })]),
   );
-  await file("wrong.yaml", "jails:\n  sshd: { wieght: 2 }\nstrikes: { ladder: [1d, 1h] }\npacks: [gogglebot]\n");
+  await file("wrong.yaml", "jails:\n  sshd: { wieght: 2 }\nstrikes: { ladder: [1d, 1h] }\npacks: [gogglebot]\nfeeds: { abuseipdb: { key: x } }\n");
   await file("quiet.yaml", "jails: { noise: { weight: 0 } }\n");
   await runScript(
     `
@@ -22,12 +22,13 @@ $ fleetban policy check wrong.yaml
 wrong.yaml:2: jails.sshd.wieght is no key of this file; did you mean weight?
 wrong.yaml:3: strikes.ladder has 1h after 1d: a later strike would list for less; put them in order
 wrong.yaml:4: packs has "gogglebot", and there is no such pack; did you mean googlebot?
-! fleetban: error: wrong.yaml has 3 mistakes
+wrong.yaml:5: feeds.abuseipdb.key is no key of this file; it belongs into coordinator.yaml
+! fleetban: error: wrong.yaml has 4 mistakes
 ! fleetban: hint: the schema: fleetban policy schema
 = 1
 
 $ fleetban policy plan wrong.yaml
-! fleetban: error: wrong.yaml:2: jails.sshd.wieght is no key of this file; did you mean weight?; and 2 more
+! fleetban: error: wrong.yaml:2: jails.sshd.wieght is no key of this file; did you mean weight?; and 3 more
 ! fleetban: hint: \`fleetban policy check FILE\` tells all mistakes
 = 2
 

@@ -1,5 +1,5 @@
 /** Policies as operators handle them: check, plan, apply, confirm, roll back, alarm, and what there was. */
-import { ConfigError } from "@fleetban/kit/config";
+import { ConfigError, hasKey } from "@fleetban/kit/config";
 import { formatDuration } from "@fleetban/kit/duration";
 import { nearest } from "@fleetban/kit/nearest";
 import type {
@@ -17,6 +17,7 @@ import type {
   ShowPolicyRequest,
   ShowPolicyResponse,
 } from "@fleetban/proto/wire/admin";
+import { CONFIG_TABLE } from "../config.ts";
 import {
   announceTrial,
   canaryProblem,
@@ -38,7 +39,10 @@ import { DEFAULTS, listNames, planMessage, statusOf } from "./policy-messages.ts
 
 const DAYS = 7;
 const DAYS_MAX = 400;
-const BODY_MAX_CHARACTERS = 1_000_000;
+/** Reading takes the longer the longer it is, by the square, and every replica reads it: this much takes half a second. */
+const BODY_MAX_CHARACTERS = 100_000;
+/** It is shown on terminals and kept as text, which neither stands. */
+const CONTROL = /[^\P{Cc}\t\n\r]/u;
 const POLICIES_SHOWN = 100;
 
 export async function checkPolicy(parts: AdminParts, request: CheckPolicyRequest): Promise<CheckPolicyResponse> {
@@ -52,8 +56,11 @@ async function mistakesOf(parts: AdminParts, { body, file }: CheckPolicyRequest)
   }
   const packs = [...(await parts.policies.readPacks()).keys()];
   try {
-    readPolicy(body, file || "policy.yaml", ({ packs: chosen }, complain) => {
-      for (const name of chosen) if (!packs.includes(name)) complain(["packs"], packProblem(name, packs));
+    readPolicy(body, file || "policy.yaml", {
+      compare({ packs: chosen }, complain) {
+        for (const name of chosen) if (!packs.includes(name)) complain(["packs"], packProblem(name, packs));
+      },
+      homeOf: (key) => (hasKey(CONFIG_TABLE, key) ? "coordinator.yaml" : undefined),
     });
     readCandidate(parts.policies, body, file || "policy.yaml", 0);
     return [];
