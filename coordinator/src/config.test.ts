@@ -46,7 +46,7 @@ test("a secret may stand in a file of its own", async () => {
   const text = "feeds: { abuseipdb: { key_file: /etc/key } }\n";
   const config = await loadConfig(text, "c.yaml", async () => "  secret\n");
   assert.equal(config["feeds.abuseipdb.key"], "secret");
-  assert.match(await mistakes(text), /key_file is "\/etc\/key": cannot be read \(ENOENT\)/);
+  assert.match(await mistakes(text), /key_file is "\/etc\/key": cannot be read: there is no such file/);
   assert.match(await mistakes(text, async () => "\n"), /is empty; put the secret into it/);
   assert.match(await mistakes("database_url: postgres://a\ndatabase_url_file: /b\n"), /are both given; remove one/);
 });

@@ -72,7 +72,7 @@ test("--check tells every mistake of the configuration, --version and --help ans
     [2, "fleetban-coordinator: hint: see fleetban-coordinator --help"],
   );
   const absent = await run([MAIN, "--config", "/nowhere/c.yaml"]);
-  assert.match(absent.stderr, /\/nowhere\/c\.yaml: cannot be read \(ENOENT\)/);
+  assert.match(absent.stderr, /\/nowhere\/c\.yaml: cannot be read: there is no such file/);
 });
 
 interface Place {

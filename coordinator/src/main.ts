@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { systemClock } from "@fleetban/kit/drivers/system-clock";
 import { VERSION } from "@fleetban/kit/drivers/version";
 import { FleetbanError } from "@fleetban/kit/errors";
+import { fileProblem } from "@fleetban/kit/file-problem";
 import { createLog, type Log } from "@fleetban/kit/log";
 import { type CoordinatorConfig, loadConfig } from "./config.ts";
 import { runCoordinator } from "./drivers/run-coordinator.ts";
@@ -103,7 +104,7 @@ async function configOf(named: string | undefined): Promise<CoordinatorConfig> {
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     if (code !== "ENOENT" || named !== undefined) {
-      throw new FleetbanError("bad-config", `${file}: cannot be read (${code})`, {
+      throw new FleetbanError("bad-config", `${file}: cannot be read: ${fileProblem(cause)}`, {
         hint: "name the right file: fleetban-coordinator --config FILE",
         cause,
       });

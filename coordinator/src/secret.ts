@@ -1,5 +1,6 @@
 /** A secret of the configuration: in its place, or in a file of its own, so that the configuration can be shown to anybody. */
 import { FleetbanError } from "@fleetban/kit/errors";
+import { fileProblem } from "@fleetban/kit/file-problem";
 
 /** Reads a file that a key names; rejects with the system's error. */
 export type ReadFile = (path: string) => Promise<string>;
@@ -24,8 +25,8 @@ export async function secretFrom(
     const secret = (await readFile(path)).trim();
     if (secret !== "") return secret;
   } catch (cause) {
-    const why = (cause as NodeJS.ErrnoException).code ?? String(cause);
-    const message = `${file}: ${fileKey} is ${JSON.stringify(path)}: cannot be read (${why}); look at its path and owner`;
+    const what = `${file}: ${fileKey} is ${JSON.stringify(path)}: cannot be read: ${fileProblem(cause)}`;
+    const message = `${what}; look at its path and owner`;
     throw new FleetbanError("bad-config", message, { cause });
   }
   throw new FleetbanError(

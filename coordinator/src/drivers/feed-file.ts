@@ -1,6 +1,7 @@
 /** A feed that is a file on this machine: read whole, within a bound. What is no file (a pipe, a device) is not waited for. */
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
+import { fileProblem } from "@fleetban/kit/file-problem";
 import { DownloadError } from "../feeds/download.ts";
 import type { FeedFile } from "../feeds/fetch-parts.ts";
 
@@ -16,8 +17,7 @@ export async function readFeedFile(path: string, maxBytes: number): Promise<Feed
     return { bytes, changedAtMs: stat.mtimeMs };
   } catch (error) {
     if (error instanceof DownloadError) throw error;
-    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
-    throw new DownloadError("download-failed", `${path}: cannot be read (${code})`, error);
+    throw new DownloadError("download-failed", `${path}: cannot be read: ${fileProblem(error)}`, error);
   }
 }
 

@@ -3,6 +3,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { FleetbanError } from "@fleetban/kit/errors";
+import { fileProblem } from "@fleetban/kit/file-problem";
 import { type Pack, type Packs, packName, parsePack } from "../guardrails/pack.ts";
 
 /** In the source tree beside the room that they belong to, in a bundle beside it. */
@@ -32,7 +33,8 @@ async function readFirst(folders: readonly string[]): Promise<Pack[]> {
 async function readOwn(folder: string, onBad: (error: unknown) => void): Promise<Pack[]> {
   const names = await packsIn(folder).catch((cause: NodeJS.ErrnoException) => {
     const hint = "look at its path and owner, or remove packs_dir";
-    onBad(new FleetbanError("bad-config", `packs_dir is ${folder}: cannot be read (${cause.code})`, { hint, cause }));
+    const message = `packs_dir is ${folder}: cannot be read: ${fileProblem(cause)}`;
+    onBad(new FleetbanError("bad-config", message, { hint, cause }));
     return [];
   });
   const read = await Promise.allSettled(names.map((name) => readPack(folder, name)));

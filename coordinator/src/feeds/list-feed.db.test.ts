@@ -90,7 +90,7 @@ test("a file is read as it is, and again when it has changed", async (t) => {
   assert.deepEqual([...(await listed()).listings.keys()], ["45.1.1.1"]);
   await rm(path);
   const gone = await fetch();
-  assert.match(`${gone.outcome}: ${gone.reason}`, /^unavailable: .*list\.txt: cannot be read \(ENOENT\)/);
+  assert.match(`${gone.outcome}: ${gone.reason}`, /^unavailable: .*list\.txt: cannot be read: there is no such file/);
   assert.equal((await listed()).listings.size, 1);
   assert.ok(parts);
 });

@@ -42,7 +42,7 @@ test("half a channel is told with its remedy", async () => {
     ["webhooks: { chat: { format: slack } }", /webhooks\.chat\.url is missing/],
     ["webhooks: { mail: { url: http://h/ } }", /webhooks\.mail must have another name/],
     ["webhooks: { chat: { url_file: /secret/key } }", /webhooks\.chat\.url must begin with https:\/\//],
-    ["webhooks: { chat: { url_file: /nowhere } }", /cannot be read \(ENOENT\)/],
+    ["webhooks: { chat: { url_file: /nowhere } }", /cannot be read: there is no such file/],
     ["mail: { host: h, from: nobody, to: [x@y] }", /must be an e-mail address/],
   ] as const) {
     await assert.rejects(load(text), { code: "bad-config", message: problem }, text);
