@@ -11,8 +11,8 @@ export function planText(plan: PolicyPlan, nowMs: number): string {
     listsTable(plan),
     changesTable(plan, nowMs),
     collisionText(plan),
-    ...plan.unknown.map((text) => `unknown: ${text}`),
-    ...plan.wide.map((text) => `wide: ${text}`),
+    plan.unknown.map((text) => `unknown: ${text}`).join("\n"),
+    plan.wide.map((text) => `wide: ${text}`).join("\n"),
   ]
     .filter((part) => part !== "")
     .join("\n\n");

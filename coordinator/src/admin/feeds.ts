@@ -33,7 +33,7 @@ export async function feedMessages({ store, ledger }: AdminParts): Promise<FeedS
     entries: feed.entries,
     fetchedAtMs: Math.round(feed.fetchedAtMs ?? 0),
     generatedAtMs: Math.round(feed.generatedAtMs ?? 0),
-    nextAtMs: Math.round(feed.nextAtMs ?? 0),
+    nextAtMs: feed.mode === "off" ? 0 : Math.round(feed.nextAtMs ?? 0),
     outcome: feed.reason === undefined ? feed.outcome : `${feed.outcome}: ${feed.reason}`,
     quotaLimit: feed.quotaLimit,
     quotaUsed: feed.quotaUsed,

@@ -158,6 +158,7 @@ async function apply(cli: Cli, path: string, options: ApplyOptions): Promise<voi
   if (!needsYes) return;
   throw new CliError("needs-yes", "this changes much at once: nothing was changed", {
     hint: "look at the plan; if it is meant, add --yes, or try it first: --canary GROUP --for 1h",
+    exitCode: 2, // as a ban that wants --yes
   });
 }
 
