@@ -54,6 +54,8 @@ async function mistakesOf(parts: AdminParts, { body, file }: CheckPolicyRequest)
   if (body.length > BODY_MAX_CHARACTERS) {
     throw new AdminError("bad-argument", `a policy of ${body.length} characters: at most ${BODY_MAX_CHARACTERS}`);
   }
+  const control = body.split("\n").findIndex((line) => CONTROL.test(line));
+  if (control >= 0) return [{ line: control + 1, key: "", problem: "has a control character; remove it" }];
   const packs = [...(await parts.policies.readPacks()).keys()];
   try {
     readPolicy(body, file || "policy.yaml", {

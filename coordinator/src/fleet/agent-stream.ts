@@ -20,7 +20,7 @@ import type { AgentChannel } from "./channel.ts";
 import type { FleetCounters } from "./counters.ts";
 import { FleetError, violation } from "./errors.ts";
 import { certificateExpired } from "./identify.ts";
-import { type CheckedHello, checkApplied, checkHealth, checkHello } from "./incoming.ts";
+import { type CheckedHello, checkApplied, checkHealth, checkHello, checkProbeResult } from "./incoming.ts";
 import { createIntake, type Intake, type ObserveSightings } from "./intake.ts";
 import { Outbox } from "./outbox.ts";
 import type { Pace } from "./pace.ts";
@@ -288,7 +288,7 @@ export class AgentStream {
       case "hits":
         return this.#parts.hits.add(this.agent, kind.value);
       case "probeResult":
-        return this.#probes.get(kind.value.probeNo)?.(kind.value);
+        return this.#probes.get(kind.value.probeNo)?.(checkProbeResult(kind.value));
       case "hello":
         throw violation("a second Hello on one stream");
       default:

@@ -7,7 +7,7 @@ import { epochFromBytes } from "@fleetban/proto/model/epoch";
 import { type ListNo, listNo, revision, seq } from "@fleetban/proto/model/listing";
 import { isSingle, type Prefix, prefixFromBytes } from "@fleetban/proto/model/prefix";
 import { specialPurposeOf } from "@fleetban/proto/model/special-purpose";
-import type { Applied, Health, Hello, Position, Sightings } from "@fleetban/proto/wire/fleet";
+import type { Applied, Health, Hello, Position, ProbeResult, Sightings } from "@fleetban/proto/wire/fleet";
 import type { MirrorPosition } from "../ledger/ledger.ts";
 import { violation } from "./errors.ts";
 import type { AgentHealth, AppliedList } from "./reported.ts";
@@ -89,6 +89,12 @@ export function checkApplied(applied: Applied): AppliedList {
     checkedAtMs: Math.min(applied.checkedAtMs, MAX_TIME_MS),
     isUnsupported: applied.unsupported,
   };
+}
+
+/** Its words end in the audit log, where they may be why a policy went back. */
+export function checkProbeResult(result: ProbeResult): ProbeResult {
+  const plain = (text: string, max: number) => text.replaceAll(/[\p{Cc}\p{Cf}]/gu, " ").slice(0, max);
+  return { ...result, error: plain(result.error, MAX_DETAIL), backend: plain(result.backend, MAX_TEXT) };
 }
 
 export function checkHealth(health: Health): AgentHealth {

@@ -87,6 +87,18 @@ test("a trial that is confirmed is in force for all at once; one without agents 
   assert.equal((await statusOf(1)).state, "in-force");
 });
 
+test("a text that no terminal and no store should have, or that takes long to read, is refused", async (t) => {
+  const { admin } = await startCoordinator(t);
+  const mistakes = async (body: string) => (await unary(admin, admin.checkPolicy, { body, file: "p.yaml" })).mistakes;
+  for (const bad of ["\0", "\x1b]52;c;eA\x07"]) {
+    assert.deepEqual(await mistakes(`packs: []\r\n# fine\t${bad}\n`), [
+      { line: 2, key: "", problem: "has a control character; remove it" },
+    ]);
+  }
+  const long = "# as long as a book\n".repeat(6_000);
+  await assert.rejects(mistakes(long), /a policy of 120000 characters: at most 100000/);
+});
+
 /** Two agents, one of them the canary; an address that the default policy has sighted and not listed. */
 async function stage(t: TestContext) {
   const coordinator = await startCoordinator(t);
