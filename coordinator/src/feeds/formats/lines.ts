@@ -26,5 +26,5 @@ export function* linesOf(text: string): Generator<TextLine, void> {
 
 /** `# …`, `; …` wherever they stand, `// …` at the beginning or after a blank: none of them is part of an address. */
 export function withoutComment(text: string): string {
-  return text.replace(/(?:[#;]|(?:^|\s)\/\/).*$/, "").trimEnd();
+  return text.replace(/(?:[#;]|(?:^|\s)\/\/).*$/s, "").trimEnd();
 }
