@@ -81,8 +81,12 @@ function readText(raw: unknown, check: ((text: string) => string | undefined) | 
 function readTexts(raw: unknown, check: ((text: string) => string | undefined) | undefined): ReadValue {
   if (!Array.isArray(raw)) return { problem: "must be a list; write [a, b] or one a line after a dash" };
   const read = raw.map((item: unknown) => readText(item, check));
-  const problem = read.find((item) => "problem" in item);
-  return problem ?? { value: read.map((item) => ("value" in item ? String(item.value) : "")) };
+  for (const [index, item] of read.entries()) {
+    if (!("problem" in item)) continue;
+    const which = read.length === 1 ? "" : `; ${JSON.stringify(raw[index])} is not`;
+    return { problem: `${item.problem}${which}` };
+  }
+  return { value: read.map((item) => ("value" in item ? String(item.value) : "")) };
 }
 
 function readNumber(raw: unknown, spec: Extract<ConfigValueKind, { kind: "number" }>): ReadValue {

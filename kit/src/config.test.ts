@@ -83,7 +83,7 @@ test("all mistakes are told at once, with file, line, key, value and remedy", ()
 keep: 10 days
 spool: 5
 backend: nft
-addresses: [a]
+addresses: ["b:1", a]
 share: 2
 feeds:
   drop:
@@ -104,7 +104,7 @@ zzz: 1
         'agent.yaml:5: keep is "10 days": must be a duration like 90s, 10m, 1h30m or 7d',
         "agent.yaml:6: spool must hold keys with values",
         'agent.yaml:7: backend is "nft": must be one of ipset, dry-run',
-        'agent.yaml:8: addresses is ["a"]: must be host:port',
+        'agent.yaml:8: addresses is ["b:1","a"]: must be host:port; "a" is not',
         "agent.yaml:9: share is 2: must be a number from 0 to 1",
         "agent.yaml:11: feeds.drop.url is missing: where it is",
         'agent.yaml:13: feeds.drop.quota.day is "many": must be a whole number of at least 0',
