@@ -8,7 +8,7 @@ import type {
   ShowHoldResponse,
 } from "@fleetban/proto/wire/admin";
 import { selectOpenFeedHold } from "../feeds/hold-queries.ts";
-import { resolveFeedHold } from "../feeds/resolve-hold.ts";
+import { type HoldResolved, resolveFeedHold } from "../feeds/resolve-hold.ts";
 import { feedHoldDetails, listHoldDetails } from "../guardrails/hold-details.ts";
 import { answerListHold, type HeldChange } from "../guardrails/list-holds.ts";
 import type { Sql } from "../store/sql.ts";
@@ -118,12 +118,17 @@ async function openHold(sql: Sql, holdNo: number): Promise<HoldRow> {
   });
 }
 
+/** The hold of a feed outlives its being enforced. */
+function approvedText({ entries, mode }: Extract<HoldResolved, { kind: "approved" }>): string {
+  return mode === "enforce" ? `${entries} entries are in force` : `${entries} entries are taken, none listed (${mode})`;
+}
+
 async function resolveFeed(parts: AdminParts, caller: Caller, request: ResolveHoldRequest): Promise<string[]> {
   const answer = { holdNo: request.holdNo, approve: request.approve, by: caller.name };
   const resolved = await resolveFeedHold(parts.feeds, answer, caller.signal);
   switch (resolved.kind) {
     case "approved":
-      return [`feed ${resolved.feed}: ${resolved.entries} entries are in force, ${resolved.changed} listings changed`];
+      return [`feed ${resolved.feed}: ${approvedText(resolved)}, ${resolved.changed} listings changed`];
     case "rejected":
       return [`feed ${resolved.feed}: its old list stays in force, the held one is dropped`];
     case "busy":

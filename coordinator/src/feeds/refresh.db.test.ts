@@ -144,7 +144,7 @@ test("a held list waits for an operator, who lets it in without another call", a
   const calls = feeds.fake.calls("blacklist").length;
   const answer = { holdNo, approve: true, by: "ann" };
   const resolved = await resolveFeedHold(feeds.parts, answer, signal);
-  assert.deepEqual(resolved, { kind: "approved", feed: "abuseipdb", entries: 30, changed: 230 });
+  assert.deepEqual(resolved, { kind: "approved", feed: "abuseipdb", mode: "enforce", entries: 30, changed: 230 });
   assert.equal((await feeds.listed()).listings.size, 30);
   assert.equal(feeds.fake.calls("blacklist").length, calls);
   assert.deepEqual(await resolveFeedHold(feeds.parts, answer, signal), { kind: "not-open" });

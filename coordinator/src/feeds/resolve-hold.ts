@@ -6,6 +6,7 @@
 import { unixMs } from "@fleetban/proto/model/time";
 import type { Sql } from "../store/sql.ts";
 import { entryMoves } from "./entry-moves.ts";
+import type { FeedMode } from "./feed.ts";
 import { closeHold, type FeedHold, selectOpenFeedHold } from "./hold-queries.ts";
 import { endLease, leaseEnd, newLease } from "./lease.ts";
 import type { FeedsParts } from "./parts.ts";
@@ -27,7 +28,13 @@ export interface HoldAnswer {
 }
 
 export type HoldResolved =
-  | { readonly kind: "approved"; readonly feed: string; readonly entries: number; readonly changed: number }
+  | {
+      readonly kind: "approved";
+      readonly feed: string;
+      readonly mode: FeedMode;
+      readonly entries: number;
+      readonly changed: number;
+    }
   | { readonly kind: "rejected"; readonly feed: string }
   /** No open hold of a feed has that number. */
   | { readonly kind: "not-open" }
@@ -69,5 +76,5 @@ async function approve(sql: Sql, parts: FeedsParts, hold: FeedHold, by: string) 
   await replaceFeedEntries(sql, feedNo, fetchNo, entryMoves(await selectFeedEntries(sql, feedNo), entries));
   await confirmFeed(sql, feedNo, now);
   await closeHold(sql, hold.holdNo, by, "approved");
-  return { kind: "approved" as const, feed, lease, entries: entries.length };
+  return { kind: "approved" as const, feed, lease, mode: row.mode, entries: entries.length };
 }
