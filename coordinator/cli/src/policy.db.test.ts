@@ -11,7 +11,10 @@ test("a policy is checked, planned, applied, looked at and taken back", async (t
   await ledger.commitSightings(
     batchOf(ledger, 1, 1, [sightingOf(ledger, "198.50.0.1"), sightingOf(ledger, "198.50.0.2", { jail: "noise" })]),
   );
-  await file("wrong.yaml", "jails:\n  sshd: { wieght: 2 }\nstrikes: { ladder: [1d, 1h] }\npacks: [gogglebot]\nfeeds: { abuseipdb: { key: x } }\n");
+  await file(
+    "wrong.yaml",
+    "jails:\n  sshd: { wieght: 2 }\nstrikes: { ladder: [1d, 1h] }\npacks: [gogglebot]\nfeeds: { abuseipdb: { key: x } }\n",
+  );
   await file("quiet.yaml", "jails: { noise: { weight: 0 } }\n");
   await runScript(
     `
