@@ -87,8 +87,9 @@ function configure(command: Command, named: string, parts: CliParts): void {
     .configureOutput({ writeOut: parts.stdout, writeErr: () => undefined })
     .configureHelp({ optionDescription });
   // withDefaults fills it in.
-  const hasDefault = command.commands.some((inner) => inner.name() === "list");
-  if (hasDefault) command.addHelpText("after", `\nWithout a command: list.\n`);
+  const standIn = ["list", "show", "tokens"].find((name) => command.commands.some((inner) => inner.name() === name));
+  if (standIn !== undefined && command.parent !== null)
+    command.addHelpText("after", `\nWithout a command: ${standIn}.\n`);
   for (const inner of command.commands) configure(inner, `${named} ${inner.name()}`, parts);
 }
 

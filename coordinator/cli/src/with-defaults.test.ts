@@ -15,6 +15,13 @@ const cases: readonly (readonly [string, string])[] = [
   ["ban list", "bans list"],
   ["--socket ban ban remove 3", "--socket ban bans remove 3"],
   ["ban 8.8.8.8", "ban 8.8.8.8"],
+  ["policy", "policy show"],
+  ["policies --json", "policies show --json"],
+  ["policy check a.yaml", "policy check a.yaml"],
+  ["policy --help", "policy --help"],
+  ["publish --json", "publish tokens list --json"],
+  ["publish token", "publish token list"],
+  ["publish tokens revoke 3", "publish tokens revoke 3"],
   ["bam 8.8.8.8", "bam 8.8.8.8"],
 ];
 

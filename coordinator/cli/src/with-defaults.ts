@@ -32,15 +32,17 @@ export function withDefaults(args: readonly string[]): string[] {
   const next = args[at + 1];
   // `ban` is an act and the singular of `bans`: what follows tells them apart.
   if (command === "ban" && (next === "list" || next === "remove")) return args.with(at, "bans");
-  if (command === "publish" && (next === undefined || next === "tokens" || next === "token")) {
-    const verb = args[at + 2];
-    return verb === undefined || (verb.startsWith("-") && !OWN_ANSWERS.has(verb))
-      ? args.toSpliced(at + 1, next === undefined ? 0 : 1, "tokens", "list")
-      : [...args];
+  if (command === "publish" && (next === "tokens" || next === "token")) {
+    return isVerb(args[at + 2]) ? [...args] : args.toSpliced(at + 2, 0, "list");
   }
-  if (command === "policy" && next === undefined) return args.toSpliced(at + 1, 0, "show");
-  const hasVerb = next !== undefined && (!next.startsWith("-") || OWN_ANSWERS.has(next));
-  return NOUNS.has(command) && !hasVerb ? args.toSpliced(at + 1, 0, "list") : [...args];
+  if (isVerb(next)) return [...args];
+  if (command === "publish") return args.toSpliced(at + 1, 0, "tokens", "list");
+  if (command === "policy" || command === "policies") return args.toSpliced(at + 1, 0, "show");
+  return NOUNS.has(command) ? args.toSpliced(at + 1, 0, "list") : [...args];
+}
+
+function isVerb(arg: string | undefined): boolean {
+  return arg !== undefined && (!arg.startsWith("-") || OWN_ANSWERS.has(arg));
 }
 
 /** Where the command stands, behind options of all commands. */
