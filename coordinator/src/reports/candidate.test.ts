@@ -58,6 +58,12 @@ test("one address is one report, with the categories of all its mapped jails", (
   );
 });
 
+test("failures that nobody counted are not told as none", () => {
+  const judged = judge(candidate([sighted(1, "sshd", { failures: 0 })]), POLICY, []);
+  assert.ok(judged.kind === "report");
+  assert.match(judged.comment, /^brute-force, ssh: 1 ban by 1 server of one fleet /);
+});
+
 test("what keeps an address off is named", () => {
   for (const [given, policy, why] of [
     [{ address: parsePrefix("10.0.0.1") }, {}, "special-purpose"],

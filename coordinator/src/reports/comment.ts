@@ -35,7 +35,8 @@ function headOf({ categories, sighted, agents }: Told, words: readonly string[])
   const first = moment(Math.min(...sighted.map(({ firstAtMs }) => firstAtMs)));
   const last = moment(Math.max(...sighted.map(({ lastAtMs }) => lastAtMs)));
   const jails = [...new Set(sighted.map(({ jail }) => jail).filter(isWellKnown))].sort();
-  const counts = `${count(failures, "failure")} in ${count(bans, "ban")} by ${count(agents, "server")} of one fleet`;
+  const failed = failures === 0 ? "" : `${count(failures, "failure")} in `; // 0 = nobody counted them
+  const counts = `${failed}${count(bans, "ban")} by ${count(agents, "server")} of one fleet`;
   const by = jails.length === 0 ? "" : ` (fail2ban ${jails.join(", ")})`;
   const what = `${categories.map(categoryName).join(", ")}: ${counts}${by}${portsOf(sighted, words)}`;
   return `${what}, ${first === last ? first : `${first} to ${last}`}.`;
