@@ -96,14 +96,12 @@ export async function resolveHold(
 ): Promise<ResolveHoldResponse> {
   const reason = checkReason(request.reason);
   const hold = await openHold(parts.store.sql, request.holdNo);
+  const act = `holds ${request.approve ? "approve" : "reject"}`;
+  const record = (sql: Sql) => recordAct(sql, caller, { act, subject: `${hold.hold_no} ${hold.subject}`, reason });
   const done =
     hold.subject === "feed"
-      ? await resolveFeed(parts, caller, request)
-      : await resolveOther(parts, caller, { hold, approve: request.approve });
-  const act = `holds ${request.approve ? "approve" : "reject"}`;
-  await parts.store.transaction((sql) =>
-    recordAct(sql, caller, { act, subject: `${hold.hold_no} ${hold.subject}`, reason, after: done }),
-  );
+      ? await resolveFeed(parts, caller, { ...request, record })
+      : await resolveOther(parts, caller, { hold, approve: request.approve, record });
   parts.metrics.auditRecord();
   const after = (await holds(parts.store.sql, true)).find(({ holdNo }) => holdNo === request.holdNo);
   return { hold: after, done };
@@ -123,8 +121,14 @@ function approvedText({ entries, mode }: Extract<HoldResolved, { kind: "approved
   return mode === "enforce" ? `${entries} entries are in force` : `${entries} entries are taken, none listed (${mode})`;
 }
 
-async function resolveFeed(parts: AdminParts, caller: Caller, request: ResolveHoldRequest): Promise<string[]> {
-  const answer = { holdNo: request.holdNo, approve: request.approve, by: caller.name };
+type RecordAnswer = (sql: Sql) => Promise<unknown>;
+
+async function resolveFeed(
+  parts: AdminParts,
+  caller: Caller,
+  request: ResolveHoldRequest & { record: RecordAnswer },
+): Promise<string[]> {
+  const answer = { holdNo: request.holdNo, approve: request.approve, by: caller.name, record: request.record };
   const resolved = await resolveFeedHold(parts.feeds, answer, caller.signal);
   switch (resolved.kind) {
     case "approved":
@@ -144,15 +148,18 @@ async function resolveFeed(parts: AdminParts, caller: Caller, request: ResolveHo
 async function resolveOther(
   parts: AdminParts,
   caller: Caller,
-  { hold, approve }: { hold: HoldRow; approve: boolean },
+  { hold, approve, record }: { hold: HoldRow; approve: boolean; record: RecordAnswer },
 ): Promise<string[]> {
   const done: string[] = [];
-  if (hold.subject === "list") return [await resolveList(parts, caller, { hold, approve })];
+  if (hold.subject === "list") return [await resolveList(parts, caller, { hold, approve, record })];
   if (hold.subject === "claim" && approve) done.push(await approveClaim(parts, hold));
-  await parts.store.sql`
-    update holds set resolved_at = clock_timestamp(), resolved_by = ${caller.name},
-      resolution = ${approve ? "approved" : "rejected"}
-    where hold_no = ${hold.hold_no} and resolved_at is null`;
+  await parts.store.transaction(async (sql) => {
+    await sql`
+      update holds set resolved_at = clock_timestamp(), resolved_by = ${caller.name},
+        resolution = ${approve ? "approved" : "rejected"}
+      where hold_no = ${hold.hold_no} and resolved_at is null`;
+    await record(sql);
+  });
   return [...done, `hold ${hold.hold_no} is ${approve ? "approved" : "rejected"}`];
 }
 
@@ -160,10 +167,11 @@ async function resolveOther(
 async function resolveList(
   { store }: AdminParts,
   caller: Caller,
-  { hold, approve }: { hold: HoldRow; approve: boolean },
+  { hold, approve, record }: { hold: HoldRow; approve: boolean; record: RecordAnswer },
 ): Promise<string> {
   await store.transaction(async (sql) => {
     await answerListHold(sql, hold.hold_no, caller.name, approve ? "approved" : "rejected");
+    await record(sql);
     if (!approve) return;
     await sql`
       update feeds set leased_until = clock_timestamp() - interval '1 second'

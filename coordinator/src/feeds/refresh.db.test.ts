@@ -6,6 +6,7 @@ import { parsePrefix } from "@fleetban/proto/model/prefix";
 import { unixMs, unixSeconds } from "@fleetban/proto/model/time";
 import { madeUpEntries } from "../../../test/support/fake-abuseipdb/entries.ts";
 import type { Fault } from "../../../test/support/fake-abuseipdb/fault.ts";
+import { recordAct } from "../admin/audit.ts";
 import { defineFeeds } from "./define-feeds.ts";
 import { feedStatuses } from "./feed-status.ts";
 import { feedWarnings } from "./feed-warnables.ts";
@@ -152,6 +153,24 @@ test("a held list waits for an operator, who lets it in without another call", a
     select bool_and(approved) as approved from revisions
     where list_no = ${LIST_FEEDS} and cause_no = (select max(fetch_no) from feed_fetches)`;
   assert.equal(row!.approved, true);
+});
+
+test("an operator who breaks off while his answer is carried out has given it, and it is recorded", async (t) => {
+  const feeds = await startFeeds(t, { entries: madeUpEntries(200) });
+  await feeds.refresh();
+  feeds.fake.setEntries(madeUpEntries(30, 3));
+  feeds.nextList();
+  await feeds.refresh();
+  const [status] = await feedStatuses(feeds.store.sql, feeds.now());
+  const record = (sql: typeof feeds.store.sql) =>
+    recordAct(sql, { name: "ann", role: "socket" }, { act: "holds approve", subject: "1 feed" });
+  const answer = { holdNo: status!.holdNo!, approve: true, by: "ann", record };
+  const write = { value: () => Promise.reject(new Error("he has gone")) };
+  const parts = { ...feeds.parts, ledger: Object.create(feeds.parts.ledger, { write }) };
+  await assert.rejects(resolveFeedHold(parts, answer, signal), /he has gone/);
+  const [row] = await feeds.store.sql<{ acts: number; resolution: string }[]>`
+    select (select count(*)::int from audit_log where act = 'holds approve') as acts, resolution from holds`;
+  assert.deepEqual(row, { acts: 1, resolution: "approved" });
 });
 
 test("a held list that is rejected changes nothing, and a newer one takes the place of one that waits", async (t) => {

@@ -25,6 +25,8 @@ export interface HoldAnswer {
   readonly approve: boolean;
   /** Name of the operator. */
   readonly by: string;
+  /** Told to the audit log in the transaction of the answer: what follows from it may be broken off. */
+  readonly record?: (sql: Sql) => Promise<unknown>;
 }
 
 export type HoldResolved =
@@ -49,9 +51,9 @@ export async function resolveFeedHold(
   const resolved = await parts.store.transaction(async (sql) => {
     const hold = await selectOpenFeedHold(sql, answer.holdNo);
     if (hold === undefined) return { kind: "not-open" as const };
-    if (answer.approve) return await approve(sql, parts, hold, answer.by);
-    await closeHold(sql, hold.holdNo, answer.by, "rejected");
-    return { kind: "rejected" as const, feed: hold.feed };
+    const outcome = answer.approve ? await approve(sql, parts, hold, answer.by) : await reject(sql, hold, answer.by);
+    if (outcome.kind !== "busy") await answer.record?.(sql);
+    return outcome;
   });
   parts.log.info("feeds.hold_resolved", { hold: answer.holdNo, outcome: resolved.kind, by: answer.by });
   if (resolved.kind !== "approved") return resolved;
@@ -59,6 +61,11 @@ export async function resolveFeedHold(
   const { changed } = await syncListings(parts, lease, signal);
   await endLease(parts, lease);
   return { ...told, changed };
+}
+
+async function reject(sql: Sql, { holdNo, feed }: FeedHold, by: string) {
+  await closeHold(sql, holdNo, by, "rejected");
+  return { kind: "rejected" as const, feed };
 }
 
 /** The operator vouches for it now: its listings live from now on, not from when it came. */
