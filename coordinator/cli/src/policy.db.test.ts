@@ -15,6 +15,7 @@ test("a policy is checked, planned, applied, looked at and taken back", async (t
     "wrong.yaml",
     "jails:\n  sshd: { wieght: 2 }\nstrikes: { ladder: [1d, 1h] }\npacks: [gogglebot]\nfeeds: { abuseipdb: { key: x } }\n",
   );
+  await file("sly.yaml", '"\\e[2Jx": 1\n'); // what another one wrote does not act on the terminal
   await file("quiet.yaml", "jails: { noise: { weight: 0 } }\n");
   await runScript(
     `
@@ -27,6 +28,12 @@ wrong.yaml:3: strikes.ladder has 1h after 1d: a later strike would list for less
 wrong.yaml:4: packs has "gogglebot", and there is no such pack; did you mean googlebot?
 wrong.yaml:5: feeds.abuseipdb.key is no key of this file; it belongs into coordinator.yaml
 ! fleetban: error: wrong.yaml has 4 mistakes
+! fleetban: hint: the schema: fleetban policy schema
+= 1
+
+$ fleetban policy check sly.yaml
+sly.yaml:1: �[2Jx is no key of this file; remove it
+! fleetban: error: sly.yaml has a mistake
 ! fleetban: hint: the schema: fleetban policy schema
 = 1
 

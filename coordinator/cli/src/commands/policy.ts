@@ -1,6 +1,6 @@
 /** `fleetban policy`: by what the fleet judges, tried before it is in force and taken back after. */
 import { basename } from "node:path";
-import { renderTable } from "@fleetban/kit/cli-output";
+import { plain, renderTable } from "@fleetban/kit/cli-output";
 import type { Command } from "commander";
 import { durationSeconds, wholeNumber } from "../arguments.ts";
 import type { Cli } from "../cli.ts";
@@ -44,7 +44,7 @@ function addReading(policy: Command, run: Run): void {
       run(async (cli, path: string) => {
         const answer = await cli.calls.call((admin) => admin.checkPolicy, await fileOf(cli, path));
         const told = answer.mistakes.map(({ line, key, problem }) => {
-          return `${path}${line === 0 ? "" : `:${line}`}: ${key === "" ? "" : `${key} `}${problem}`;
+          return plain(`${path}${line === 0 ? "" : `:${line}`}: ${key === "" ? "" : `${key} `}${problem}`);
         });
         cli.show(answer.mistakes, () => (told.length === 0 ? `${path}: no mistakes` : told.join("\n")));
         if (told.length === 0) return;
