@@ -53,7 +53,10 @@ async function bodyOf(response: IncomingMessage, wanted: DownloadRequest): Promi
     await pipeline(response, (source: AsyncIterable<Uint8Array>) => atMost(source, wanted), createGunzip(), collect);
   } else {
     response.destroy();
-    throw new DownloadError("download-bad-encoding", `${wanted.url}: content-encoding ${encoding} was not asked for`);
+    throw new DownloadError(
+      "download-bad-encoding",
+      `${shown(wanted)}: content-encoding ${encoding} was not asked for`,
+    );
   }
   return Buffer.concat(chunks);
 }
@@ -72,19 +75,25 @@ function headersOf(response: IncomingMessage): Record<string, string | undefined
   return Object.fromEntries(pairs.map(([name, value]) => [name, Array.isArray(value) ? value[0] : value]));
 }
 
-function tooLarge({ url, maxBytes }: DownloadRequest): DownloadError {
-  return new DownloadError("download-too-large", `${url}: longer than ${maxBytes} bytes`);
+function tooLarge(wanted: DownloadRequest): DownloadError {
+  return new DownloadError("download-too-large", `${shown(wanted)}: longer than ${wanted.maxBytes} bytes`);
 }
 
-function timedOut({ url }: DownloadRequest, what: string, cause?: unknown): DownloadError {
-  return new DownloadError("download-timed-out", `${url}: ${what}`, cause);
+function timedOut(wanted: DownloadRequest, what: string, cause?: unknown): DownloadError {
+  return new DownloadError("download-timed-out", `${shown(wanted)}: ${what}`, cause);
 }
 
-function failureOf({ url }: DownloadRequest, error: unknown, hasBegun: boolean): DownloadError {
+function failureOf(wanted: DownloadRequest, error: unknown, hasBegun: boolean): DownloadError {
   const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
   if (code.startsWith("Z_") && code !== "Z_BUF_ERROR") {
-    return new DownloadError("download-bad-encoding", `${url}: bad gzip (${code})`, error);
+    return new DownloadError("download-bad-encoding", `${shown(wanted)}: bad gzip (${code})`, error);
   }
-  if (hasBegun) return new DownloadError("download-cut-short", `${url}: the body broke off (${code})`, error);
-  return new DownloadError("download-failed", `${url}: ${code}`, error);
+  if (hasBegun) return new DownloadError("download-cut-short", `${shown(wanted)}: the body broke off (${code})`, error);
+  return new DownloadError("download-failed", `${shown(wanted)}: ${code}`, error);
+}
+
+/** Messages go to logs; a publisher's key often stands in the query. */
+function shown({ url }: DownloadRequest): string {
+  const { origin, pathname, search } = new URL(url);
+  return `${origin}${pathname}${search === "" ? "" : "?…"}`;
 }
