@@ -36,7 +36,7 @@ export async function previewReports(
   return {
     reports: previewed.reports.map(previewMessage),
     total: previewed.total,
-    leftOut: counts(previewed.leftOut),
+    leftOut: counts(Object.entries(previewed.leftOut)),
     unmappedJails: counts(previewed.unmappedJails),
     mode: reports.policy().mode,
   };
@@ -62,7 +62,7 @@ export async function getReportsStatus({ reports, store, ledger }: AdminParts): 
   return {
     mode,
     hasKey: reports.api !== undefined,
-    reports: counts(status.counts),
+    reports: counts(Object.entries(status.counts)),
     quotas: status.quotas.map((quota) => quotaMessage(quota, quotaShare, now)),
     nextBulkAtMs: isBulkComing ? Math.round((bulk.lastCallAt ?? 0) + bulkEveryMs(bulk, quotaShare)) : 0,
   };
@@ -106,6 +106,6 @@ function quotaMessage(quota: StoredQuota, share: number, now: ReturnType<typeof 
   };
 }
 
-function counts(record: Readonly<Record<string, number>>): NamedCount[] {
-  return Object.entries(record).map(([name, count]) => ({ name, count }));
+function counts(pairs: Iterable<readonly [string, number]>): NamedCount[] {
+  return Array.from(pairs, ([name, count]) => ({ name, count }));
 }

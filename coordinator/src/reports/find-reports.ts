@@ -62,7 +62,7 @@ export interface Preview {
   /** Addresses by the reason for which they are left out. */
   readonly leftOut: Readonly<Record<string, number>>;
   /** Addresses by jail, of jails that nobody has mapped. */
-  readonly unmappedJails: Readonly<Record<string, number>>;
+  readonly unmappedJails: ReadonlyMap<string, number>;
 }
 
 /** What the policy in force would report of all that is young enough; changes nothing. */
@@ -76,7 +76,7 @@ export async function previewReports(
   const oldestMs = untilMs - policy.maxAgeSeconds * 1_000;
   const reports: WorthReporting[] = [];
   const leftOut: Record<string, number> = {};
-  const unmappedJails: Record<string, number> = {};
+  const unmappedJails = new Map<string, number>(); // agents name jails, and one may be called "constructor"
   let total = 0;
   const pages =
     only === undefined
@@ -90,7 +90,7 @@ export async function previewReports(
       } else {
         leftOut[one.why] = (leftOut[one.why] ?? 0) + 1;
         if (one.why === "unmapped-jail") {
-          for (const jail of one.jails) unmappedJails[jail] = (unmappedJails[jail] ?? 0) + 1;
+          for (const jail of one.jails) unmappedJails.set(jail, (unmappedJails.get(jail) ?? 0) + 1);
         }
       }
     }

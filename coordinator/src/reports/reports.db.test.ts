@@ -50,7 +50,7 @@ test("only what the fleet itself detected over TCP in a mapped jail is reported"
   await reports.report();
   assert.deepEqual(Object.keys(await reports.states()), ["2a01:4f8::7"]);
   const { leftOut, unmappedJails } = await previewReports(reports.parts, { limit: 10, only: undefined });
-  assert.deepEqual(unmappedJails, { "customer-acme": 1 });
+  assert.deepEqual([...unmappedJails], [["customer-acme", 1]]);
   assert.deepEqual(leftOut, { "unmapped-jail": 1, udp: 1, "not-listed": 3 });
   reports.setPolicy({ jails: { customer: [21] } });
   const preview = await previewReports(reports.parts, { limit: 10, only: undefined });
@@ -59,6 +59,18 @@ test("only what the fleet itself detected over TCP in a mapped jail is reported"
     [["5.6.7.1", [21]]],
   );
   assert.doesNotMatch(preview.reports[0]!.comment, /acme/);
+});
+
+test("a jail may be called as it likes", async (t) => {
+  const reports = await startReports(t);
+  const agent = await reports.agent("one");
+  await reports.sight(agent, "5.6.7.1", { jail: "constructor" });
+  await reports.sight(agent, "5.6.7.2", { jail: "__proto__" });
+  const { unmappedJails } = await previewReports(reports.parts, { limit: 10, only: undefined });
+  assert.deepEqual([...unmappedJails].sort(), [
+    ["__proto__", 1],
+    ["constructor", 1],
+  ]);
 });
 
 test("a jail over other jails is reported under what they saw", async (t) => {
