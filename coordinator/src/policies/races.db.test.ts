@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { eventually } from "../ledger/eventually.fixture.ts";
 import { batchOf, sightingOf } from "../ledger/sightings.fixture.ts";
 import { listingTexts, openPolicyStage, type PolicyStage } from "./policies.fixture.ts";
 import { confirm, newestPolicies, storePolicy } from "./policy-desk.ts";
 import { BY_ITSELF, begin, notConfirmedText, rollBack, settleNow } from "./policy-life.ts";
 import { beginPolicy } from "./queries.ts";
 import { isUnconfirmed } from "./stored-policy.ts";
+import { runPolicies } from "./work.ts";
 
 const OPERATOR = { name: "test", role: "socket" };
 const QUIET = "jails: { sshd: { weight: 0 } }";
@@ -72,6 +74,18 @@ test("a replica that has not heard of a policy does not take it for one that was
   await store.transaction((sql) => beginPolicy(sql, policy.policyNo));
   assert.ok(await settleNow(life, policy));
   assert.deepEqual(await listingTexts(store), []);
+});
+
+test("what was applied without a trial by a coordinator that stopped before it began comes into force", async (t) => {
+  const { store, life } = await openPolicyStage(t);
+  const wanted = { body: QUIET, author: "test", reason: "", days: 7, confirmSeconds: undefined, canary: undefined };
+  await storePolicy(store, OPERATOR, { ...wanted, isApproved: true });
+  await store.sql`update policies set applied_at = applied_at - interval '2 minutes'`;
+  const stop = new AbortController();
+  const running = runPolicies({ ...life, alarms: { look: async () => undefined } }, stop.signal).catch(() => undefined);
+  await eventually("it is in force", async () => life.policies.current().policy.policyNo === 1);
+  stop.abort(new Error("over"));
+  await running;
 });
 
 async function listOne({ store, ledger }: PolicyStage): Promise<string[]> {

@@ -33,6 +33,8 @@ const LOOK_EVERY_MS = 1_000;
 /** A plan of a busy fleet takes its time; it must not be most of what the coordinator does. */
 const RENEW_AT_LEAST_MS = 30_000;
 const RENEW_REST = 20;
+/** Whoever applies a policy begins it at once. */
+const LEFT_AFTER_MS = 60_000;
 
 /** Until the signal aborts. */
 export async function runPolicies(parts: WorkParts, signal: AbortSignal): Promise<never> {
@@ -59,6 +61,7 @@ async function workOn(parts: WorkParts, policy: StoredPolicy, renewal: Renewal):
 }
 
 async function tryOut(parts: WorkParts, policy: StoredPolicy, renewal: Renewal): Promise<unknown> {
+  if (policy.canary === undefined) return beginLeft(parts, policy);
   const alarm = await parts.alarms.look(policy);
   if (alarm !== undefined) return rollBack(parts, policy, BY_ITSELF, `alarm: ${alarm}`);
   if (isOver(policy.canary?.untilMs, parts.ledger.ledgerTimeMs()) && (await wasTried(parts, policy))) {
@@ -67,6 +70,12 @@ async function tryOut(parts: WorkParts, policy: StoredPolicy, renewal: Renewal):
   const isDue = renewal.policyNo !== policy.policyNo || parts.clock.monotonicMs() >= renewal.dueMs;
   if (isDue && !renewal.isRunning) void renew(parts, policy, renewal); // never rejects
   return undefined;
+}
+
+/** Applied without a trial, by a coordinator that stopped before it began: an operator has been told that it is stored. */
+async function beginLeft(parts: WorkParts, policy: StoredPolicy): Promise<unknown> {
+  if (parts.ledger.ledgerTimeMs() - policy.appliedAtMs < LEFT_AFTER_MS) return undefined;
+  return begin(parts, policy, BY_ITSELF, "policy begin");
 }
 
 /** Beside the look for alarms: a plan of a busy fleet takes half a minute, and an alarm must not wait for it. */
