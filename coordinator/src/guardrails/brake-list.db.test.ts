@@ -22,11 +22,15 @@ test("a list that falls below its floor keeps what it has, and what is new goes 
   assert.deepEqual(await holds(), ["list 1 it falls from 400 listings to 100 at once"]);
 });
 
-test("a hold that nobody answers stays one, and tells what the change has become", async (t) => {
-  const { brake, holds } = await withStore(t);
+test("a hold that nobody answers stays one; what has become worse is asked about anew", async (t) => {
+  const { brake, holds, answer } = await withStore(t);
   await brake(some(400), some(300));
+  await brake(some(400), some(290));
+  assert.deepEqual(await holds(), ["list 1 it falls from 400 listings to 100 at once"]);
   await brake(some(400), some(350), some(10, 6));
-  assert.deepEqual(await holds(), ["list 1 it falls from 400 listings to 60 at once"]);
+  assert.deepEqual(await holds(), ["list 2 it falls from 400 listings to 60 at once"]);
+  await answer(1, "approved"); // by somebody who has seen the first
+  assert.equal((await brake(some(400), some(350), some(10, 6))).holdsRemovals, true);
   assert.deepEqual(await brake(some(400), []), FREE);
   assert.deepEqual(await holds(), []);
 });

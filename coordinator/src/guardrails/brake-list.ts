@@ -17,7 +17,7 @@ import {
   endListHolds,
   type HeldChange,
   openListHold,
-  updateListHold,
+  supersedeListHold,
 } from "./list-holds.ts";
 
 export interface BrakeParts {
@@ -80,13 +80,10 @@ export async function brakeList({ store, guardrails, log }: BrakeParts, wish: Li
       holdsAdditions: ceiling !== undefined,
       isApproved: false,
     };
-    if (known?.resolution !== undefined && isWithin(change, known.change)) {
+    if (known !== undefined && isWithin(change, known.change)) {
       return known.resolution === "approved" ? { ...FREE, isApproved: true } : held;
     }
-    if (known !== undefined && known.resolution === undefined) {
-      await updateListHold(sql, known.holdNo, reason, change);
-      return held;
-    }
+    if (known !== undefined && known.resolution === undefined) await supersedeListHold(sql, known.holdNo);
     const hold = await openListHold(sql, list, reason, change);
     log.error("guardrails.list_held", { list: name, hold, reason });
     return held;

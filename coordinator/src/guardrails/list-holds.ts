@@ -49,9 +49,11 @@ export async function openListHold(
   return row?.hold_no;
 }
 
-/** The change has become another one while nobody answered. */
-export async function updateListHold(sql: Sql, holdNo: number, reason: string, change: HeldChange): Promise<void> {
-  await sql`update holds set reason = ${reason}, body = ${sql.json(jsonOf(change))} where hold_no = ${holdNo}`;
+/** The change has become a worse one while nobody answered: that gets a number of its own, and is not approved by this one. */
+export async function supersedeListHold(sql: Sql, holdNo: number): Promise<void> {
+  await sql`
+    update holds set resolved_at = clock_timestamp(), resolved_by = 'guardrails', resolution = 'superseded'
+    where hold_no = ${holdNo}`;
 }
 
 /** Nothing is held any more: an open one is over, an answered one has been used. */
