@@ -67,6 +67,14 @@ test("a torn record never costs the good one behind it", () => {
   );
 });
 
+test("a torn record whose values look like one is not believed", () => {
+  const empty = ["", "", "", "", ""];
+  const torn = ["FLEETBAN2", "ban", "FLEETBAN1", "a", "", "inet4", ...empty, "tcp", "tcp", "END", "END"];
+  const good: HandoffFields = ["FLEETBAN1", "ban", "sshd", "192.0.2.1", "", "", ...empty, "END"];
+  const bytes = Buffer.concat([bytesOf(torn.slice(0, -1)), bytesOf(good)]);
+  assert.deepEqual(fieldsOf(frame(bytes)), [good]);
+});
+
 test("somebody else's bytes are passed over", () => {
   const junk = fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes));
   fc.assert(

@@ -15,7 +15,8 @@ const FIELDS_BY_MARK: ReadonlyMap<string, number> = new Map([
 ]);
 const MARK = Buffer.from("FLEETBAN");
 const END_FIELD = "END";
-const KIND = /^[a-z]+$/;
+/** What happened, in the action's words. Another word there: a jail's name or the like, behind a value that is a mark. */
+const KINDS: ReadonlySet<string> = new Set(["start", "flush", "stop", "ban", "prolong", "unban"]);
 /** The action's records are below 4096 bytes; what has not ended by twice that is none. */
 const RECORD_MAX_BYTES = 8_192;
 const NUL = 0;
@@ -74,6 +75,6 @@ function readRecord(bytes: Buffer): { fields: HandoffFields; bytes: number } | "
     begin = end + 1;
     count = FIELDS_BY_MARK.get(fields[0] ?? "") ?? 0;
   }
-  const isWhole = fields.length === count && fields.at(-1) === END_FIELD && KIND.test(fields[1] ?? "");
+  const isWhole = fields.length === count && fields.at(-1) === END_FIELD && KINDS.has(fields[1] ?? "");
   return isWhole ? { fields, bytes: begin } : "damaged";
 }
