@@ -23,6 +23,7 @@ import {
   canaryProblem,
   confirm,
   newestPolicies,
+  policyOfNumber,
   policyText,
   storePolicy,
 } from "../policies/policy-desk.ts";
@@ -263,8 +264,6 @@ function daysOf(days: number): number {
 
 async function statusNow(parts: AdminParts, policyNo: number): Promise<PolicyStatus> {
   const inForceNo = parts.policies.policies.current().policy.policyNo;
-  const policy = (await newestPolicies(parts.store.sql, Number.MAX_SAFE_INTEGER)).find(
-    (one) => one.policyNo === policyNo,
-  );
+  const policy = await policyOfNumber(parts.store.sql, policyNo);
   return policy === undefined ? DEFAULTS : statusOf(policy, inForceNo, await countTrial(parts.store));
 }

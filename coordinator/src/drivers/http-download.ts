@@ -9,6 +9,7 @@ import { request as requestHttps } from "node:https";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { DownloadError, type Downloaded, type DownloadRequest } from "../feeds/download.ts";
+import { headersOf } from "./answer-headers.ts";
 
 export async function downloadOverHttp(wanted: DownloadRequest, signal: AbortSignal): Promise<Downloaded> {
   const deadline = AbortSignal.timeout(wanted.deadlineMs);
@@ -68,11 +69,6 @@ async function* atMost(source: AsyncIterable<Uint8Array>, wanted: DownloadReques
     if (bytes > wanted.maxBytes) throw tooLarge(wanted);
     yield chunk;
   }
-}
-
-function headersOf(response: IncomingMessage): Record<string, string | undefined> {
-  const pairs = Object.entries(response.headers);
-  return Object.fromEntries(pairs.map(([name, value]) => [name, Array.isArray(value) ? value[0] : value]));
 }
 
 function tooLarge(wanted: DownloadRequest): DownloadError {

@@ -2,6 +2,7 @@
 import { type IncomingMessage, request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
 import { type Answered, ExchangeError, type ExchangeRequest } from "../reports/exchange.ts";
+import { headersOf } from "./answer-headers.ts";
 
 export async function exchangeOverHttp(wanted: ExchangeRequest, signal: AbortSignal): Promise<Answered> {
   const deadline = AbortSignal.timeout(wanted.deadlineMs);
@@ -51,11 +52,6 @@ async function bodyOf(response: IncomingMessage, maxBytes: number): Promise<stri
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8");
-}
-
-function headersOf(response: IncomingMessage): Record<string, string | undefined> {
-  const pairs = Object.entries(response.headers);
-  return Object.fromEntries(pairs.map(([name, value]) => [name, Array.isArray(value) ? value[0] : value]));
 }
 
 function codeOf(error: unknown): string {

@@ -27,9 +27,9 @@ import { createFleet, type Fleet } from "../fleet/fleet.ts";
 import { followGroups, followRevocations, writeReports } from "../fleet/write-reports.ts";
 import { brakeList } from "../guardrails/brake-list.ts";
 import { guardrailsOf } from "../guardrails/guardrails.ts";
+import { packsJobs } from "../guardrails/packs-jobs.ts";
 import { createFeedJudge } from "../guardrails/protections.ts";
 import type { PacksParts } from "../guardrails/sync-packs.ts";
-import { syncPacks } from "../guardrails/sync-packs.ts";
 import { hitsJobs } from "../hits/hits-jobs.ts";
 import { startBullJobs } from "../jobs/bullmq.ts";
 import type { Jobs } from "../jobs/jobs.ts";
@@ -100,7 +100,6 @@ interface Parts extends Base, Outgoing {
 /** Runs what was opened last first. */
 type Closers = (() => Promise<unknown> | unknown)[];
 
-const PACKS_EVERY_MS = 60_000; // how often packs are compared with what the policy chooses
 /** They look at the policy in force, and at the one on trial. */
 const JOBS_OF_POLICIES = ["feeds", "packs"] as const;
 const READY_EVERY_MS = 2_000;
@@ -262,11 +261,7 @@ async function serve(
     signal: work.signal,
   });
   for (const job of feedsJobs(parts.feeds)) parts.jobs.schedule(job);
-  parts.jobs.schedule({
-    name: "packs",
-    everyMs: PACKS_EVERY_MS,
-    run: async (inner) => void (await syncPacks(parts.packs, inner)),
-  });
+  for (const job of packsJobs(parts.packs)) parts.jobs.schedule(job);
   const { brake } = parts.feeds;
   for (const job of hitsJobs({ store, ledger, log, policy: parts.policy, brake })) parts.jobs.schedule(job);
   for (const job of reportsJobs(parts.reports)) parts.jobs.schedule(job);

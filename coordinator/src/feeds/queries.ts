@@ -1,4 +1,5 @@
 /** SQL of the feeds: their rows, leases and quotas, their fetches, and the prefixes that each names. */
+import { piecesOf } from "@fleetban/kit/pieces";
 import type { Prefix } from "@fleetban/proto/model/prefix";
 import { type UnixMs, unixMs } from "@fleetban/proto/model/time";
 import { prefixFromSql } from "../ledger/sql-values.ts";
@@ -200,7 +201,7 @@ export async function replaceFeedEntries(
   fetchNo: number,
   { put, gone }: EntryMoves,
 ): Promise<void> {
-  for (const slice of slicesOf(put)) {
+  for (const slice of piecesOf(put, ROWS_PER_STATEMENT)) {
     await sql`
       insert into feed_prefixes as present (feed_no, prefix, confidence, first_fetch_no)
       select ${feedNo}, prefix, confidence, ${fetchNo}
@@ -208,8 +209,8 @@ export async function replaceFeedEntries(
         as named (prefix, confidence)
       on conflict (prefix, feed_no) do update set confidence = excluded.confidence`;
   }
-  for (const slice of slicesOf(gone)) {
-    await sql`delete from feed_prefixes where feed_no = ${feedNo} and prefix = any(${[...slice]}::cidr[])`;
+  for (const slice of piecesOf(gone, ROWS_PER_STATEMENT)) {
+    await sql`delete from feed_prefixes where feed_no = ${feedNo} and prefix = any(${slice}::cidr[])`;
   }
   await sql`update feeds set taken_fetch_no = ${fetchNo} where feed_no = ${feedNo}`;
 }
@@ -250,10 +251,6 @@ export async function switchOffOthers(sql: Sql, names: readonly string[]): Promi
   await sql`
     update feeds set mode = 'off', leased_until = coalesce(leased_until, clock_timestamp() - interval '1 second')
     where mode <> 'off' and not name = any(${[...names]}::text[])`;
-}
-
-function* slicesOf<Item>(items: readonly Item[]): Generator<readonly Item[], void> {
-  for (let at = 0; at < items.length; at += ROWS_PER_STATEMENT) yield items.slice(at, at + ROWS_PER_STATEMENT);
 }
 
 const ROWS_PER_STATEMENT = 5_000; // more make the driver's array text so long that other work waits for it

@@ -7,6 +7,7 @@
  * several replicas with packs of different age the newer wins.
  */
 import type { Log } from "@fleetban/kit/log";
+import { piecesOf } from "@fleetban/kit/pieces";
 import type { Prefix } from "@fleetban/proto/model/prefix";
 import { exemptChanges } from "../admin/act-effects.ts";
 import { recordAct } from "../admin/audit.ts";
@@ -93,8 +94,10 @@ async function bringTo(
   const wanted = new Set(pack?.prefixes ?? []);
   const added = [...wanted].filter((prefix) => !present.has(prefix));
   const removed = [...present].filter((prefix) => !wanted.has(prefix));
-  if (pack !== undefined) for (const slice of slicesOf(added)) await allowSlice(parts, pack, slice, signal);
-  for (const slice of slicesOf(removed)) await endSlice(parts, name, slice, signal);
+  if (pack !== undefined) {
+    for (const slice of piecesOf(added, PREFIXES_PER_SLICE)) await allowSlice(parts, pack, slice, signal);
+  }
+  for (const slice of piecesOf(removed, PREFIXES_PER_SLICE)) await endSlice(parts, name, slice, signal);
   const counts = { added: added.length, removed: removed.length };
   await parts.store.transaction(async (sql) => {
     if (pack === undefined) await deletePack(sql, name);
@@ -128,11 +131,4 @@ async function endSlice(parts: PacksParts, name: string, slice: readonly Prefix[
     await endPackPrefixes(sql, name, slice);
     return [...(await exemptChanges(sql, slice)), ...(await parts.ledger.decideAnew(sql, slice, now))];
   });
-}
-
-function slicesOf(prefixes: readonly Prefix[]): Prefix[][] {
-  const count = Math.ceil(prefixes.length / PREFIXES_PER_SLICE);
-  return Array.from({ length: count }, (_, at) =>
-    prefixes.slice(at * PREFIXES_PER_SLICE, (at + 1) * PREFIXES_PER_SLICE),
-  );
 }

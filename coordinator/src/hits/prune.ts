@@ -7,6 +7,7 @@
 
 import { formatDuration } from "@fleetban/kit/duration";
 import type { Log } from "@fleetban/kit/log";
+import { piecesOf } from "@fleetban/kit/pieces";
 import { LIST_FLEET } from "@fleetban/proto/model/listing";
 import { msFromSeconds, secondsFromMs, type UnixSeconds } from "@fleetban/proto/model/time";
 import { recordAct } from "../admin/audit.ts";
@@ -41,9 +42,9 @@ export async function pruneListings(parts: PruneParts, signal: AbortSignal): Pro
   const { holdsRemovals, isApproved } = await brakePrune(parts, idle);
   if (holdsRemovals) return 0; // an operator is asked; until then they stay
   let pruned = 0;
-  for (let at = 0; at < idle.length; at += PRUNED_A_COMMIT) {
+  for (const some of piecesOf(idle, PRUNED_A_COMMIT)) {
     signal.throwIfAborted();
-    const slice = idle.slice(at, at + PRUNED_A_COMMIT).map(({ prefix }) => prefix);
+    const slice = some.map(({ prefix }) => prefix);
     const plan: Plan = async (sql, now) => {
       const still = await idleAmong(policy, sql, await openEndedListings(sql, slice), now);
       const prefixes = still.map(({ prefix }) => prefix);

@@ -2,6 +2,7 @@
  * What a policy makes of networks, which are listed because of what is listed in them (policy/widen.ts): those that would
  * be, and those that would be no more. Rests on the strikes as they are, with those of the judged subjects as they would be.
  */
+import { piecesOf } from "@fleetban/kit/pieces";
 import type { ListNo } from "@fleetban/proto/model/listing";
 import { familyOf, type Prefix } from "@fleetban/proto/model/prefix";
 import type { UnixSeconds } from "@fleetban/proto/model/time";
@@ -62,8 +63,7 @@ export async function planNetworks(
   });
   const wanted = distinctSubjects([...enough, ...(await widenedNow(sql))]);
   const changes: PlannedChange[] = [];
-  for (let at = 0; at < wanted.length; at += NETWORKS_AT_ONCE) {
-    const slice = wanted.slice(at, at + NETWORKS_AT_ONCE);
+  for (const slice of piecesOf(wanted, NETWORKS_AT_ONCE)) {
     const evidence = await selectEvidence(sql, slice);
     const sheltered = await selectInside(sql, slice);
     const present = new Map((await selectListings(sql, slice)).map((listing) => [subjectKey(listing), listing]));

@@ -18,6 +18,11 @@ import type { StoredPolicy } from "./stored-policy.ts";
 /** Newest first. */
 export const newestPolicies: (sql: Sql, limit: number) => Promise<StoredPolicy[]> = selectPolicies;
 
+export async function policyOfNumber(sql: Sql, policyNo: number): Promise<StoredPolicy | undefined> {
+  const [policy] = await selectPolicies(sql, 1, policyNo);
+  return policy?.policyNo === policyNo ? policy : undefined;
+}
+
 export const policyText: (sql: Sql, policyNo: number) => Promise<string | undefined> = selectBody;
 
 /** Why this group can't try a policy. */

@@ -71,12 +71,16 @@ export async function selectBody(sql: Sql, policyNo: number): Promise<string | u
   return row?.body;
 }
 
-/** Newest first. */
-export async function selectPolicies(sql: Sql, limit: number): Promise<StoredPolicy[]> {
+/** Newest first, of those numbered up to `upTo`. */
+export async function selectPolicies(
+  sql: Sql,
+  limit: number,
+  upTo: number = Number.MAX_SAFE_INTEGER,
+): Promise<StoredPolicy[]> {
   const rows = await sql<PolicyRow[]>`
     select policy_no, sha256, author, reason, days, applied_at, canary_group, canary_until, began_at, confirm_seconds,
       confirm_by, confirmed_at, approved, settled_at, rolled_back_at, rolled_back_by, rolled_back_because, undone_at
-    from policies order by policy_no desc limit ${limit}`;
+    from policies where policy_no <= ${upTo} order by policy_no desc limit ${limit}`;
   return rows.map(policyFromRow);
 }
 

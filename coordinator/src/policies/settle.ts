@@ -8,6 +8,7 @@
  */
 import type { Clock } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
+import { piecesOf } from "@fleetban/kit/pieces";
 import { createTurns } from "@fleetban/kit/turns";
 import type { List, ListNo } from "@fleetban/proto/model/listing";
 import type { Prefix } from "@fleetban/proto/model/prefix";
@@ -71,10 +72,10 @@ export async function settle(parts: SettleParts, ask: SettleAsk, signal: AbortSi
     await clock.sleep(REST_MS, signal);
     return true;
   };
-  for (const slice of slicesOf(prefixes)) {
+  for (const slice of piecesOf(prefixes, PREFIXES_A_SLICE)) {
     if (!(await write((sql) => settleSlice(sql, parts, slice, ask)))) return undefined;
   }
-  for (const slice of slicesOf(networks)) {
+  for (const slice of piecesOf(networks, PREFIXES_A_SLICE)) {
     if (!(await write((sql, now) => decideNetworks(sql, parts.policy(), slice, now)))) return undefined;
   }
   return changed;
@@ -143,9 +144,4 @@ async function writeJudged(sql: Sql, judged: readonly JudgedSubject[], policy: P
     return offender === undefined ? [] : [{ prefix, list, offender, decaysAt: decaysAt(offender, policy) }];
   });
   await saveRemembered(sql, { offenders, strikes: [], extended: [] }, policyNo, 0);
-}
-
-function slicesOf<Item>(items: readonly Item[]): Item[][] {
-  const count = Math.ceil(items.length / PREFIXES_A_SLICE);
-  return Array.from({ length: count }, (_, at) => items.slice(at * PREFIXES_A_SLICE, (at + 1) * PREFIXES_A_SLICE));
 }

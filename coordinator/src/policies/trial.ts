@@ -6,6 +6,7 @@
  */
 
 import type { Clock } from "@fleetban/kit/clock";
+import { piecesOf } from "@fleetban/kit/pieces";
 import { LIST_TRIAL, type Rank } from "@fleetban/proto/model/listing";
 import type { Prefix } from "@fleetban/proto/model/prefix";
 import type { UnixSeconds } from "@fleetban/proto/model/time";
@@ -55,11 +56,11 @@ export async function syncTrial(
 ): Promise<number | undefined> {
   const changes = changesTo(wanted, await selectTrial(store), policyNo);
   let changed = 0;
-  for (let at = 0; at < changes.length; at += CHANGES_A_SLICE) {
+  for (const some of piecesOf(changes, CHANGES_A_SLICE)) {
     let isOver = false;
     const slice = async (sql: Sql) => {
       isOver = !(await beforeSlice(sql));
-      return isOver ? [] : changes.slice(at, at + CHANGES_A_SLICE);
+      return isOver ? [] : some;
     };
     const written = await ledger.write({ kind: "policy", no: policyNo }, slice, { approved: true });
     if (isOver) return undefined;

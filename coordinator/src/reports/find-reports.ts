@@ -5,6 +5,7 @@
  * Sightings are found by the time they came in. One that waited for its commit longer than the overlap is found with the
  * next sighting of the same address: reporting owes the world diligence, not completeness.
  */
+import { piecesOf } from "@fleetban/kit/pieces";
 import type { Prefix } from "@fleetban/proto/model/prefix";
 import { type Judged, judge, type WorthReporting } from "./candidate.ts";
 import { selectAgentNames, selectCandidates, selectOlderJails, selectSighted } from "./candidate-queries.ts";
@@ -109,8 +110,8 @@ async function* judgements(
   let after: Prefix | undefined;
   for (;;) {
     const addresses = await selectSighted(parts.store.sql, time, after, PAGE);
-    for (let at = 0; at < addresses.length; at += JUDGED) {
-      yield await judgeAddresses(parts, addresses.slice(at, at + JUDGED), time.oldestMs, policy, words);
+    for (const some of piecesOf(addresses, JUDGED)) {
+      yield await judgeAddresses(parts, some, time.oldestMs, policy, words);
     }
     after = addresses.at(-1);
     if (addresses.length < PAGE) return;

@@ -18,6 +18,7 @@ import type { Readings } from "./gauges.ts";
 import type { OutgoingWarning } from "./outgoing-warnings.ts";
 import { type Counts, newestRevision, selectCounts } from "./queries.ts";
 import { feedWarnables, type Warnable, warnable } from "./warnables.ts";
+import { withinMs } from "./within.ts";
 
 export interface HealthParts {
   readonly store: Pick<Store, "sql">;
@@ -72,10 +73,12 @@ export function createHealth(parts: HealthParts): Health {
     const revision = await withinMs(clock, STORE_MAX_MS, newestRevision(store.sql));
     if (revision === undefined || feeds === undefined) return [warnable("store-unreachable"), ...found];
     if (!(await follows(revision))) found.push(warnable("ledger-behind"));
-    const guarded = (await withinMs(clock, STORE_MAX_MS, guardrailWarnings())) ?? [];
-    const outgoing = (await withinMs(clock, STORE_MAX_MS, outgoingWarnings())) ?? [];
-    const policies = await withinMs(clock, STORE_MAX_MS, policyWarnings(store.sql, ledger.ledgerTimeMs()));
-    for (const { code, subject } of [...(policies ?? []), ...guarded, ...outgoing]) found.push(warnable(code, subject));
+    const [policies = [], guarded = [], outgoing = []] = await Promise.all([
+      withinMs(clock, STORE_MAX_MS, policyWarnings(store.sql, ledger.ledgerTimeMs())),
+      withinMs(clock, STORE_MAX_MS, guardrailWarnings()),
+      withinMs(clock, STORE_MAX_MS, outgoingWarnings()),
+    ]);
+    for (const { code, subject } of [...policies, ...guarded, ...outgoing]) found.push(warnable(code, subject));
     return [...found, ...feedWarnables(feedWarnings(feeds, unixMs(ledger.ledgerTimeMs())))];
   }
 
@@ -103,21 +106,4 @@ export function createHealth(parts: HealthParts): Health {
       return { lists: ledger.lists(), warnables: await judged(feeds), stored };
     },
   };
-}
-
-/** Undefined when it fails or takes longer: to a health check both are the same. */
-async function withinMs<T>(clock: Clock, maxMs: number, work: Promise<T>): Promise<T | undefined> {
-  const late = new AbortController();
-  const worked = work.catch(() => undefined);
-  try {
-    return await Promise.race([
-      worked,
-      clock.sleep(maxMs, late.signal).then(
-        () => undefined,
-        () => undefined,
-      ),
-    ]);
-  } finally {
-    late.abort();
-  }
 }

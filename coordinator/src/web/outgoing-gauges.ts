@@ -1,10 +1,10 @@
 /** Shows reports by state and what is left of their quotas: read when somebody scrapes, counted at most once a minute. */
-import type { Clock } from "@fleetban/kit/clock";
 import { unixMs } from "@fleetban/proto/model/time";
 import { Gauge, type Registry } from "prom-client";
 import { callsLeft } from "../reports/budget.ts";
 import type { ReportsParts } from "../reports/parts.ts";
 import { type ReportsStatus, reportsStatus } from "../reports/reports-status.ts";
+import { withinMs } from "./within.ts";
 
 const PREFIX = "fleetban_coordinator_";
 const KEPT_MS = 60_000;
@@ -19,7 +19,7 @@ export function showReportGauges(
   const status = () => {
     if (kept === undefined || clock.monotonicMs() - kept.atMs > KEPT_MS) {
       const asked = reportsStatus(store.sql, unixMs(ledger.ledgerTimeMs()));
-      kept = { atMs: clock.monotonicMs(), status: withinTime(clock, asked) };
+      kept = { atMs: clock.monotonicMs(), status: withinMs(clock, STORE_MAX_MS, asked) };
     }
     return kept.status;
   };
@@ -48,16 +48,4 @@ export function showReportGauges(
       }
     },
   });
-}
-
-/** A database that does not answer costs the scrape these gauges, not the page. */
-async function withinTime(clock: Clock, asked: Promise<ReportsStatus>): Promise<ReportsStatus | undefined> {
-  const late = new AbortController();
-  const given = clock.sleep(STORE_MAX_MS, late.signal).then(
-    () => undefined,
-    () => undefined,
-  );
-  const status = await Promise.race([asked.catch(() => undefined), given]);
-  late.abort();
-  return status;
 }

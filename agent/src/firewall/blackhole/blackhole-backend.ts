@@ -7,6 +7,7 @@
  */
 import type { Clock } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
+import { piecesOf } from "@fleetban/kit/pieces";
 import { type Family, familyOf, isSingle, lengthOf, type Prefix } from "@fleetban/proto/model/prefix";
 import type { Backend, DenyRule, Op, Refusal, RuleState, SetName } from "../backend.ts";
 import { BackendError, remedyFor } from "../backend-error.ts";
@@ -195,7 +196,7 @@ export async function openBlackholeBackend(parts: BlackholeBackendParts): Promis
         await compareSoon();
         return sets.must(name).entries(now());
       });
-      for (let at = 0; at < entries.length; at += ENTRIES_A_PIECE) yield entries.slice(at, at + ENTRIES_A_PIECE);
+      yield* piecesOf(entries, ENTRIES_A_PIECE);
     },
     testEntry: (name, prefix) => inTurn(async () => isInForce(sets.must(name).coverOf(prefix), name, prefix)),
     ensureRules: (wanted) =>

@@ -4,6 +4,7 @@
  * For machines that only watch, and for tests under a virtual clock: it waits for nothing and starts nothing.
  */
 import type { Clock } from "@fleetban/kit/clock";
+import { piecesOf } from "@fleetban/kit/pieces";
 import { type Family, familyOf, type Prefix } from "@fleetban/proto/model/prefix";
 import { addsIn } from "../add-run.ts";
 import type { Backend, DenyRule, Op, Refusal, RuleState, SetHeader, SetName } from "../backend.ts";
@@ -63,7 +64,7 @@ export function createDryRunBackend(clock: Pick<Clock, "monotonicMs">): DryRunBa
     headers: async () => Array.from(sets, ([name, set]) => headerOf(name, set, rules)),
     async *readSet(name) {
       const entries = setNamed(name).entries();
-      for (let at = 0; at < entries.length; at += ENTRIES_A_PIECE) yield entries.slice(at, at + ENTRIES_A_PIECE);
+      yield* piecesOf(entries, ENTRIES_A_PIECE);
     },
     testEntry: async (set, prefix) => setNamed(set).matches(prefix),
     async ensureRules(wanted) {

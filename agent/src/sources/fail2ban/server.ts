@@ -4,6 +4,7 @@
  * Reads and unbans only. An unban is remembered before it is asked for, so that fail2ban's own record of it is not
  * taken for the act of a person.
  */
+import { piecesOf } from "@fleetban/kit/pieces";
 import type { Prefix } from "@fleetban/proto/model/prefix";
 import type { AskedUnbans } from "./asked-unbans.ts";
 import { Fail2banError } from "./fail2ban-error.ts";
@@ -57,8 +58,7 @@ export function createFail2banServer(askSocket: AskFail2ban, asked: AskedUnbans)
     jails: async () => [...(await banned()).keys()],
     async unban(addresses) {
       let lifted = 0;
-      for (let at = 0; at < addresses.length; at += UNBANS_PER_REQUEST) {
-        const some = addresses.slice(at, at + UNBANS_PER_REQUEST);
+      for (const some of piecesOf(addresses, UNBANS_PER_REQUEST)) {
         for (const address of some) asked.remember(address);
         lifted += Number(await ask("unban", ...some));
       }
