@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { request } from "node:http";
 import { connect, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { silentLog } from "@fleetban/kit/log";
 import { Registry } from "prom-client";
 import { until } from "../../../test/support/until.ts";
+import type { PublishAnswer, PublishRequest } from "../published/exchange.ts";
 import { createPublishedMetrics } from "../published/published-metrics.ts";
 import { listenForPublished } from "./publish-listener.ts";
 
@@ -31,7 +33,7 @@ test("one address takes only its share of the connections", async (t) => {
 });
 
 test("who brings no good token is not kept", async (t) => {
-  const { port } = await listen(t, 401);
+  const { port } = await listen(t, () => ({ status: 401 }));
   const socket = connect({ host: "127.0.0.1", port });
   t.after(() => socket.destroy());
   socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
@@ -42,9 +44,36 @@ test("who brings no good token is not kept", async (t) => {
   await until("the connection is closed", async () => isEnded);
 });
 
-async function listen(t: TestContext, status = 200) {
+test("who leaves with all that was announced has it, although the body had not ended", async (t) => {
+  for (const [announced, isWhole] of [
+    ["4", true],
+    ["5", false],
+  ] as const) {
+    const told = Promise.withResolvers<boolean>();
+    async function* textUntilLeft(connection: object) {
+      yield "text";
+      await once(connection as Socket, "close");
+    }
+    const { port } = await listen(t, ({ connection }) => ({
+      headers: { "content-length": announced },
+      body: { kind: "text", chunks: textUntilLeft(connection) },
+      sent: told.resolve,
+    }));
+    const socket = connect({ host: "127.0.0.1", port });
+    socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+    let read = "";
+    for await (const chunk of socket as AsyncIterable<Buffer>) {
+      read += chunk.toString();
+      if (read.endsWith("text")) break; // which closes it
+    }
+    assert.equal(await told.promise, isWhole);
+  }
+});
+
+async function listen(t: TestContext, wish: (request: PublishRequest) => Partial<PublishAnswer> = () => ({})) {
   const metrics = createPublishedMetrics(new Registry(), () => []);
-  const answer = async () => ({ status, headers: {}, body: "text", format: "txt" });
+  const usual = { status: 200, headers: {}, body: "text", format: "txt" };
+  const answer = async (request: PublishRequest) => ({ ...usual, ...wish(request) });
   const listener = await listenForPublished({
     ...{ host: "127.0.0.1", port: 0, certificate: undefined, answer, metrics, log: silentLog },
   });

@@ -153,10 +153,27 @@ async function send(
     return;
   }
   const signal = AbortSignal.timeout(SEND_MS);
-  if (typeof body === "string" || body instanceof Uint8Array)
-    await pipeline(Readable.from([body]), response, { signal });
-  else if (body.kind === "gunzip") await pipeline(Readable.from([body.gzip]), createGunzip(), response, { signal });
-  else await pipeline(Readable.from(body.chunks), response, { signal });
+  let left = Number(headers["content-length"] ?? Number.NaN);
+  async function* counted(chunks: AsyncIterable<Uint8Array | string>): AsyncGenerator<Uint8Array | string, void> {
+    for await (const chunk of chunks) {
+      yield chunk;
+      left -= Buffer.byteLength(chunk);
+    }
+  }
+  try {
+    await pipeline(sourceOf(body), counted, response, { signal });
+  } catch (error) {
+    // Who has all that was announced may leave before we know ourselves that it was the end.
+    if (left !== 0) throw error;
+  }
+}
+
+function sourceOf(body: PublishAnswer["body"]): Readable {
+  if (typeof body === "string" || body instanceof Uint8Array) return Readable.from([body]);
+  if (body.kind === "text") return Readable.from(body.chunks);
+  const unpacked = createGunzip();
+  unpacked.end(body.gzip);
+  return unpacked;
 }
 
 function outcomeOf({ status }: PublishAnswer): PublishOutcome {
