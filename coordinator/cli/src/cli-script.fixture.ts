@@ -5,7 +5,7 @@
  *     ! fleetban: error: …        what goes to stderr begins with `! `
  *     = 1                         the exit code, where it is not 0
  *
- * What differs from run to run stands as TIME, MINUTE, WHEN, TOOK, PORT, TOKEN, SERIAL; runs of blanks are two.
+ * What differs from run to run stands as TIME, MINUTE, WHEN, TOOK, PORT, TOKEN, SERIAL, UUID; runs of blanks are two.
  */
 import assert from "node:assert/strict";
 import { tmpdir } from "node:os";
@@ -54,6 +54,7 @@ function constant(line: string): string {
     .replaceAll(/\b\d+(?:\.\d)? (?:us|ms|s)\b/g, "TOOK")
     .replaceAll(/fb[ep]1\.\S+/g, "TOKEN")
     .replaceAll(/\b[0-9a-f]{32}\b/g, "SERIAL")
+    .replaceAll(/\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, "UUID")
     .replaceAll(/(?<=\S) {2,}/g, "  ")
     .replaceAll(/^ {3,}/g, "  ");
 }

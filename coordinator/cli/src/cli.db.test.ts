@@ -159,6 +159,7 @@ test("agents, probes and enrollments", async (t) => {
   await agent.connect();
   await until("the first snapshots", () => agent.mirrors.size === 4);
   await until("the reports", () => coordinator.fleet.reported.find(1)?.lists.size === 4);
+  await coordinator.store.sql`insert into agent_groups (name, lists) values ('edge', '{1,2,4,5}')`;
   await runScript(
     `
 $ fleetban status
@@ -198,8 +199,29 @@ enrollment 2 is revoked
 
 $ fleetban enrollments create --group nope
 ! fleetban: error: group "nope": does not exist
-! fleetban: hint: there are: default
+! fleetban: hint: there are: default, edge
 = 1
+
+$ fleetban agents move web1
+! fleetban: error: required option '--group <name>' not specified
+! fleetban: hint: see fleetban agents move --help
+= 2
+
+$ fleetban agents move web1 --group nope
+! fleetban: error: group "nope": does not exist
+! fleetban: hint: there are: default, edge; the policy makes others (groups)
+= 1
+
+$ fleetban agents move web1 --group edge --reason 'has a wide door'
+agent web1 is in group edge; it was in default
+at once it is given trial and loses feeds
+
+$ fleetban agents move web1 --group edge
+agent web1 is in group edge already
+
+$ fleetban audit list --limit 1
+NUMBER  WHEN (UTC)  WHO  ACT  WHAT  REASON
+  5  TIME  tester  agents move  web1 UUID  has a wide door
 
 $ fleetban agents revoke web1
 ! fleetban: error: agent web1: would be cut off for good

@@ -8,7 +8,7 @@ import {
   renderTable,
   utcTime,
 } from "@fleetban/kit/cli-output";
-import type { AgentListStatus, AgentStatus } from "@fleetban/proto/wire/admin";
+import type { AgentListStatus, AgentStatus, MoveAgentResponse } from "@fleetban/proto/wire/admin";
 
 export const NO_AGENTS = "no agents; add one: fleetban enrollments create";
 
@@ -55,6 +55,21 @@ export function agentText(agent: AgentStatus, nowMs: number): string {
     ["warnings", agent.warnables.join(", ")],
   ]);
   return agent.lists.length === 0 ? facts : `${facts}\n\n${listsTable(agent.lists, nowMs)}`;
+}
+
+/** Where it is now, and what that changes in its kernel. */
+export function movedText({ agent, formerGroup, listsGiven, listsTaken, told }: MoveAgentResponse): string {
+  const { name = "", group = "", state = "" } = agent ?? {};
+  if (formerGroup === group) return `agent ${name} is in group ${group} already`;
+  const when = told ? "at once" : state === "online" ? "within seconds" : "when it connects";
+  const lists = [
+    ...(listsGiven.length === 0 ? [] : [`is given ${listsGiven.join(", ")}`]),
+    ...(listsTaken.length === 0 ? [] : [`loses ${listsTaken.join(", ")}`]),
+  ];
+  return [
+    `agent ${name} is in group ${group}; it was in ${formerGroup}`,
+    lists.length === 0 ? "both groups enforce the same lists" : `${when} it ${lists.join(" and ")}`,
+  ].join("\n");
 }
 
 function listsTable(lists: readonly AgentListStatus[], nowMs: number): string {

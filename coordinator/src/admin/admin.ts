@@ -12,6 +12,7 @@ import type {
   ListListingsRequest,
   ListNotificationsRequest,
   ListReportsRequest,
+  MoveAgentRequest,
   PlanPolicyRequest,
   PreviewReportsRequest,
   ProbeAgentsRequest,
@@ -35,6 +36,7 @@ import { feedPresets, fetchFeed, showFeed } from "./feeds.ts";
 import { feedsWithValue, listHits } from "./hits.ts";
 import { holds, resolveHold, showHold } from "./holds.ts";
 import { listListings, listStatuses } from "./listings.ts";
+import { moveAgent } from "./move-agent.ts";
 import { listNotifications, testNotifications } from "./notifications.ts";
 import { listPacks, showPack } from "./packs.ts";
 import type { AdminParts } from "./parts.ts";
@@ -75,6 +77,7 @@ export function createAdmin(parts: AdminParts) {
     getStatus: () => getStatus(parts, agents),
     listAgents: async (request: { agent: string }) => ({ agents: await agents.list(request.agent) }),
     revokeAgent: agents.revoke,
+    moveAgent: (caller: Caller, request: MoveAgentRequest) => moveAgent({ ...parts, agents }, caller, request),
     probeAgents: (request: ProbeAgentsRequest): AsyncIterable<AgentProbe> => probeAgents(parts, agents, request),
     createEnrollment: bind(createEnrollment),
     listEnrollments: async () => ({ enrollments: await listEnrollments(parts) }),

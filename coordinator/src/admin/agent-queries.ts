@@ -111,3 +111,24 @@ export async function revokeAgentRow(sql: Sql, agentNo: number): Promise<void> {
   await sql`
     update agent_certificates set revoked_at = clock_timestamp() where agent_no = ${agentNo} and revoked_at is null`;
 }
+
+/** Each group's lists by name, as its agents are brought up to date with them. */
+export async function listsByGroup(sql: Sql): Promise<Map<string, string[]>> {
+  const rows = await sql<{ name: string; lists: string[] }[]>`
+    select g.name, coalesce(array_agg(l.name order by l.list_no) filter (where l.name is not null), '{}') as lists
+    from agent_groups g left join lists l on l.list_no = any(g.lists)
+    group by g.name order by g.name`;
+  return new Map(rows.map(({ name, lists }) => [name, lists]));
+}
+
+/** Gives the group where it was; undefined = the agent is revoked. What is known of lists that it loses is forgotten. */
+export async function moveAgentRow(sql: Sql, agentNo: number, group: string): Promise<string | undefined> {
+  const [row] = await sql<{ former: string }[]>`
+    update agents a set agent_group = ${group}
+    from (select agent_no, agent_group from agents where agent_no = ${agentNo} and revoked_at is null for update) was
+    where a.agent_no = was.agent_no returning was.agent_group as former`;
+  await sql`
+    delete from agent_lists l using agent_groups g
+    where l.agent_no = ${agentNo} and g.name = ${group} and not l.list_no = any(g.lists)`;
+  return row?.former;
+}

@@ -137,7 +137,7 @@ async function listStatusOf(
   };
 }
 
-function revokedAlready(named: string): AdminError {
+export function revokedAlready(named: string): AdminError {
   return new AdminError("not-found", `agent ${named}: is revoked`, {
     hint: "to bring that server back: `fleetban enrollments create`, and there `fleetban-agent enroll --force TOKEN`",
   });

@@ -60,6 +60,7 @@ export function createAdminService(admin: Admin, identify: Identify, log: Log): 
     getStatus: read(admin.getStatus),
     listAgents: read(admin.listAgents),
     revokeAgent: act(admin.revokeAgent),
+    moveAgent: act(admin.moveAgent),
     probeAgents: stream(admin.probeAgents),
     createEnrollment: act(admin.createEnrollment),
     listEnrollments: read(admin.listEnrollments),

@@ -40,8 +40,11 @@ export interface Fleet {
   serve(agent: Agent, channel: AgentChannel): Promise<void>;
   online(): readonly Agent[];
   isOnline(agentNo: number): boolean;
-  /** Tells agents what their groups have become, and which lists there are now. */
-  regroup(groups: ReadonlyMap<string, AgentGroup>): void;
+  /**
+   * Tells agents what their groups have become, and which lists there are now; how many are in another than before.
+   * One at a time: what is read later is told later.
+   */
+  regroup(read: ReadGrouping): Promise<number>;
   /** Cuts what is there at once; how many streams that were. */
   revoke(agentNo: number): number;
   /** Never listed, never routed; another one each time. */
@@ -53,6 +56,15 @@ export interface Fleet {
   drain(): void;
   close(): void;
 }
+
+export interface Grouping {
+  readonly groups: ReadonlyMap<string, AgentGroup>;
+  /** By `agent_no`, which group it is in. */
+  readonly groupOf: ReadonlyMap<number, string>;
+}
+
+/** Is given the agents that are connected. */
+export type ReadGrouping = (agents: readonly number[]) => Promise<Grouping>;
 
 export interface AppliedWish {
   readonly lists: readonly ListNo[];
@@ -84,6 +96,7 @@ export function createFleet(parts: FleetParts): Fleet {
   let probeNo = 0;
   let probeAddress = 0;
   let isDraining = false;
+  let regrouping: Promise<unknown> = Promise.resolve();
 
   const streamParts: StreamParts = { ...parts, reported, hits, counters, pace, admit, claim };
 
@@ -144,6 +157,17 @@ export function createFleet(parts: FleetParts): Fleet {
     }
   }
 
+  function regroupTo({ groups, groupOf }: Grouping): number {
+    const all = ledger.lists().map(({ list }) => list);
+    let moved = 0;
+    for (const stream of streams.values()) {
+      const { agentNo, group: before } = stream.agent;
+      const group = groups.get(groupOf.get(agentNo) ?? before.name); // one that has come since then stays where it was
+      if (group !== undefined && stream.regroup(group, all) && group.name !== before.name) moved += 1;
+    }
+    return moved;
+  }
+
   function hasApplied(agent: Agent, { lists, revision }: AppliedWish): boolean {
     const known = reported.find(agent.agentNo)?.lists;
     const isThere = (list: ListNo) => {
@@ -175,12 +199,10 @@ export function createFleet(parts: FleetParts): Fleet {
     online: () => [...streams.values()].map(({ agent }) => agent),
     isOnline: (agentNo) => streams.has(agentNo),
 
-    regroup(groups) {
-      const all = ledger.lists().map(({ list }) => list);
-      for (const stream of streams.values()) {
-        const group = groups.get(stream.agent.group.name);
-        if (group !== undefined) stream.regroup(group, all);
-      }
+    regroup(read) {
+      const turn = regrouping.then(async () => regroupTo(await read([...streams.keys()])));
+      regrouping = turn.catch(() => undefined); // told to whoever asked for it
+      return turn;
     },
 
     revoke(agentNo) {

@@ -24,7 +24,7 @@ test("a list that a group is given reaches its agents without a new stream, and 
   await store.sql`update agent_groups set lists = '{1,2,3,4,5}' where name = 'canary'`;
   await until("the listing at web1", () => canary.listed(LIST_TRIAL).length === 1);
   assert.ok(canary.received.includes("lists 1 2 3 4 5"));
-  assert.equal(fleet.reported.find(1)?.lists.has(LIST_TRIAL), true);
+  await until("web1's report of it", () => fleet.reported.find(1)?.lists.has(LIST_TRIAL) === true);
 
   await store.sql`update agent_groups set lists = '{1,2,3,4}' where name = 'canary'`;
   await until("the end of the list at web1", () => canary.received.includes("list 5 removed"));

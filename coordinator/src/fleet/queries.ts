@@ -44,6 +44,14 @@ export async function selectGroups(sql: Sql): Promise<Map<string, AgentGroup>> {
   );
 }
 
+/** By `agent_no`. */
+export async function groupsOfAgents(sql: Sql, agents: readonly number[]): Promise<Map<number, string>> {
+  if (agents.length === 0) return new Map();
+  const rows = await sql<{ agent_no: number; agent_group: string }[]>`
+    select agent_no, agent_group from agents where agent_no = any(${[...agents]}::int[])`;
+  return new Map(rows.map((row) => [row.agent_no, row.agent_group]));
+}
+
 /** What is known of lists that these agents are given no more. */
 export async function forgetWithdrawn(sql: Sql): Promise<void> {
   await sql`

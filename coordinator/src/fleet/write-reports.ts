@@ -3,15 +3,13 @@
  *
  * What is lost with a crash the agents say again; a database that is away costs a batch its time, never a stream.
  */
-import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
 import { createFeedShares } from "../hits/feed-shares.ts";
 import { writeCounting, writeHits } from "../hits/write-hits.ts";
 import type { Store } from "../store/store.ts";
-import type { AgentGroup } from "./agent.ts";
 import type { Fleet } from "./fleet.ts";
-import { forgetWithdrawn, revokedAmong, selectGroups, writeApplied, writeLastHellos } from "./queries.ts";
+import { revokedAmong, writeApplied, writeLastHellos } from "./queries.ts";
 
 export interface ReportWriterParts {
   readonly fleet: Fleet;
@@ -66,22 +64,6 @@ export async function followRevocations(parts: ReportWriterParts, signal: AbortS
       }
     } catch (error) {
       parts.log.warn("fleet.revocations_not_read", { error });
-    }
-  }
-}
-
-/** Lists and settings of a group reach its agents without a new stream; what could not be told is told the next time. */
-export async function followGroups(parts: ReportWriterParts, signal: AbortSignal): Promise<never> {
-  let told: ReadonlyMap<string, AgentGroup> | undefined;
-  for (;;) {
-    await parts.clock.sleep(LOOK_EVERY_MS, signal);
-    try {
-      const groups = await selectGroups(parts.store.sql);
-      parts.fleet.regroup(groups);
-      if (told !== undefined && !isDeepStrictEqual(told, groups)) await forgetWithdrawn(parts.store.sql);
-      told = groups;
-    } catch (error) {
-      parts.log.warn("fleet.groups_not_read", { error });
     }
   }
 }

@@ -34,7 +34,7 @@ export async function canaryProblem(sql: Sql, group: string): Promise<{ message:
   if ((await countAgents(sql, group)) > 0) return undefined;
   return {
     message: `group ${group}: has no agents`,
-    hint: "enroll one with: fleetban enrollments create --group GROUP",
+    hint: `put one into it with: fleetban agents move NAME --group ${group}`,
   };
 }
 

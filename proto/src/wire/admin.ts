@@ -78,6 +78,8 @@ export {
   ListReportsRequest,
   ListReportsResponse,
   ListStatus,
+  MoveAgentRequest,
+  MoveAgentResponse,
   NamedCount,
   Notification,
   NotificationChannel,

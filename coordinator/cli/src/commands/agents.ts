@@ -1,4 +1,4 @@
-/** `fleetban agents`: list, show, revoke, probe. */
+/** `fleetban agents`: list, show, move, revoke, probe. */
 
 import { humanMicroseconds, renderTable } from "@fleetban/kit/cli-output";
 import type { AgentProbe } from "@fleetban/proto/wire/admin";
@@ -7,7 +7,7 @@ import { durationSeconds } from "../arguments.ts";
 import type { Cli } from "../cli.ts";
 import { CliError, usageError } from "../cli-error.ts";
 import { example, type Run } from "../run.ts";
-import { AGENT_COLUMNS, agentRow, agentText, NO_AGENTS } from "../show-agents.ts";
+import { AGENT_COLUMNS, agentRow, agentText, movedText, NO_AGENTS } from "../show-agents.ts";
 
 const PROBE_SECONDS = 5;
 
@@ -43,6 +43,20 @@ export function addAgents(program: Command, run: Run): void {
       }),
     )
     .addHelpText("after", example("agents show web1"));
+
+  agents
+    .command("move")
+    .description("put an agent into another group; its lists and settings are that group's at once")
+    .argument("<agent>", "name or id")
+    .requiredOption("--group <name>", "`default`, or one that the policy names")
+    .option("--reason <text>", "why, for the audit log", "")
+    .action(
+      run(async (cli, agent: string, { group, reason }: { group: string; reason: string }) => {
+        const answer = await cli.calls.call((admin) => admin.moveAgent, { agent, group, reason });
+        cli.show(answer, () => movedText(answer));
+      }),
+    )
+    .addHelpText("after", example("agents move web1 --group edge --reason 'tries what is new'"));
 
   agents
     .command("revoke")

@@ -1103,6 +1103,28 @@ export interface TestedChannel {
   note: string;
 }
 
+export interface MoveAgentRequest {
+  /** Name or id. */
+  agent: string;
+  /** One that exists: `default`, or as the policy names it. */
+  group: string;
+  reason: string;
+}
+
+export interface MoveAgentResponse {
+  agent:
+    | AgentStatus
+    | undefined;
+  /** Where it was; the group that was asked for = nothing was changed. */
+  formerGroup: string;
+  /** Names of lists that it enforces from now on. */
+  listsGiven: string[];
+  /** Names of lists that it enforces no more. */
+  listsTaken: string[];
+  /** Its stream here was told; else another replica tells it within seconds, or it is told when it connects. */
+  told: boolean;
+}
+
 function createBaseGetStatusRequest(): GetStatusRequest {
   return {};
 }
@@ -12693,6 +12715,190 @@ export const TestedChannel: MessageFns<TestedChannel> = {
   },
 };
 
+function createBaseMoveAgentRequest(): MoveAgentRequest {
+  return { agent: "", group: "", reason: "" };
+}
+
+export const MoveAgentRequest: MessageFns<MoveAgentRequest> = {
+  encode(message: MoveAgentRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agent !== "") {
+      writer.uint32(10).string(message.agent);
+    }
+    if (message.group !== "") {
+      writer.uint32(18).string(message.group);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MoveAgentRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMoveAgentRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agent = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.group = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<MoveAgentRequest>, I>>(base?: I): MoveAgentRequest {
+    return MoveAgentRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<MoveAgentRequest>, I>>(object: I): MoveAgentRequest {
+    const message = createBaseMoveAgentRequest();
+    message.agent = object.agent ?? "";
+    message.group = object.group ?? "";
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseMoveAgentResponse(): MoveAgentResponse {
+  return { agent: undefined, formerGroup: "", listsGiven: [], listsTaken: [], told: false };
+}
+
+export const MoveAgentResponse: MessageFns<MoveAgentResponse> = {
+  encode(message: MoveAgentResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agent !== undefined) {
+      AgentStatus.encode(message.agent, writer.uint32(10).fork()).join();
+    }
+    if (message.formerGroup !== "") {
+      writer.uint32(18).string(message.formerGroup);
+    }
+    for (const v of message.listsGiven) {
+      writer.uint32(26).string(v!);
+    }
+    for (const v of message.listsTaken) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.told !== false) {
+      writer.uint32(40).bool(message.told);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MoveAgentResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMoveAgentResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agent = AgentStatus.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.formerGroup = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.listsGiven.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.listsTaken.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.told = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<MoveAgentResponse>, I>>(base?: I): MoveAgentResponse {
+    return MoveAgentResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<MoveAgentResponse>, I>>(object: I): MoveAgentResponse {
+    const message = createBaseMoveAgentResponse();
+    message.agent = (object.agent !== undefined && object.agent !== null)
+      ? AgentStatus.fromPartial(object.agent)
+      : undefined;
+    message.formerGroup = object.formerGroup ?? "";
+    message.listsGiven = object.listsGiven?.map((e) => e) || [];
+    message.listsTaken = object.listsTaken?.map((e) => e) || [];
+    message.told = object.told ?? false;
+    return message;
+  },
+};
+
 export type AdminService = typeof AdminService;
 export const AdminService = {
   getStatus: {
@@ -13191,6 +13397,16 @@ export const AdminService = {
       Buffer.from(TestNotificationsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): TestNotificationsResponse => TestNotificationsResponse.decode(value),
   },
+  /** Puts an agent into another group: it is given that group's lists and settings at once. */
+  moveAgent: {
+    path: "/fleetban.v1.Admin/MoveAgent" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: MoveAgentRequest): Buffer => Buffer.from(MoveAgentRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): MoveAgentRequest => MoveAgentRequest.decode(value),
+    responseSerialize: (value: MoveAgentResponse): Buffer => Buffer.from(MoveAgentResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): MoveAgentResponse => MoveAgentResponse.decode(value),
+  },
 } as const;
 
 export interface AdminServer extends UntypedServiceImplementation {
@@ -13257,6 +13473,8 @@ export interface AdminServer extends UntypedServiceImplementation {
   listNotifications: handleUnaryCall<ListNotificationsRequest, ListNotificationsResponse>;
   /** Sends a test message now, to one channel or all. */
   testNotifications: handleUnaryCall<TestNotificationsRequest, TestNotificationsResponse>;
+  /** Puts an agent into another group: it is given that group's lists and settings at once. */
+  moveAgent: handleUnaryCall<MoveAgentRequest, MoveAgentResponse>;
 }
 
 export interface AdminClient extends Client {
@@ -14001,6 +14219,22 @@ export interface AdminClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: TestNotificationsResponse) => void,
+  ): ClientUnaryCall;
+  /** Puts an agent into another group: it is given that group's lists and settings at once. */
+  moveAgent(
+    request: MoveAgentRequest,
+    callback: (error: ServiceError | null, response: MoveAgentResponse) => void,
+  ): ClientUnaryCall;
+  moveAgent(
+    request: MoveAgentRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: MoveAgentResponse) => void,
+  ): ClientUnaryCall;
+  moveAgent(
+    request: MoveAgentRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: MoveAgentResponse) => void,
   ): ClientUnaryCall;
 }
 
