@@ -2,7 +2,7 @@
 import { systemClock } from "@fleetban/kit/drivers/system-clock";
 import { isPassing } from "../store/store-error.ts";
 
-const DEADLINE_MS = 30_000;
+const DEADLINE_MS = 60_000;
 
 export async function eventually<T>(claim: string, ask: () => Promise<T | undefined | false>): Promise<T> {
   const deadlineMs = systemClock.monotonicMs() + DEADLINE_MS;

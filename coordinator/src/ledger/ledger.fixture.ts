@@ -10,13 +10,18 @@ import { beforeClose } from "../store/test-database.ts";
 import type { Ledger } from "./ledger.ts";
 import { type LedgerParts, openLedger } from "./open-ledger.ts";
 
-/** Stopped and closed at the end of the test, before its database goes: the store's owner sees to that. */
+/**
+ * Stopped and closed at the end of the test, before its database goes: the store's owner sees to that. An idle one does
+ * nothing by itself: it drops nothing that has expired, makes no partition, and hears of nobody.
+ */
 export async function openTestLedger(
   _t: TestContext,
   store: Store,
-  given: { policy?: Partial<Policy>; source?: PolicySource } & Partial<Omit<LedgerParts, "store" | "policy">> = {},
+  given: { policy?: Partial<Policy>; source?: PolicySource; isIdle?: boolean } & Partial<
+    Omit<LedgerParts, "store" | "policy">
+  > = {},
 ): Promise<Ledger> {
-  const { policy, source, ...parts } = given;
+  const { policy, source, isIdle = false, ...parts } = given;
   const inForce = { ...DEFAULT_POLICY, ...policy };
   const ledger = await openLedger({
     ...{ store, clock: systemClock, random: systemRandom, log: silentLog },
@@ -24,9 +29,10 @@ export async function openTestLedger(
     policy: source ?? (() => inForce),
   });
   const stop = new AbortController();
-  const running = ledger.run(stop.signal).catch((error: unknown) => {
+  const running = isIdle ? undefined : ledger.run(stop.signal).catch(unlessStopped);
+  function unlessStopped(error: unknown): void {
     if (error !== stop.signal.reason) throw error;
-  });
+  }
   beforeClose(store, async () => {
     stop.abort(new Error("the test is over"));
     await running;

@@ -7,6 +7,7 @@ import type { Cover } from "../guardrails/cover.ts";
 import { DEFAULT_GUARDRAILS } from "../guardrails/guardrails.ts";
 import type { PolicySource } from "../policy/policy.ts";
 import type { Store } from "../store/store.ts";
+import { isPassing } from "../store/store-error.ts";
 import { acceptable, planAddresses, selectProtected } from "./addresses.ts";
 import type { Applied } from "./apply-changes.ts";
 import { selectInside } from "./change-queries.ts";
@@ -53,7 +54,10 @@ export async function openLedger(parts: LedgerParts): Promise<OpenLedger> {
   const ledgerClock = new LedgerClock(clock);
   const memory = new Memory({ store, clock, ledgerClock, random, log });
   await memory.load();
-  await keepPartitions(store, ledgerClock.nowMs(), policy());
+  await keepPartitions(store, ledgerClock.nowMs(), policy()).catch((error: unknown) => {
+    if (!isPassing(error)) throw error;
+    log.warn("ledger.task_failed", { task: "retention", error }); // another replica is at it: the task comes round
+  });
   const sightingsLane = store.openLane();
   const lane = store.openLane();
   const writer = createWriter({

@@ -132,7 +132,7 @@ test("a connection that dies under a commit that was sent early leaves its outco
   const lane = store.openLane();
   const failed = lane.transaction(async (sql, commitNow) => {
     const [row] = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`;
-    const slow = Promise.all([sql`select pg_sleep(5)`]);
+    const slow = Promise.all([sql`select pg_sleep(60)`]);
     slow.catch(() => undefined); // it may fail before it is waited for
     commitNow();
     await store.sql`select pg_terminate_backend(${row!.pid})`;
@@ -160,7 +160,7 @@ test("notifications are heard, and heard again after the listener's connection w
   const heard: (string | undefined)[] = [];
   const stop = new AbortController();
   const until = async (claim: () => boolean) => {
-    for (const deadlineMs = systemClock.monotonicMs() + 10_000; !claim(); await systemClock.sleep(5)) {
+    for (const deadlineMs = systemClock.monotonicMs() + 30_000; !claim(); await systemClock.sleep(5)) {
       assert.ok(systemClock.monotonicMs() < deadlineMs, `heard only ${JSON.stringify(heard)}`);
     }
   };
@@ -169,7 +169,7 @@ test("notifications are heard, and heard again after the listener's connection w
   await store.sql`select pg_notify('fleetban_test', 'one')`;
   await until(() => heard.includes("one"));
   await store.sql`select pg_terminate_backend(pid) from pg_stat_activity where query like 'listen %' and datname = current_database()`;
-  await until(() => heard.filter((payload) => payload === undefined).length === 2);
+  await until(() => heard.filter((payload) => payload === undefined).length >= 2);
   await store.sql`select pg_notify('fleetban_test', 'two')`;
   await until(() => heard.includes("two"));
   stop.abort(new Error("stopped"));

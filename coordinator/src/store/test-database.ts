@@ -32,7 +32,7 @@ interface TestServer {
 }
 
 const TEMPLATE = "template_fleetban";
-const LEAK_PATIENCE_MS = 5_000; // a backend takes a moment to see that its client has gone
+const LEAK_PATIENCE_MS = 30_000; // a backend takes a moment to see that its client has gone
 
 /** Run before the test's stores are closed, last registered first: `t.after` runs first registered first. */
 const closers = new WeakMap<Store, (() => Promise<void>)[]>();
