@@ -97,6 +97,8 @@ export interface Backend {
   headers(): Promise<readonly SetHeader[]>;
   /** In pieces; an entry that changes meanwhile may show twice or not at all. */
   readSet(name: SetName): AsyncIterable<readonly KernelEntry[]>;
+  /** Those of the prefixes that are in the set, as `readSet`. Absent: to read the whole set is no dearer. */
+  readEntries?(name: SetName, prefixes: PrefixColumns): AsyncIterable<readonly KernelEntry[]>;
   /** Whether a packet from there matches: by the longest prefix in the set. */
   testEntry(set: SetName, prefix: Prefix): Promise<boolean>;
   /** The whole wanted state, in order, for both families. There is no moment without a rule that stays. */

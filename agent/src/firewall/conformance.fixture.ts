@@ -1,7 +1,7 @@
 /** What every backend must do, as cases: run on real kernels over netlink and through the program, and on the dry run. */
 import assert from "node:assert/strict";
 import { type Family, type Prefix, parsePrefix } from "@fleetban/proto/model/prefix";
-import { prefixColumns } from "@fleetban/proto/model/sorted-columns";
+import { type PrefixColumns, prefixColumns } from "@fleetban/proto/model/sorted-columns";
 import type { Backend, DenyRule, KernelEntry, Op, Refusal, SetName } from "./backend.ts";
 
 export interface ConformanceCase {
@@ -259,6 +259,43 @@ export const CONFORMANCE_CASES: readonly ConformanceCase[] = [
     },
   },
   {
+    name: "entries that are asked for are told when they are there, and nothing else",
+    async run(backend) {
+      if (backend.readEntries === undefined) return;
+      await createPairs(backend, 5_000);
+      const there = ["1.2.3.4", "1.2.3.0/24", "5.0.0.0/8"];
+      await backend.apply([...there, "9.9.9.9"].map((text) => add(A, text, 600)));
+      await backend.apply([add(A6, "2a00::1", 600), add(A6, "2a01::/64", 600)]);
+      const asked = [...there, "1.2.3.5", "8.8.8.8", "1.2.4.0/24", "6.0.0.0/16"];
+      assert.deepEqual(await askedFor(backend, A, asked), there.toSorted());
+      assert.deepEqual(await askedFor(backend, A6, ["2a00::1", "2a00::2", "2a01::/64", "2a02::/48"]), [
+        "2a00::1",
+        "2a01::/64",
+      ]);
+      const all = addressesFixture(5_000);
+      await backend.apply(all.filter((_prefix, n) => n % 3 > 0).map((prefix) => add(B, prefix)));
+      assert.equal((await askedFor(backend, B, all)).length, 3_333);
+    },
+  },
+  {
+    name: "entries are asked for while the set grows by exchange",
+    async run(backend) {
+      if (backend.readEntries === undefined) return;
+      await createPairs(backend, 20_000);
+      const all = addressesFixture(10_000);
+      for (const set of [A, B]) await backend.apply(all.map((prefix) => add(set, prefix)));
+      let read = 0;
+      for await (const piece of backend.readEntries(A, columnsFixture(all))) {
+        if (read === 0) {
+          await backend.swapSets(A, B);
+          await backend.destroySet(B);
+        }
+        read += piece.length;
+      }
+      assert.equal(read, 10_000);
+    },
+  },
+  {
     name: "rules are present once they were ensured, and missing before",
     async run(backend) {
       await createPairs(backend);
@@ -300,8 +337,8 @@ export const ruleFixture: DenyRule = {
 };
 
 /** The four sets that `ruleFixture` names. */
-export async function createPairs(backend: Backend): Promise<void> {
-  for (const name of [A, B]) await create(backend, name, 4);
+export async function createPairs(backend: Backend, maxEntries = 1_000): Promise<void> {
+  for (const name of [A, B]) await create(backend, name, 4, maxEntries);
   for (const name of [A6, B6]) await create(backend, name, 6);
 }
 
@@ -328,6 +365,19 @@ async function entriesOf(backend: Backend, name: SetName): Promise<KernelEntry[]
   const entries: KernelEntry[] = [];
   for await (const piece of backend.readSet(name)) entries.push(...piece);
   return entries.toSorted((one, other) => (one.prefix < other.prefix ? -1 : 1));
+}
+
+/** Of one family. */
+function columnsFixture(prefixes: readonly Prefix[]): PrefixColumns {
+  const [four, six] = prefixColumns(prefixes) as [PrefixColumns, PrefixColumns];
+  return six.count > 0 ? six : four;
+}
+
+/** Nothing where the backend reads sets whole. */
+async function askedFor(backend: Backend, name: SetName, texts: readonly string[]): Promise<readonly Prefix[]> {
+  const pieces = backend.readEntries?.(name, columnsFixture(texts.map(parsePrefix))) ?? [];
+  const entries = (await Array.fromAsync(pieces)).flat();
+  return entries.map(({ prefix }) => prefix).sort();
 }
 
 async function prefixesOf(backend: Backend, name: SetName): Promise<Prefix[]> {

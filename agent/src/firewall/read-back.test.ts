@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { createVirtualClock } from "@fleetban/kit/virtual-clock";
 import { parseDigestKey } from "@fleetban/proto/model/digest";
 import { type Prefix, parsePrefix } from "@fleetban/proto/model/prefix";
-import type { KernelEntry } from "./backend.ts";
+import { addresses } from "../mirror/mirror.fixture.ts";
+import type { Backend, KernelEntry } from "./backend.ts";
 import { createReadBack } from "./read-back.ts";
 import { createSetRegistry } from "./set-registry.ts";
 
@@ -41,11 +42,39 @@ test("what nobody applied is missing or foreign, entries at the edge of their ti
   );
 });
 
-function fixture(readSet: () => AsyncIterable<readonly KernelEntry[]>) {
+test("of a large set it is asked what is believed, one entry after the other; read whole when there is more in it", async () => {
+  const read: string[] = [];
+  const many = addresses(20_000);
+  const [first, foreign] = [many[0] as Prefix, parsePrefix("99.0.0.1")];
+  const { set, compare } = fixture(
+    async function* () {
+      read.push("whole");
+      yield [...many, foreign].map((prefix) => entry(prefix));
+    },
+    async function* (_name, prefixes) {
+      read.push(`of ${prefixes.count}`);
+      yield many.slice(1).map((prefix) => entry(prefix));
+    },
+  );
+  apply(set, [], many.slice(1));
+  assert.equal((await compare()).foreign.length, 2);
+  assert.deepEqual(read, ["whole"]); // it was one too small
+  const { missing, foreign: none } = await compare();
+  assert.deepEqual([missing.toSorted(), none], [[first, foreign], []]);
+  apply(set, [], [first]);
+  assert.deepEqual(await compare(true), { missing: [], foreign: [foreign] });
+  assert.deepEqual(read, ["whole", "of 20001", "whole"]);
+});
+
+function fixture(
+  readSet: () => AsyncIterable<readonly KernelEntry[]>,
+  readEntries?: NonNullable<Backend["readEntries"]>,
+) {
   const sets = createSetRegistry(parseDigestKey(new Uint8Array(16)));
   const set = sets.local[4];
-  const readBack = createReadBack({ backend: { readSet }, clock: createVirtualClock() });
-  return { set, compare: () => readBack.compare(set) };
+  const backend = { readSet, ...(readEntries && { readEntries }) };
+  const readBack = createReadBack({ backend, clock: createVirtualClock() });
+  return { set, compare: (hasForeign = false) => readBack.compare(set, hasForeign) };
 }
 
 function apply(set: ReturnType<typeof fixture>["set"], remove: readonly Prefix[], add: readonly Prefix[]): void {

@@ -1,5 +1,8 @@
 /**
- * Reads a whole set back and compares it with what it was believed to hold; from then on what was read is believed.
+ * Reads a set back and compares it with what it was believed to hold; from then on what was read is believed.
+ *
+ * A large set is asked for what it is believed to hold where the backend can do that: there reading a set whole takes time
+ * with the square of its size. What is foreign does not show then; the count does, and then the set is read whole.
  *
  * The set changes meanwhile: what was applied since the reading began is known better than it was read. An entry at the
  * edge of its timeout is no difference.
@@ -9,7 +12,7 @@ import type { Clock } from "@fleetban/kit/clock";
 import { createBackgroundTurns } from "@fleetban/kit/turns";
 import type { Prefix } from "@fleetban/proto/model/prefix";
 import { type PrefixColumns, prefixesOf } from "@fleetban/proto/model/sorted-columns";
-import type { Backend } from "./backend.ts";
+import type { Backend, KernelEntry } from "./backend.ts";
 import { endAfter } from "./entry-op.ts";
 import { type EntryTable, isAfter } from "./entry-table.ts";
 import type { KernelSet } from "./kernel-set.ts";
@@ -22,26 +25,38 @@ export interface Difference {
 }
 
 export interface ReadBack {
-  /** Reads, compares, and lets the set believe it. */
-  compare(set: KernelSet): Promise<Difference>;
+  /** Reads, compares, and lets the set believe it. `hasForeign`: there is more in it than believed. */
+  compare(set: KernelSet, hasForeign?: boolean): Promise<Difference>;
   /** What the kernel holds now, as a table of its own: what is repaired meanwhile does not change it. */
   read(set: KernelSet): Promise<EntryTable>;
 }
 
 export interface ReadBackParts {
-  readonly backend: Pick<Backend, "readSet">;
+  readonly backend: Pick<Backend, "readSet" | "readEntries">;
   readonly clock: Pick<Clock, "monotonicMs" | "sleep">;
 }
 
 const EDGE_SECONDS = 3;
+/** From here on a question an entry is cheaper: 0.1 s. */
+export const LARGE_SET_ENTRIES = 20_000;
 
 export function createReadBack({ backend, clock }: ReadBackParts): ReadBack {
   const nowSeconds = () => clock.monotonicMs() / 1_000;
 
-  async function read(set: KernelSet): Promise<EntryTable> {
+  function read(set: KernelSet): Promise<EntryTable> {
+    return tableOf(set, backend.readSet(set.name));
+  }
+
+  function readBelieved(set: KernelSet): Promise<EntryTable> {
+    const isLarge = set.entries.size >= LARGE_SET_ENTRIES;
+    const entries = isLarge ? backend.readEntries?.(set.name, set.entries.columns()) : undefined;
+    return entries === undefined ? read(set) : tableOf(set, entries);
+  }
+
+  async function tableOf(set: KernelSet, pieces: AsyncIterable<readonly KernelEntry[]>): Promise<EntryTable> {
     const table = set.entries.blank(set.entries.size);
     const turns = createBackgroundTurns(clock);
-    for await (const piece of backend.readSet(set.name)) {
+    for await (const piece of pieces) {
       const now = nowSeconds();
       for (const { prefix, timeoutSeconds } of piece) table.put(prefix, endAfter(timeoutSeconds, now));
       if (turns.isOver()) await turns.next();
@@ -49,12 +64,12 @@ export function createReadBack({ backend, clock }: ReadBackParts): ReadBack {
     return table;
   }
 
-  async function compare(set: KernelSet): Promise<Difference> {
+  async function compare(set: KernelSet, hasForeign = false): Promise<Difference> {
     const touched = new Set<Prefix>();
     set.touched = touched;
     try {
       const before = set.entries;
-      const found = await read(set);
+      const found = await (hasForeign ? read(set) : readBelieved(set));
       const edge = nowSeconds() + EDGE_SECONDS;
       const missing = await lacking(
         before.columns((end) => isAfter(end, edge)),

@@ -59,6 +59,27 @@ test("one entry more or less is found by the count; one exchanged for another by
   await agent.stop();
 });
 
+test("in a set too large to be read whole a foreign entry is found by the count, also beside one that is missing", async () => {
+  const listings = addresses(25_000).map((prefix) => listing(prefix));
+  const agent = await enforcingFixture({ feeds: listings }, { reconcile: { checkMs: 1_000, readBackMs: 100_000 } });
+  const [gone, foreign] = [listings[7]!.prefix, parsePrefix("99.0.0.1")];
+  const add = { kind: "add" as const, set: FEEDS_V4, prefix: foreign, timeoutSeconds: 9_000 };
+  const isRight = async () => {
+    const entries = new Set(await agent.kernel.entries(FEEDS_V4));
+    return entries.size === 25_000 && entries.has(gone) && !entries.has(foreign);
+  };
+  await agent.kernel.sneak([add]);
+  await agent.pass(2_000);
+  assert.ok(await isRight());
+  await agent.kernel.sneak([{ kind: "remove", set: FEEDS_V4, prefix: gone }, add]);
+  await agent.pass(2_000);
+  assert.equal(await isRight(), false);
+  await agent.pass(300_000);
+  assert.ok(await isRight());
+  assert.equal(agent.firewall.state().drift.entries, 3);
+  await agent.stop();
+});
+
 test("entries that end by themselves are no drift", async () => {
   const ending = addresses(50).map((prefix, n) => listing(prefix, START_SECONDS + 70 + n));
   const agent = await enforcingFixture({ fleet: ending });

@@ -1,8 +1,8 @@
 /**
  * Keeps the kernel in agreement with the mirror without anyone asking (invariant 3).
  *
- * Cheap looks, one a second: set and rule are there, and as many entries as believed. A set that differs is read back;
- * one that was emptied is filled anew at once, one that is gone is made anew. Each is read in full now and then as well,
+ * Cheap looks, one a second: set and rule are there, and as many entries as believed. A set that differs is read back,
+ * whole where it has more; one that was emptied is filled anew at once, one that is gone is made anew. Each is read in full now and then as well,
  * one at a time. The headers take a twentieth of the time at most: the kernel counts entries one by one.
  */
 import { createBell } from "@fleetban/kit/bell";
@@ -74,9 +74,9 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
   const nowSeconds = () => clock.monotonicMs() / 1_000;
   const oneReading = createExclusive();
 
-  async function readNow(set: KernelSet): Promise<EntryTable> {
+  async function readNow(set: KernelSet, hasForeign = false): Promise<EntryTable> {
     set.isSuspect = false; // a batch that fails from here on makes it suspect again
-    const difference = await oneReading(() => parts.readBack.compare(set));
+    const difference = await oneReading(() => parts.readBack.compare(set, hasForeign));
     const found = set.entries.clone();
     readAtMs.set(set, clock.monotonicMs());
     set.checkedAtMs = parts.ledgerNowMs();
@@ -116,15 +116,16 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
     parts.refill(set);
   }
 
-  /** As many as believed, give or take those whose timeouts are just running out. */
-  function agrees(set: KernelSet, header: SetHeader): boolean {
+  /** As many as believed, give or take those whose timeouts are just running out? */
+  function compareCount(set: KernelSet, header: SetHeader): "same" | "fewer" | "more" {
     const now = nowSeconds();
     const surely = set.entries.countAfter(now + EDGE_SECONDS);
     const perhaps = set.entries.countAfter(now - EDGE_SECONDS);
     if (perhaps < set.entries.size) {
       for (const prefix of set.entries.forgetBefore(now - FORGOTTEN_AFTER_SECONDS)) parts.onForgotten(set, prefix);
     }
-    return header.entries >= surely && header.entries <= perhaps;
+    if (header.entries > perhaps) return "more";
+    return header.entries < surely ? "fewer" : "same";
   }
 
   /** What to do about each set, judged in one go with the headers: no batch is under way. */
@@ -146,9 +147,9 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
         set.maxEntries = header.maxEntries;
         areRulesSuspect ||= header.references === 0 && parts.isRuled(set);
         if (set.touched !== undefined || !set.isPresent) continue; // being read, or being made
-        const isRight = agrees(set, header);
-        if (!isRight && header.entries === 0) acts.push(() => refillEmptied(set));
-        else if (!isRight || set.isSuspect) acts.push(() => readNow(set));
+        const count = compareCount(set, header);
+        if (count === "fewer" && header.entries === 0) acts.push(() => refillEmptied(set));
+        else if (count !== "same" || set.isSuspect) acts.push(() => readNow(set, count === "more"));
       }
       return { acts, areRulesSuspect };
     });

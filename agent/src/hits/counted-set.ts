@@ -19,15 +19,15 @@ export interface CountedSet {
   removed(prefix: Prefix): void;
   /** From here on a reading that is under way may see another set. */
   spoilReading(): void;
-  /** When the last whole reading ended, monotonic; undefined = never. */
+  /** When the last reading that was no broken one ended, monotonic; undefined = never. */
   readonly readAtMs: number | undefined;
 }
 
 export interface SetReading {
   /** What it has counted that was not known yet. */
   entry(entry: KernelEntry): Counts;
-  /** `atMs` is undefined when the reading broke off. */
-  end(atMs: number | undefined): void;
+  /** `atMs` is undefined when the reading broke off. `known`: only entries were read that were believed to be there. */
+  end(atMs: number | undefined, what?: "whole" | "known"): void;
 }
 
 /** Entries that have matched, a set; those beyond are not counted (some 100 bytes each). */
@@ -57,15 +57,19 @@ export function createCountedSet(isNew: boolean): CountedSet {
         added += 1;
         return isBegun ? { packets, bytes } : NO_COUNTS;
       },
-      end(atMs) {
+      end(atMs, what = "whole") {
         reading = undefined;
         if (atMs === undefined || own.isSpoiled) {
           for (const [prefix, counts] of found) known.set(prefix, counts);
           return;
         }
-        known = found; // what it has not shown is gone
-        isBegun = true;
         readAtMs = atMs;
+        if (what === "known" && known.size + added < MAX_TRACKED) {
+          for (const [prefix, counts] of found) known.set(prefix, counts); // others may be there, unasked for
+          return;
+        }
+        known = found; // what it has not shown is gone
+        isBegun ||= what === "whole";
       },
     };
   }

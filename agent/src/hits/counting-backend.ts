@@ -4,12 +4,12 @@
  */
 import type { Clock } from "@fleetban/kit/clock";
 import type { Prefix } from "@fleetban/proto/model/prefix";
-import type { Backend, SetName } from "../firewall/backend.ts";
+import type { Backend, KernelEntry, SetName } from "../firewall/backend.ts";
 import { type CountedSet, createCountedSet } from "./counted-set.ts";
 import type { Counts } from "./counts.ts";
 
 export interface CountingBackend extends Backend {
-  /** When the set was last read whole, monotonic; undefined = never. */
+  /** When the set was last read to the end, monotonic; undefined = never. */
   countedAtMs(set: SetName): number | undefined;
 }
 
@@ -22,6 +22,7 @@ export function createCountingBackend(
   clock: Pick<Clock, "monotonicMs">,
   hearerOf: (set: SetName) => OnHit | undefined,
 ): CountingBackend {
+  const { readEntries } = backend;
   const sets = new Map<SetName, CountedSet>();
 
   function setNamed(name: SetName): CountedSet {
@@ -58,24 +59,33 @@ export function createCountingBackend(
       for (const op of ops) if (op.kind === "remove" && !refused.has(op)) sets.get(op.set)?.removed(op.prefix);
       return refusals;
     },
-    async *readSet(name) {
-      const onHit = hearerOf(name);
-      const reading = onHit === undefined ? undefined : setNamed(name).beginReading();
-      let endedAtMs: number | undefined;
-      try {
-        for await (const piece of backend.readSet(name)) {
-          if (reading !== undefined) {
-            for (const entry of piece) {
-              const more = reading.entry(entry);
-              if (more.packets > 0) onHit?.(entry.prefix, more);
-            }
-          }
-          yield piece;
-        }
-        endedAtMs = clock.monotonicMs();
-      } finally {
-        reading?.end(endedAtMs);
-      }
-    },
+    readSet: (name) => counted(name, backend.readSet(name), "whole"),
+    ...(readEntries && {
+      readEntries: (name, prefixes) => counted(name, readEntries(name, prefixes), "known"),
+    }),
   };
+
+  async function* counted(
+    name: SetName,
+    pieces: AsyncIterable<readonly KernelEntry[]>,
+    what: "whole" | "known",
+  ): AsyncIterable<readonly KernelEntry[]> {
+    const onHit = hearerOf(name);
+    const reading = onHit === undefined ? undefined : setNamed(name).beginReading();
+    let endedAtMs: number | undefined;
+    try {
+      for await (const piece of pieces) {
+        if (reading !== undefined) {
+          for (const entry of piece) {
+            const more = reading.entry(entry);
+            if (more.packets > 0) onHit?.(entry.prefix, more);
+          }
+        }
+        yield piece;
+      }
+      endedAtMs = clock.monotonicMs();
+    } finally {
+      reading?.end(endedAtMs, what);
+    }
+  }
 }

@@ -10,7 +10,8 @@ import type { Log } from "@fleetban/kit/log";
 import type { List } from "@fleetban/proto/model/listing";
 import { isOpenEnded } from "@fleetban/proto/model/until";
 import type { Hits } from "@fleetban/proto/wire/fleet";
-import type { Backend, SetName } from "../firewall/backend.ts";
+import type { Backend, KernelEntry, SetName } from "../firewall/backend.ts";
+import { LARGE_SET_ENTRIES } from "../firewall/read-back.ts";
 import { LOCAL_SETS, listSets, type SetPair } from "../firewall/set-names.ts";
 import type { Mirror } from "../mirror/mirror.ts";
 import { createCountingBackend, type OnHit } from "./counting-backend.ts";
@@ -76,7 +77,7 @@ export function createHitCounting({ mirror, clock, log, ...parts }: HitsParts, e
   }
 
   /** Those that were not read lately anyway. */
-  function dueSets(present: ReadonlySet<SetName>): readonly SetName[] {
+  function dueSets(present: ReadonlyMap<SetName, number>): readonly SetName[] {
     const denied = mirror.lists().filter(({ list }) => isDenied(list));
     const names = [...denied.map(({ list }) => listSets(list)), LOCAL_SETS].flatMap((pair) => [pair[4], pair[6]]);
     const isDue = (name: SetName) =>
@@ -84,11 +85,21 @@ export function createHitCounting({ mirror, clock, log, ...parts }: HitsParts, e
     return names.filter((name) => present.has(name) && isDue(name));
   }
 
+  /** Of a large set what is listed, where that is cheaper than reading it whole. */
+  function entriesOf(name: SetName, entries: number): AsyncIterable<readonly KernelEntry[]> {
+    if (entries < LARGE_SET_ENTRIES || backend.readEntries === undefined) return backend.readSet(name);
+    const mirrored = mirror.lists().find(({ list }) => isOf(listSets(list), name));
+    const columns = mirrored?.held?.blocklist.unsortedColumns();
+    const listed = columns?.find(({ family }) => mirrored !== undefined && listSets(mirrored.list)[family] === name);
+    return listed === undefined ? backend.readSet(name) : backend.readEntries(name, listed);
+  }
+
   async function look(signal: AbortSignal): Promise<void> {
     const begunMs = clock.monotonicMs();
     const filled = (await backend.headers()).filter(({ entries }) => entries > 0);
-    for (const name of dueSets(new Set(filled.map((header) => header.name)))) {
-      for await (const _piece of backend.readSet(name)) signal.throwIfAborted();
+    const sizes = new Map(filled.map(({ name, entries }) => [name, entries]));
+    for (const name of dueSets(sizes)) {
+      for await (const _piece of entriesOf(name, sizes.get(name) ?? 0)) signal.throwIfAborted();
     }
     tookMs = clock.monotonicMs() - begunMs;
     isReportDue = true;

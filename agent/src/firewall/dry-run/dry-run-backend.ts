@@ -6,6 +6,7 @@
 import type { Clock } from "@fleetban/kit/clock";
 import { piecesOf } from "@fleetban/kit/pieces";
 import { type Family, familyOf, type Prefix } from "@fleetban/proto/model/prefix";
+import { prefixesOf } from "@fleetban/proto/model/sorted-columns";
 import { addsIn } from "../add-run.ts";
 import type { Backend, DenyRule, Op, Refusal, RuleState, SetHeader, SetName } from "../backend.ts";
 import { BackendError, remedyFor } from "../backend-error.ts";
@@ -65,6 +66,14 @@ export function createDryRunBackend(clock: Pick<Clock, "monotonicMs">): DryRunBa
     async *readSet(name) {
       const entries = setNamed(name).entries();
       yield* piecesOf(entries, ENTRIES_A_PIECE);
+    },
+    async *readEntries(name, prefixes) {
+      const asked = new Set(prefixesOf([prefixes]));
+      const entries = setNamed(name).entries();
+      yield* piecesOf(
+        entries.filter(({ prefix }) => asked.has(prefix)),
+        ENTRIES_A_PIECE,
+      );
     },
     testEntry: async (set, prefix) => setNamed(set).matches(prefix),
     async ensureRules(wanted) {

@@ -8,7 +8,8 @@ import type { Conversation } from "./conversation.ts";
 import { type Element, elementsRequest, entriesIn } from "./element.ts";
 import { FLAG, MESSAGE } from "./protocol.ts";
 import { tableError } from "./table-error.ts";
-import { deleteTable, newSet, newTable } from "./table-requests.ts";
+import { deleteTable, getSet, newSet, newTable } from "./table-requests.ts";
+import { setIn } from "./table-view.ts";
 
 export interface KernelFeatures {
   /** Packets and bytes an element; since Linux 5.7. */
@@ -17,6 +18,8 @@ export interface KernelFeatures {
   readonly renews: boolean;
   /** Removing what is absent is no error; since Linux 6.3. */
   readonly forgives: boolean;
+  /** How many elements a set has is told with it; since Linux 6.17. */
+  readonly sizes: boolean;
 }
 
 const TRIAL_TABLE = "fleetban-trial";
@@ -32,7 +35,7 @@ export function tryFeatures(kernel: Conversation): KernelFeatures {
   try {
     const counts = makeSet(kernel, true);
     if (!counts && !makeSet(kernel, false)) throw tableError("create a set with timeouts", lastErrno(kernel));
-    return { counts, renews: renews(kernel), forgives: forgives(kernel) };
+    return { counts, renews: renews(kernel), forgives: forgives(kernel), sizes: sizes(kernel) };
   } finally {
     kernel.transact([deleteTable(4, TRIAL_TABLE)]);
   }
@@ -62,6 +65,14 @@ function renews(kernel: Conversation): boolean {
 
 function forgives(kernel: Conversation): boolean {
   return kernel.transact([trial(MESSAGE.destroyElement, 2, 0, 0)]).size === 0;
+}
+
+function sizes(kernel: Conversation): boolean {
+  let isTold = false;
+  kernel.ask(getSet(TRIAL_SET.family, TRIAL_SET.set, TRIAL_TABLE), (message) => {
+    isTold ||= setIn(message, TRIAL_SET.family).entries !== undefined;
+  });
+  return isTold;
 }
 
 function trial(type: number, last: number, timeoutSeconds: number, flags: number) {

@@ -14,7 +14,7 @@ import { openNftablesBackend } from "./nftables-backend.ts";
 
 const skip = enterFreshNetns();
 const A = "fleetban-a-v4";
-const OLD: KernelFeatures = { counts: true, renews: false, forgives: false };
+const OLD: KernelFeatures = { counts: true, renews: false, forgives: false, sizes: false };
 
 function check(name: string, run: (backend: Backend) => Promise<void>, features?: KernelFeatures): void {
   test(name, { skip }, async () => {

@@ -51,6 +51,8 @@ export const ERRNO = {
   invalid: 22,
   noRoom: 23, // ENFILE: as many elements as the set's size
   notSupported: 95,
+  /** More answers than the socket takes. */
+  overrun: 105,
 } as const;
 
 export const TABLE = { name: 1 } as const;

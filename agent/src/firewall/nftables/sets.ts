@@ -5,13 +5,15 @@
  * something looks first.
  */
 import { bytesOf, type Family, familyOf, isSingle, lengthOf, type Prefix, widen } from "@fleetban/proto/model/prefix";
-import type { Backend, Op, Refusal, SetHeader, SetName, SetSpec } from "../backend.ts";
+import type { PrefixColumns } from "@fleetban/proto/model/sorted-columns";
+import type { Backend, KernelEntry, Op, Refusal, SetHeader, SetName, SetSpec } from "../backend.ts";
 import { BackendError, remedyFor } from "../backend-error.ts";
 import { nextTurn } from "../ipset/next-turn.ts";
 import { createRequests, destroyRequests, lengthRequests, swapRequests } from "./bundle-requests.ts";
 import { type Conversation, type Request, WHOLE } from "./conversation.ts";
 import { countIn, elementsRequest, wholeSetRequest } from "./element.ts";
 import { applyElements, type ElementOp, OPS_A_TURN } from "./element-batch.ts";
+import { readEntries } from "./entry-reading.ts";
 import type { KernelFeatures } from "./kernel-features.ts";
 import { kernelSetName } from "./names.ts";
 import { ERRNO, MESSAGE } from "./protocol.ts";
@@ -22,7 +24,7 @@ import { type Bundle, readTables, type TableView } from "./table-view.ts";
 
 export type NftSets = Pick<
   Backend,
-  "createSet" | "swapSets" | "destroySet" | "apply" | "headers" | "readSet" | "testEntry"
+  "createSet" | "swapSets" | "destroySet" | "apply" | "headers" | "readSet" | "readEntries" | "testEntry"
 >;
 
 export interface NftSetsParts {
@@ -169,6 +171,16 @@ export function createSets({ kernel, features, readings, onChanged }: NftSetsPar
     return errno === 0;
   }
 
+  /** Its bundle may change under the same name meanwhile (`swapSets`): the new one holds what the reading is after. */
+  function readKnownEntries(name: SetName, prefixes: PrefixColumns): AsyncIterable<readonly KernelEntry[]> {
+    return readEntries(kernel, name, prefixes, (length) => {
+      const { family, stem, lengths } = bundleNamed(name, "read entries of set");
+      const bits = ADDRESS_BITS[family];
+      if (prefixes.family !== family || (length !== bits && !lengths.includes(length))) return undefined;
+      return { family, set: kernelSetName(stem, length, bits) };
+    });
+  }
+
   return {
     createSet,
     swapSets,
@@ -184,6 +196,8 @@ export function createSets({ kernel, features, readings, onChanged }: NftSetsPar
       const parts = [bits, ...lengths].map((length) => ({ set: kernelSetName(stem, length, bits), family, length }));
       yield* readings.read(parts);
     },
+    // What is foreign shows in the count alone, so where the kernel does not tell it the whole set is to be read.
+    ...(features.sizes && { readEntries: readKnownEntries }),
   };
 }
 

@@ -97,8 +97,8 @@ export function deleteSet(family: Family, name: string): Request {
 }
 
 /** Answered by an error when it isn't there. */
-export function getSet(family: Family, name: string): Request {
-  return request(MESSAGE.getSet, 0, family, (writer) => setNames(writer, name));
+export function getSet(family: Family, name: string, table: string = TABLE_NAME): Request {
+  return request(MESSAGE.getSet, 0, family, (writer) => setNames(writer, name, table));
 }
 
 /** All things of a kind in our table: what sets, chains and rules call the table is attribute 1 of each. */
@@ -106,8 +106,8 @@ export function dumpOf(type: number, family: Family): Request {
   return request(type, 0, family, (writer) => writer.text(TABLE.name, TABLE_NAME));
 }
 
-function setNames(writer: MessageWriter, name: string): void {
-  writer.text(SET.table, TABLE_NAME);
+function setNames(writer: MessageWriter, name: string, table: string = TABLE_NAME): void {
+  writer.text(SET.table, table);
   writer.text(SET.name, name);
 }
 

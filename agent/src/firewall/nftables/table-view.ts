@@ -142,7 +142,8 @@ function countReferences(chains: ReadonlyMap<string, KernelChain>): ReadonlyMap<
   return counts;
 }
 
-function setIn({ view }: Message, family: Family): KernelSet {
+/** In an answer about sets. */
+export function setIn({ view }: Message, family: Family): KernelSet {
   const at = byType(view, { from: ATTRIBUTES_AT, to: view.byteLength });
   const number = (type: number) => numberAt(view, at.get(type));
   const description = at.get(SET.description);
