@@ -99,7 +99,7 @@ test("a token opens its lists, up to its rank, from where it may, until it is re
   assert.equal((await published.get(`${path}?max_rank=200`, { token: ranked })).text, "21.0.0.7\n");
   const elsewhere = await published.token({ ranges: ["10.0.0.0/8"] as never });
   assert.equal((await published.get(path, { token: elsewhere })).status, 401);
-  const ended = await published.token({ validSeconds: 0.001 });
+  const ended = await published.token({ validSeconds: -60 });
   assert.equal((await published.get(path, { token: ended })).status, 401);
   await published.store.sql`update publish_tokens set revoked_at = clock_timestamp() where name = 'one'`;
   await untilIs(async () => `${(await published.get(path, { token: fleet })).status}`, "401");
@@ -153,7 +153,7 @@ test("while the database is away lists go on being given, and what ends goes fro
   const token = await published.token();
   await published.store.sql`insert into feeds (name, kind, stale_after_seconds, licence) values ('own', 'list', 60, 2)`;
   await published.put(LIST_FEEDS, ["30.0.0.1"], { rank: rank(4), reasons: [{ kind: "feed", key: "1" }] });
-  await published.put(LIST_FLEET, ["21.0.0.7"], { seconds: 3 });
+  await published.put(LIST_FLEET, ["21.0.0.7"], { seconds: 6 });
   await published.put(LIST_FLEET, ["21.0.0.9"]);
   const body = async () => (await published.get("/v1/lists/all.txt", { token })).text;
   await untilIs(body, "21.0.0.7\n21.0.0.9\n");

@@ -23,6 +23,8 @@ const NOW = unixSeconds(1_800_000_000);
 const LISTINGS = 300_000;
 /** Work between two chances to give way: a turn is over after 10 ms of it. Of CPU, so that a busy machine changes nothing. */
 const SLICE_MAX_MS = 20;
+/** Garbage of many chunks in it; what 1.2 million rows would take as objects is ten times that. */
+const HEAP_MAX = 96 << 20;
 
 test("a long list holds nobody up, from making it to telling it", async () => {
   const lists = [v4(LISTINGS, 20), v4(LISTINGS / 2, 21)].map((columns) => ({
@@ -36,10 +38,10 @@ test("a long list holds nobody up, from making it to telling it", async () => {
     ...{ epoch: "" as never, revision: 1 as never, asOf: NOW },
   };
   assert.ok(edition.size > LISTINGS);
-  const announced = createAnnouncements(() => watch.turns);
+  const announced = createAnnouncements({ turnsFor: () => watch.turns, nextNo: counter() });
   await announced.advance(edition, NOW);
   await announced.advance({ ...edition }, unixSeconds(NOW + 60));
-  const told = { filter: () => true, maxRank: 255, now: NOW };
+  const told = { filter: filterOf(new URLSearchParams()), maxRank: 255, now: NOW, passesOverKnown: true };
   for await (const chunk of wholeText(edition, [], told, watch.turns)) assert.ok(chunk.length < 65_536);
   for (const format of [FORMATS.get("txt"), FORMATS.get("json"), FORMATS.get("nft")]) {
     assert.ok(format);
@@ -57,10 +59,10 @@ test("a bouncer that wants next to nothing of a long list holds nobody up either
     ...{ epoch: "" as never, revision: 1 as never, asOf: NOW, goodUntil: NOW },
   };
   const query = new URLSearchParams("range=20.0.0.0/8&contains=false&type=captcha");
-  const told = { filter: filterOf(query), maxRank: 255, now: NOW };
+  const told = { filter: filterOf(query), maxRank: 255, now: NOW, passesOverKnown: true };
   const gone = Array.from({ length: LISTINGS }, (_, at) => `21.${at >> 16}.${(at >> 8) & 255}.${at & 255}`);
   const watch = watched();
-  const steps = [{ no: 2, added: families, removed: families, changed: [] }];
+  const steps = [{ from: 1, no: 2, added: families, removed: families, changed: [] }];
   const answers = [
     ["whole", wholeText(edition, gone, told, watch.turns), '{"new":[],"deleted":[]}'],
     ["changes", changesText(steps, told, watch.turns), '{"new":[],"deleted":[]}'],
@@ -72,6 +74,37 @@ test("a bouncer that wants next to nothing of a long list holds nobody up either
     assert.ok(watch.longestMs() < SLICE_MAX_MS, `${what}: ${watch.longestMs()} ms at a stretch`);
   }
 });
+
+test("a bouncer far behind is told from the first row on, not when all is gathered", async () => {
+  const families = (firstByte: number) => [v4(LISTINGS, firstByte), none(6)];
+  const steps = Array.from({ length: 3 }, (_, at) => ({
+    ...{ from: at, no: at + 1, added: families(20 + at), removed: families(21 + at), changed: [] },
+  }));
+  let looked = 0;
+  const wants = () => {
+    looked += 1;
+    return true;
+  };
+  const told = { filter: { wants, mayHave: wants }, maxRank: 255, now: NOW, passesOverKnown: true };
+  const watch = watched();
+  const [heapBefore, chunks] = [process.memoryUsage().heapUsed, changesText(steps, told, watch.turns)];
+  await chunks.next(); // the opening
+  await chunks.next();
+  assert.ok(looked > 0 && looked <= 1_024, `${looked} rows for the first chunk`);
+  let [rows, heapMost] = [looked, 0];
+  for await (const chunk of chunks) {
+    rows += chunk.split("},{").length;
+    heapMost = Math.max(heapMost, process.memoryUsage().heapUsed);
+  }
+  assert.ok(rows > LISTINGS * 4);
+  assert.ok(heapMost - heapBefore < HEAP_MAX, `${(heapMost - heapBefore) >> 20} MB`);
+  assert.ok(watch.longestMs() < SLICE_MAX_MS, `${watch.longestMs()} ms at a stretch`);
+});
+
+function counter(): () => number {
+  let no = 0;
+  return () => (no += 1);
+}
 
 function watched() {
   let [begunMs, longestMs, given] = [cpuMs(), 0, 0];

@@ -9,9 +9,10 @@ import { type ListingColumns, listingColumns, listingsOf } from "@fleetban/proto
 import { type UnixSeconds, unixSeconds } from "@fleetban/proto/model/time";
 import fc from "fast-check";
 import type { Edition } from "../edition.ts";
-import { type Announcements, createAnnouncements, type Step } from "./announcements.ts";
+import { type Announcements, createAnnouncements } from "./announcements.ts";
 import { goDuration } from "./decision.ts";
 import { difference } from "./diff.ts";
+import type { Step } from "./steps.ts";
 
 const NOW = unixSeconds(1_800_000_000);
 const HOUR = 3_600;
@@ -107,6 +108,33 @@ test("whoever is further behind than what is kept is told everything", async () 
   assert.equal(announced.since(7), undefined, "nor is a step known that is not made yet");
 });
 
+test("many small steps become few, and whoever is behind any of them is told right", async () => {
+  const announced = announcementsOf();
+  const known = new Map<number, Set<string>>();
+  const present = new Set<string>();
+  for (let at = 0; at < 3_000; at += 1) {
+    const prefix = `21.0.0.${(at * 7) % 251}`;
+    if (!present.delete(prefix)) present.add(prefix);
+    const edition = editionOf([...present].map((one) => `${one} ${NOW + DAY}`));
+    const no = await announced.advance(edition, NOW);
+    if (at % 37 === 0) known.set(no, new Set(prefixesOf(edition.families)));
+  }
+  assert.ok((announced.since(1)?.length ?? 0) < 200, `${announced.since(1)?.length} steps`);
+  assert.ok((announced.since(2_990)?.length ?? 0) <= 64, "who is hardly behind is told hardly more");
+  for (const [no, has] of known) {
+    apply(has, announced.since(no));
+    assert.deepEqual([...has].sort(), [...present].sort(), `from ${no}`);
+  }
+});
+
+test("a step of other announcements is never taken for an own one", async () => {
+  const nextNo = counter();
+  const [forgotten, anew] = [announcementsOf(nextNo), announcementsOf(nextNo)];
+  const step = await forgotten.advance(editionOf(["21.0.0.7 0"]), NOW);
+  await anew.advance(editionOf(["21.0.0.8 0"]), NOW);
+  assert.equal(anew.since(step), undefined);
+});
+
 test("a duration is written as Go writes it", () => {
   const written = [0, 7, 60, 3_599, 3_600, 14_397, 1_728_000].map(goDuration);
   assert.deepEqual(written, ["0s", "7s", "1m0s", "59m59s", "1h0m0s", "3h59m57s", "480h0m0s"]);
@@ -120,9 +148,14 @@ function apply(known: Set<string>, steps: readonly Step[] | undefined): void {
   }
 }
 
-function announcementsOf(): Announcements {
+function announcementsOf(nextNo = counter()): Announcements {
   const clock = createVirtualClock();
-  return createAnnouncements(() => createTurns(clock));
+  return createAnnouncements({ turnsFor: () => createTurns(clock), nextNo });
+}
+
+function counter(): () => number {
+  let no = 0;
+  return () => (no += 1);
 }
 
 /** `prefix until` each. */

@@ -34,7 +34,7 @@ function* found(
     if (row % ROWS_A_TURN === 0) yield undefined;
     if ((columns.ranks[row] ?? 0) > told.maxRank) continue;
     const decision = decisionAt(columns, row, told.now);
-    if (told.filter(decision)) yield decision;
+    if (told.filter.wants(decision)) yield decision;
   }
   return undefined;
 }

@@ -43,15 +43,19 @@ export interface BouncerApi {
 
 const JSON_TYPE = { "content-type": "application/json" } as const;
 const KEYS_MAX = 16;
+/** In its nftables mode, and its mode is not told. CrowdSec's local API does not mind: a prolonged ban ends there too soon. */
+const PASSES_OVER_KNOWN = /^crowdsec-firewall-bouncer\//;
 
 export function createBouncerApi(parts: BouncerParts): BouncerApi {
   const { ledger, editions, clock } = parts;
   const announcements = new Map<string, Announcements>();
   const positions = createPositions();
+  let steps = 0;
+  const nextNo = () => (steps += 1);
 
   function announcementsOf(key: EditionKey): Announcements {
     const text = keyText(key);
-    const known = announcements.get(text) ?? createAnnouncements(() => createTurns(clock));
+    const known = announcements.get(text) ?? createAnnouncements({ turnsFor: () => createTurns(clock), nextNo });
     announcements.delete(text);
     announcements.set(text, known);
     const [oldest] = announcements.keys(); // the one that nobody asked for longest
@@ -66,7 +70,7 @@ export function createBouncerApi(parts: BouncerParts): BouncerApi {
       const format = "decisions";
       if (request.method === "HEAD") return { status: 200, headers: JSON_TYPE, body: "", format };
       const edition = await editions.current(editionKeyFor(ledger, token, []));
-      const told = { filter: filterOf(request.url.searchParams), maxRank: token.maxRank, now: now() };
+      const told = toldTo(request, token, now());
       const chunks = answerToQuery(edition, request.url.searchParams, told, createTurns(clock));
       return { status: 200, headers: JSON_TYPE, body: { kind: "text", chunks }, format };
     },
@@ -79,29 +83,31 @@ export function createBouncerApi(parts: BouncerParts): BouncerApi {
       const [keyed, bouncer] = [keyText(key), `${token.tokenNo} ${request.address}`];
       const edition = await editions.current(key);
       const announced = announcementsOf(key);
-      const told: StreamTold = { filter: filterOf(searchParams), maxRank: token.maxRank, now: now() };
+      const told = toldTo(request, token, now());
       const step = await announced.advance(edition, told.now);
-      const since = positions.knows(bouncer, keyed, request.connection);
-      const steps = since === undefined ? undefined : announced.since(since);
-      const isStarting = searchParams.get("startup") === "true";
+      const asked = { connection: request.connection, isStarting: searchParams.get("startup") === "true" };
+      const known = positions.knows(bouncer, keyed, asked);
+      // Only what has arrived: from there on the next process has to tell what is gone.
+      if (known !== undefined) parts.uses.notePulled(token.tokenNo, request.address, known.pulled);
+      const changes = known === undefined || asked.isStarting ? undefined : announced.since(known.step);
+      const gone =
+        changes !== undefined || asked.isStarting ? [] : await withdrawn(parts, key, edition, token, request);
       const chunks =
-        !isStarting && steps !== undefined
-          ? changesText(steps, told, createTurns(clock))
-          : wholeText(
-              edition,
-              isStarting ? [] : await withdrawn(parts, key, edition, token, request),
-              told,
-              createTurns(clock),
-            );
+        changes === undefined
+          ? wholeText(edition, gone, told, createTurns(clock))
+          : changesText(changes, told, createTurns(clock));
       const pulled = { epoch: edition.epoch, revision: edition.revision, atMs: ledger.ledgerTimeMs() };
       const sent = (isWhole: boolean) => {
-        if (!isWhole) return;
-        positions.told(bouncer, keyed, step, request.connection);
-        parts.uses.notePulled(token.tokenNo, request.address, pulled);
+        if (isWhole) positions.told(bouncer, keyed, { step, pulled }, asked);
       };
       return { status: 200, headers: JSON_TYPE, body: { kind: "text", chunks }, format, sent };
     },
   };
+}
+
+function toldTo({ url, headers }: PublishRequest, { maxRank }: PublishToken, now: UnixSeconds): StreamTold {
+  const passesOverKnown = PASSES_OVER_KNOWN.test(headers["user-agent"] ?? "");
+  return { filter: filterOf(url.searchParams), maxRank, now, passesOverKnown };
 }
 
 /** A database that does not answer costs what is gone, not the list: what is gone ends by itself. */

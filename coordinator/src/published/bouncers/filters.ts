@@ -2,7 +2,11 @@
 import { RequestError } from "../list-request.ts";
 import type { Decision } from "./decision.ts";
 
-export type Filter = (decision: Decision) => boolean;
+export interface Filter {
+  wants(decision: Decision): boolean;
+  /** It may have been told of the prefix: what it rested on then, its scenario does not say. */
+  mayHave(decision: Decision): boolean;
+}
 
 /** Each is compared with every listing. */
 const WORDS_MAX = 32;
@@ -15,13 +19,18 @@ export function filterOf(query: URLSearchParams): Filter {
   const without = wordsOf(query.get("scenarios_not_containing"));
   const type = query.get("type")?.toLowerCase();
   const value = query.get("value")?.toLowerCase();
-  return (decision) =>
+  const mayHave = (decision: Decision) =>
     (scopes === undefined || scopes.includes(decision.scope.toLowerCase())) &&
     (origins === undefined || origins.includes(decision.origin)) &&
     (type === undefined || type === decision.type) &&
-    (value === undefined || value === decision.value) &&
-    (containing === undefined || containing.some((word) => decision.scenario.includes(word))) &&
-    !without?.some((word) => decision.scenario.includes(word));
+    (value === undefined || value === decision.value);
+  return {
+    mayHave,
+    wants: (decision) =>
+      mayHave(decision) &&
+      (containing === undefined || containing.some((word) => decision.scenario.includes(word))) &&
+      !without?.some((word) => decision.scenario.includes(word)),
+  };
 }
 
 function wordsOf(text: string | null): readonly string[] | undefined {

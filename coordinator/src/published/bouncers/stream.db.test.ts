@@ -43,7 +43,7 @@ test("a hole that comes is told as the listing gone and what is left of it new, 
 test("what has ended by itself is told as gone", async (t) => {
   const published = await startPublisher(t);
   const bouncer = await startBouncer(t, published);
-  await published.put(LIST_FLEET, ["21.0.0.7"], { seconds: 2 });
+  await published.put(LIST_FLEET, ["21.0.0.7"], { seconds: 5 });
   assert.deepEqual(valuesOf((await bouncer.pull("?startup=true")).new), ["21.0.0.7"]);
   assert.deepEqual(valuesOf((await bouncer.pullSome()).deleted), ["21.0.0.7"]);
 });
@@ -59,6 +59,60 @@ test("an answer that may not have arrived is told once more", async (t) => {
   assert.deepEqual(await bouncer.pull(), { new: [], deleted: [] });
 });
 
+test("several answers that are lost in a row are told again, what is gone among them", async (t) => {
+  const published = await startPublisher(t);
+  const bouncer = await startBouncer(t, published);
+  await published.put(LIST_FLEET, ["21.0.0.7", "21.0.0.8"]);
+  await bouncer.pull("?startup=true");
+  await bouncer.pull();
+  await published.remove(LIST_FLEET, "21.0.0.7");
+  for (const lost of [["21.0.0.9"], ["21.0.0.10"], ["21.0.0.11"]]) {
+    await published.put(LIST_FLEET, lost);
+    await until(`${lost} is told`, async () => {
+      bouncer.breakConnection();
+      return valuesOf((await bouncer.pull()).new).includes(lost[0] ?? "");
+    });
+  }
+  bouncer.breakConnection();
+  const { new: added, deleted } = await bouncer.pull();
+  assert.deepEqual([valuesOf(added), valuesOf(deleted)], [["21.0.0.10", "21.0.0.11", "21.0.0.9"], ["21.0.0.7"]]);
+  assert.deepEqual(await bouncer.pull(), { new: [], deleted: [] });
+});
+
+test("everything is told again when the answer that told it may be lost, unless the bouncer knows that it has it", async (t) => {
+  const published = await startPublisher(t);
+  const bouncer = await startBouncer(t, published);
+  await published.put(LIST_FLEET, ["21.0.0.7"]);
+  assert.deepEqual(valuesOf((await bouncer.pull()).new), ["21.0.0.7"], "it was told by a process that is gone");
+  bouncer.breakConnection();
+  assert.deepEqual(valuesOf((await bouncer.pull()).new), ["21.0.0.7"]);
+  await bouncer.pull("?startup=true");
+  bouncer.breakConnection();
+  assert.deepEqual(await bouncer.pull(), { new: [], deleted: [] }, "it no longer says that it is starting");
+});
+
+test("a bouncer that uses no connection twice is told each thing four times", async (t) => {
+  const published = await startPublisher(t);
+  const bouncer = await startBouncer(t, published);
+  const pull = async () => {
+    bouncer.breakConnection();
+    return valuesOf((await bouncer.pull()).new);
+  };
+  await bouncer.pull("?startup=true");
+  await pull();
+  await published.put(LIST_FLEET, ["21.0.0.7"]);
+  const told: string[][] = [];
+  await until("it is told no more", async () => {
+    const values = await pull();
+    if (values.length > 0) told.push(values);
+    return told.length > 0 && values.length === 0;
+  });
+  assert.deepEqual(
+    told,
+    Array.from({ length: 4 }, () => ["21.0.0.7"]),
+  );
+});
+
 test("a coordinator that knows nothing of a bouncer tells it everything, and what is gone since its last pull", async (t) => {
   const published = await startPublisher(t);
   const bouncer = await startBouncer(t, published, await published.token({ maxRank: 2 }));
@@ -66,6 +120,7 @@ test("a coordinator that knows nothing of a bouncer tells it everything, and wha
   await published.put(LIST_FEEDS, ["26.0.0.1"], { rank: RANK.feedHigh });
   await published.put(LIST_EXEMPT, ["23.0.0.1"], { rank: ALLOWED });
   assert.deepEqual(valuesOf((await bouncer.pull("?startup=true")).new).length, 5);
+  await bouncer.pull(); // that the first answer arrived is known by the next pull
   await until("its pull is written", async () => {
     const [row] = await published.store.sql<{ count: number }[]>`
       select count(*)::int as count from publish_uses where pulled_revision > 0`;
@@ -83,15 +138,30 @@ test("a coordinator that knows nothing of a bouncer tells it everything, and wha
   for (const prefix of valuesOf(all)) assert.ok(!gone.includes(prefix), prefix);
 });
 
-test("an end that moves on is told as gone and new, the bouncer would pass over it otherwise", async (t) => {
+test("an end that moves on is told as new; as gone, too, to the bouncer that would pass over it", async (t) => {
   const published = await startPublisher(t);
   const bouncer = await startBouncer(t, published);
+  const debians = await startBouncer(t, published, await published.token(), "crowdsec-firewall-bouncer/v0.0.25-debian");
   await published.put(LIST_FLEET, ["21.0.0.7"], { seconds: 600 });
-  await bouncer.pull("?startup=true");
+  for (const one of [bouncer, debians]) await one.pull("?startup=true");
   await published.put(LIST_FLEET, ["21.0.0.7"], { seconds: 7_200 });
   const { new: added, deleted } = await bouncer.pullSome();
-  assert.deepEqual([valuesOf(added), valuesOf(deleted)], [["21.0.0.7"], ["21.0.0.7"]]);
+  assert.deepEqual([valuesOf(added), valuesOf(deleted)], [["21.0.0.7"], []]);
   assert.match(added[0]?.duration ?? "", /^(?:2h0m0s|1h59m\d+s)$/);
+  const replaced = await debians.pullSome();
+  assert.deepEqual([valuesOf(replaced.new), valuesOf(replaced.deleted)], [["21.0.0.7"], ["21.0.0.7"]]);
+});
+
+test("what was told for one scenario is told as gone when another has taken its place", async (t) => {
+  const published = await startPublisher(t);
+  const bouncer = await startBouncer(t, published);
+  const query = "scenarios_containing=fleetban/fleet";
+  await published.put(LIST_FLEET, ["21.0.0.7"]);
+  await published.put(LIST_FEEDS, ["21.0.0.7"], { rank: RANK.feedHigh });
+  assert.deepEqual(valuesOf((await bouncer.pull(`?startup=true&${query}`)).new), ["21.0.0.7"]);
+  await published.remove(LIST_FLEET, "21.0.0.7");
+  const { new: added, deleted } = await bouncer.pullSome(`?${query}`);
+  assert.deepEqual([valuesOf(added), valuesOf(deleted)], [[], ["21.0.0.7"]]);
 });
 
 test("an open-ended listing is told with an end that an ipset can hold", async (t) => {
@@ -159,11 +229,11 @@ interface Pulled {
 }
 
 /** With a connection that stays, as Go's client has. */
-async function startBouncer(t: TestContext, published: TestPublisher, key?: string) {
+async function startBouncer(t: TestContext, published: TestPublisher, key?: string, program = "test") {
   const token = key ?? (await published.token());
   let agent = new Agent({ keepAlive: true, maxSockets: 1 });
   t.after(() => agent.destroy());
-  const get = (path: string) => published.get(path, { headers: { "x-api-key": token }, agent });
+  const get = (path: string) => published.get(path, { headers: { "x-api-key": token, "user-agent": program }, agent });
   const pull = async (query = ""): Promise<Pulled> =>
     JSON.parse((await get(`/v1/decisions/stream${query}`)).text) as Pulled;
   return {
@@ -171,10 +241,10 @@ async function startBouncer(t: TestContext, published: TestPublisher, key?: stri
     get,
     pull,
     /** Polls until there is something. */
-    async pullSome(): Promise<Pulled> {
+    async pullSome(query = ""): Promise<Pulled> {
       let pulled: Pulled = { new: [], deleted: [] };
       await until("something is told", async () => {
-        pulled = await pull();
+        pulled = await pull(query);
         return pulled.new.length + pulled.deleted.length > 0;
       });
       return pulled;

@@ -33,7 +33,7 @@ test("ipset restore fills sets beside the old ones and swaps them in", { skip },
 test("ipset restore with timeouts ends each entry when its listing ends, an open-ended one never", { skip }, () => {
   run("ipset", ["restore", "-exist"], textOf("ipset", PREFIXES, { timeoutsFrom: NOW }));
   const shown = run("ipset", ["save"]);
-  assert.match(shown, /^add published-v4 21\.0\.0\.0\/24 timeout (?:3600|3599)$/m);
+  assert.match(shown, /^add published-v4 21\.0\.0\.0\/24 timeout (?:3600|35\d\d)$/m);
   assert.match(shown, /^add published-v4 45\.83\.64\.9 timeout 0$/m);
   for (const set of ["published-v4", "published-v6"]) run("ipset", ["destroy", set]);
 });
