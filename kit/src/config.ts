@@ -4,7 +4,7 @@
  * All mistakes are told at once, each with file, line, key, value and remedy; after that nobody reads files again.
  * A key is a path: `web.port` stands for `port` below `web`. A `named` key holds records by free names (feeds, jails).
  */
-import { type Document, isMap, isScalar, LineCounter, parseDocument } from "yaml";
+import { type Document, isMap, isScalar, LineCounter, parseDocument, type Scalar } from "yaml";
 import type { Milliseconds } from "./clock.ts";
 import { type ConfigValueKind, readValue } from "./config-value.ts";
 import { FleetbanError } from "./errors.ts";
@@ -216,12 +216,26 @@ function withSections(key: string): string[] {
 
 /** The line of the key, or that of the map around it for a key that is missing. */
 function lineOf(document: Document, lines: LineCounter, path: readonly string[]): number {
-  const name = path.at(-1);
-  if (name === undefined) return 1;
-  const map = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true);
-  const pair = isMap(map) ? map.items.find((item) => isScalar(item.key) && String(item.key.value) === name) : undefined;
-  const range = pair !== undefined && isScalar(pair.key) ? pair.key.range : undefined;
+  const range = keyOf(document.contents, path)?.range;
   return range == null ? 1 : lines.linePos(range[0]).line;
+}
+
+/** The key at the end of the way, or the last before it that is there. */
+function keyOf(map: unknown, path: readonly string[]): Scalar | undefined {
+  return path.length === 0 ? undefined : (wholeKeyOf(map, path) ?? keyOf(map, path.slice(0, -1)));
+}
+
+/** Several names of the way may be one key, with dots. */
+function wholeKeyOf(map: unknown, path: readonly string[]): Scalar | undefined {
+  if (!isMap(map)) return undefined;
+  for (let names = 1; names <= path.length; names += 1) {
+    const name = path.slice(0, names).join(".");
+    const pair = map.items.find((item) => isScalar(item.key) && String(item.key.value) === name);
+    if (pair === undefined) continue;
+    const key = names === path.length ? pair.key : wholeKeyOf(pair.value, path.slice(names));
+    if (isScalar(key)) return key;
+  }
+  return undefined;
 }
 
 function below(parent: string, key: string): string {

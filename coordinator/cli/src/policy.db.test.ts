@@ -3,6 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { startCoordinator } from "../../src/drivers/coordinator.fixture.ts";
+import type { OutgoingConfig } from "../../src/drivers/open-outgoing.ts";
 import { batchOf, sightingOf } from "../../src/ledger/sightings.fixture.ts";
 import { runScript } from "./cli-script.fixture.ts";
 
@@ -109,8 +110,39 @@ $ fleetban policy rollback
   );
 });
 
-async function stage(t: TestContext) {
-  const coordinator = await startCoordinator(t);
+test("a policy that wants what coordinator.yaml does not have is told so before it is in force", async (t) => {
+  const chat = { kind: "webhook", name: "chat", url: "http://127.0.0.1:9", format: "json", secret: undefined } as const;
+  const { adminSocket, file } = await stage(t, { channels: [chat] });
+  await file(
+    "nowhere.yaml",
+    'notifications:\n  holds: { to: [chta, "*"] }\nnotifications.agents.to: [pager]\nreport:\n  mode: send\n',
+  );
+  await file("somewhere.yaml", "notifications:\n  holds: { to: [chat] }\n  agents: { to: [] }\n");
+  await runScript(
+    `
+$ fleetban policy check nowhere.yaml
+nowhere.yaml:2: notifications.holds.to has "chta", and this coordinator has no such channel; did you mean chat?
+nowhere.yaml:3: notifications.agents.to has "pager", and this coordinator has no such channel; there are chat: add it to coordinator.yaml, or name another
+nowhere.yaml:5: report.mode is "send", and this coordinator has no key of AbuseIPDB; set reports.abuseipdb.key_file in coordinator.yaml and start the coordinator anew, first
+! fleetban: error: nowhere.yaml has 3 mistakes
+! fleetban: hint: the schema: fleetban policy schema
+= 1
+
+$ fleetban policy apply nowhere.yaml --yes
+! fleetban: error: nowhere.yaml:2: notifications.holds.to has "chta", and this coordinator has no such channel; did you mean chat?; and 2 more
+! fleetban: hint: \`fleetban policy check FILE\` tells all mistakes
+= 2
+
+$ fleetban policy check somewhere.yaml
+somewhere.yaml: no mistakes
+`,
+    adminSocket,
+    file.folder,
+  );
+});
+
+async function stage(t: TestContext, outgoing: Partial<OutgoingConfig> = {}) {
+  const coordinator = await startCoordinator(t, { outgoing });
   const { folder } = coordinator;
   const file = Object.assign((name: string, text: string) => writeFile(join(folder, name), text), { folder });
   return { ...coordinator, file };

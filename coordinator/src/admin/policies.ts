@@ -1,7 +1,5 @@
 /** Policies as operators handle them: check, plan, apply, confirm, roll back, alarm, and what there was. */
-import { ConfigError, hasKey } from "@fleetban/kit/config";
 import { formatDuration } from "@fleetban/kit/duration";
-import { nearest } from "@fleetban/kit/nearest";
 import type {
   ApplyPolicyRequest,
   ApplyPolicyResponse,
@@ -11,13 +9,11 @@ import type {
   PlanPolicyRequest,
   PolicyActRequest,
   PolicyActResponse,
-  PolicyMistake,
   PolicyPlan,
   PolicyStatus,
   ShowPolicyRequest,
   ShowPolicyResponse,
 } from "@fleetban/proto/wire/admin";
-import { CONFIG_TABLE } from "../config.ts";
 import {
   announceTrial,
   canaryProblem,
@@ -30,64 +26,20 @@ import {
 import { begin, planOf, readCandidate, renewTrial, rollBack } from "../policies/policy-life.ts";
 import { isUnconfirmed, type StoredPolicy, trialOf } from "../policies/stored-policy.ts";
 import { countTrial } from "../policies/trial.ts";
-import { readPolicy } from "../policy/policy-file.ts";
 import type { Sql } from "../store/sql.ts";
 import { checkReason, checkSeconds } from "./arguments.ts";
 import type { Caller } from "./caller.ts";
 import { AdminError } from "./errors.ts";
 import type { AdminParts } from "./parts.ts";
 import { DEFAULTS, listNames, planMessage, statusOf } from "./policy-messages.ts";
+import { mistakesOf, refuseMistakes } from "./policy-mistakes.ts";
 
 const DAYS = 7;
 const DAYS_MAX = 400;
-/** Reading takes the longer the longer it is, by the square, and every replica reads it: this much takes half a second. */
-const BODY_MAX_CHARACTERS = 100_000;
-/** It is shown on terminals and kept as text, which neither stands. */
-const CONTROL = /[^\P{Cc}\t\n\r]/u;
 const POLICIES_SHOWN = 100;
 
 export async function checkPolicy(parts: AdminParts, request: CheckPolicyRequest): Promise<CheckPolicyResponse> {
   return { mistakes: await mistakesOf(parts, request) };
-}
-
-/** Also what only this coordinator can say: which packs there are. */
-async function mistakesOf(parts: AdminParts, { body, file }: CheckPolicyRequest): Promise<PolicyMistake[]> {
-  if (body.length > BODY_MAX_CHARACTERS) {
-    throw new AdminError("bad-argument", `a policy of ${body.length} characters: at most ${BODY_MAX_CHARACTERS}`);
-  }
-  const control = body.split("\n").findIndex((line) => CONTROL.test(line));
-  if (control >= 0) return [{ line: control + 1, key: "", problem: "has a control character; remove it" }];
-  const packs = [...(await parts.policies.readPacks()).keys()];
-  try {
-    readPolicy(body, file || "policy.yaml", {
-      compare({ packs: chosen }, complain) {
-        for (const name of chosen) if (!packs.includes(name)) complain(["packs"], packProblem(name, packs));
-      },
-      homeOf: (key) => (hasKey(CONFIG_TABLE, key) ? "coordinator.yaml" : undefined),
-    });
-    readCandidate(parts.policies, body, file || "policy.yaml", 0);
-    return [];
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    return error.mistakes.map(({ line, key, problem }) => ({ line, key, problem }));
-  }
-}
-
-function packProblem(name: string, packs: readonly string[]): string {
-  const meant = nearest(name, packs);
-  const remedy = meant === undefined ? "see: fleetban packs list" : `did you mean ${meant}?`;
-  return `has ${JSON.stringify(name)}, and there is no such pack; ${remedy}`;
-}
-
-async function refuseMistakes(parts: AdminParts, request: CheckPolicyRequest): Promise<void> {
-  const [first, ...others] = await mistakesOf(parts, request);
-  if (first === undefined) return;
-  const where = `${request.file || "policy.yaml"}${first.line === 0 ? "" : `:${first.line}`}`;
-  const more = others.length === 0 ? "" : `; and ${others.length} more`;
-  const what = first.key === "" ? first.problem : `${first.key} ${first.problem}`;
-  throw new AdminError("bad-argument", `${where}: ${what}${more}`, {
-    hint: "`fleetban policy check FILE` tells all mistakes",
-  });
 }
 
 export async function planPolicy(parts: AdminParts, request: PlanPolicyRequest): Promise<PolicyPlan> {
