@@ -115,7 +115,7 @@ test("a delta with another digest changes nothing, and its list is asked for ane
 });
 
 test("damaged messages are answered by asking anew, not by an end of the agent", async () => {
-  const { enforcement, ledger } = await welcomedFixture();
+  const { mirror, enforcement, told, ledger } = await welcomedFixture();
   ledger.put(listing("45.83.64.9"));
   const [chunk] = await chunksOfLedger(ledger, 4);
   assert.ok(chunk);
@@ -123,6 +123,12 @@ test("damaged messages are answered by asking anew, not by an end of the agent",
   flipped[flipped.length - 1] = (flipped.at(-1) ?? 0) ^ 1;
   assert.equal((await enforcement.snapshotChunk({ ...chunk, body: flipped })).kind, "differs");
   assert.equal((await enforcement.snapshotChunk({ ...chunk, chunks: 7 })).kind, "differs");
+  const other = { ...chunk, columnsSha256: Buffer.alloc(32, 7) };
+  assert.equal((await enforcement.snapshotChunk(other)).kind, "differs");
+  assert.match(told.at(-1) ?? "", /columns have SHA-256 .* where 0707/);
+  assert.equal(mirror.get(LIST_FLEET)?.held, undefined);
+  assert.ok(enforcement.isDistrusted(LIST_FLEET));
+  assert.equal((await enforcement.snapshotChunk(chunk)).kind, "complete");
   const delta = deltaTo(ledger, 4, listing("45.83.66.9"));
   assert.equal((await enforcement.delta({ ...delta, digest: Buffer.alloc(3) })).kind, "differs");
 });

@@ -47,8 +47,8 @@ export function createEnforcement(parts: EnforcementParts): Enforcement {
   const distrusted = new Set<ListNo>();
   let key: DigestKey | undefined;
 
-  function differs(list: ListNo, reason: string): { kind: "differs"; reason: string } {
-    log.warn("mirror.differed", { list, reason });
+  function differs(list: ListNo, reason: string, code = "mirror-differs"): { kind: "differs"; reason: string } {
+    log.warn("mirror.differed", { list, code, reason });
     distrusted.add(list);
     assembly.forget(list);
     parts.onDiffers(list, reason);
@@ -105,7 +105,7 @@ export function createEnforcement(parts: EnforcementParts): Enforcement {
       if (chunk instanceof WireError) return differs(list, chunk.message);
       if (key === undefined || mirror.get(list) === undefined) return differs(list, "a snapshot of an unknown list");
       const assembled = await assembly.add(chunk, key);
-      if (assembled.kind === "differs") return differs(list, assembled.reason);
+      if (assembled.kind === "differs") return differs(list, assembled.reason, assembled.code);
       if (assembled.kind === "complete") await replace(assembled.snapshot);
       return { kind: assembled.kind };
     },

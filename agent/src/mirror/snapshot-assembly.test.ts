@@ -5,7 +5,7 @@ import type { Revision } from "@fleetban/proto/model/listing";
 import { prefixFromBytes } from "@fleetban/proto/model/prefix";
 import { CHUNK_BYTES, decodeSnapshotBody, encodeSnapshotBody, type ReceivedChunk } from "@fleetban/proto/wire/snapshot";
 import { EPOCH, FLEET, heldFixture, KEY, listing } from "./mirror.fixture.ts";
-import { createSnapshotAssembly } from "./snapshot-assembly.ts";
+import { type Assembly, createSnapshotAssembly } from "./snapshot-assembly.ts";
 
 test("chunks in order become the list", async () => {
   const { chunks, digest } = await chunksFixture();
@@ -44,6 +44,15 @@ test("a gap, and a body with a damaged byte, are asked for again", async () => {
   let outcome = await assembly.add(chunks[2]!, KEY);
   for (const chunk of chunks.slice(3)) outcome = await assembly.add(chunk, KEY);
   assert.equal(outcome.kind, "differs");
+  assert.equal(assembly.partial(FLEET.list), undefined);
+});
+
+test("a snapshot whose listings are not those that the ledger summed is refused by name", async () => {
+  const { chunks } = await chunksFixture();
+  const assembly = createSnapshotAssembly(decodeSnapshotBody);
+  let outcome: Assembly | undefined;
+  for (const chunk of chunks) outcome = await assembly.add({ ...chunk, columnsSha256: Buffer.alloc(32) }, KEY);
+  assert.equal(outcome?.kind === "differs" && outcome.code, "snapshot-columns-differ");
   assert.equal(assembly.partial(FLEET.list), undefined);
 });
 

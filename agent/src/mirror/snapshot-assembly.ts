@@ -4,6 +4,7 @@
  * What was gathered outlives the stream, so that a snapshot that broke off is resumed at its chunk (`partial`). Of a
  * list only the newest snapshot is gathered. Nothing of it reaches the mirror before its SHA-256 has proven the whole.
  */
+import { FleetbanError } from "@fleetban/kit/errors";
 import type { Blocklist } from "@fleetban/proto/model/blocklist";
 import type { DigestKey } from "@fleetban/proto/model/digest";
 import type { Epoch, ListNo, Revision } from "@fleetban/proto/model/listing";
@@ -23,7 +24,8 @@ export interface AssembledSnapshot {
 export type Assembly =
   | { readonly kind: "more" }
   | { readonly kind: "complete"; readonly snapshot: AssembledSnapshot }
-  | { readonly kind: "differs"; readonly reason: string };
+  /** `code` is for programs. */
+  | { readonly kind: "differs"; readonly reason: string; readonly code: string };
 
 export interface PartialSnapshot {
   readonly revision: Revision;
@@ -58,14 +60,17 @@ export function createSnapshotAssembly(decode: DecodeSnapshot): SnapshotAssembly
   }
 
   async function unpack({ first, bodies }: Gathering, key: DigestKey): Promise<Assembly> {
-    const { list, epoch, revision, approved, sha256, listings, digest } = first;
+    const { list, epoch, revision, approved, sha256, columnsSha256, listings, digest } = first;
     gatheringByList.delete(list);
     try {
-      const blocklist = await decode(Buffer.concat(bodies), { list, key, sha256, listings, digest });
+      const blocklist = await decode(Buffer.concat(bodies), {
+        ...{ list, key, sha256, columnsSha256, listings, digest },
+      });
       return { kind: "complete", snapshot: { list, epoch, revision, approved, blocklist } };
     } catch (error) {
       // Whatever damaged it, the coordinator is asked for another.
-      return { kind: "differs", reason: error instanceof Error ? error.message : String(error) };
+      const code = error instanceof FleetbanError ? error.code : "bad-wire";
+      return { kind: "differs", reason: error instanceof Error ? error.message : String(error), code };
     }
   }
 
@@ -74,7 +79,7 @@ export function createSnapshotAssembly(decode: DecodeSnapshot): SnapshotAssembly
       const gathering = gather(chunk);
       const expected = gathering?.bodies.length ?? 0;
       if (gathering === undefined || chunk.chunk > expected) {
-        return { kind: "differs", reason: `chunk ${chunk.chunk} where ${expected} was due` };
+        return { kind: "differs", reason: `chunk ${chunk.chunk} where ${expected} was due`, code: "chunk-missing" };
       }
       if (chunk.chunk === expected) gathering.bodies.push(chunk.body); // an earlier one was sent twice
       return gathering.bodies.length < chunk.chunks ? MORE : await unpack(gathering, key);

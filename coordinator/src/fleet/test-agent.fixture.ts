@@ -197,14 +197,14 @@ export class TestAgent {
   }
 
   async #takeChunk(chunk: SnapshotChunk): Promise<void> {
-    const { list, revision } = chunk;
+    const { list, revision, sha256, columnsSha256, listings } = chunk;
     this.#chunks.push(chunk);
     this.send({ kind: { $case: "chunkReceived", value: { list, revision, chunk: chunk.chunk } } });
     if (chunk.chunk + 1 < chunk.chunks) return;
     const body = Buffer.concat(this.#chunks.splice(0).map((one) => one.body));
     const digest = digestFromBytes(chunk.digest);
     const key = parseDigestKey(this.welcome!.digestKey);
-    const expected = { list: listNo(list), key, sha256: chunk.sha256, digest, listings: chunk.listings };
+    const expected = { list: listNo(list), key, sha256, columnsSha256, digest, listings };
     const blocklist = new Blocklist(listNo(list), key);
     for (const listing of (await decodeSnapshotBody(body, expected)).sorted()) blocklist.put(listing);
     if (blocklist.digest !== digest) throw new Error(`digest of the snapshot of list ${list} differs`);

@@ -12,6 +12,9 @@ import type { Columns } from "./gen/fleetban/v1/columns.ts";
 import { decodePrefixesInSlices, encodePrefixesInSlices } from "./prefixes.ts";
 import { decodeRuns, encodeRuns, type NumberColumn } from "./runs.ts";
 
+/** Under a millisecond. */
+const HASHED_A_SLICE_BYTES = 1 << 20;
+
 export function encodeColumns(families: readonly ListingColumns[]): Columns {
   return finish(encodeColumnsInSlices(families));
 }
@@ -63,13 +66,22 @@ export function* decodeColumnsInSlices(
  * little-endian, the others bytes.
  */
 export function canonicalSha256(families: readonly ListingColumns[]): Buffer {
+  return finish(canonicalSha256InSlices(families));
+}
+
+/** For a list that may be long: 6 ms a million listings. */
+export function* canonicalSha256InSlices(families: readonly ListingColumns[]): Slices<Buffer> {
   const hash = createHash("sha256");
   for (const family of FAMILIES) {
     const columns = families.find((candidate) => candidate.family === family);
     hash.update(littleEndian(Uint32Array.of(columns?.count ?? 0)));
     if (columns === undefined) continue;
-    hash.update(littleEndian(columns.words)).update(columns.lengths);
-    hash.update(littleEndian(columns.untils)).update(columns.ranks);
+    for (const column of [littleEndian(columns.words), columns.lengths, littleEndian(columns.untils), columns.ranks]) {
+      for (let at = 0; at < column.length; at += HASHED_A_SLICE_BYTES) {
+        hash.update(column.subarray(at, at + HASHED_A_SLICE_BYTES));
+        yield;
+      }
+    }
   }
   return hash.digest();
 }

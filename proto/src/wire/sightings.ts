@@ -81,7 +81,7 @@ function addressFromWire({ address, length }: SightingMessage): Prefix {
   try {
     return prefixFromBytes(address, length === 0 ? undefined : length);
   } catch (cause) {
-    if (cause instanceof FleetbanError) throw new WireError(PART, cause.message, cause);
+    if (cause instanceof FleetbanError) throw new WireError(PART, cause.message, { cause });
     throw cause;
   }
 }

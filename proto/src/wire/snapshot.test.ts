@@ -28,7 +28,7 @@ test("a list comes back from its snapshot, with equal digest, count and canonica
     fc.asyncProperty(listingsOver(anyPrefix), async (listings) => {
       const blocklist = filled(listings);
       const { body, sha256, columnsSha256 } = await encodeSnapshotBody(blocklist);
-      const back = await decodeSnapshotBody(body, { ...expected(blocklist), sha256 });
+      const back = await decodeSnapshotBody(body, { ...expected(blocklist), sha256, columnsSha256 });
       assert.deepEqual([...back.sorted()], [...blocklist.sorted()]);
       assert.equal(back.digest, blocklist.digest);
       assert.deepEqual(canonicalSha256(back.columns()), columnsSha256);
@@ -61,19 +61,20 @@ test("others get their turns while a long snapshot is made or read, and may chan
       if (some !== undefined) blocklist.remove(some.prefix);
     },
   };
-  const { body, sha256 } = await encodeSnapshotBody(blocklist, turns);
+  const { body, sha256, columnsSha256 } = await encodeSnapshotBody(blocklist, turns);
   assert.ok(turnsTaken >= 21, `${turnsTaken} turns`); // 60,000 rows, three times, in slices of 8,192
   assert.equal(blocklist.size, listings - 1);
   turnsTaken = 0;
-  const back = await decodeSnapshotBody(body, { list, key, sha256, listings, digest }, turns);
+  const back = await decodeSnapshotBody(body, { list, key, sha256, columnsSha256, listings, digest }, turns);
   assert.ok(turnsTaken >= 14, `${turnsTaken} turns`);
   assert.equal(back.size, listings);
 });
 
 test("a digest that was believed with the SHA-256 is found wrong when it is summed", async () => {
   const blocklist = filled([listingFixture(prefixFromBytes(Uint8Array.of(192, 0, 2, 7)))]);
-  const { body, sha256 } = await encodeSnapshotBody(blocklist);
-  const back = await decodeSnapshotBody(body, { ...expected(blocklist), sha256, digest: EMPTY_DIGEST });
+  const { body, sha256, columnsSha256 } = await encodeSnapshotBody(blocklist);
+  const wrong = { sha256, columnsSha256, digest: EMPTY_DIGEST };
+  const back = await decodeSnapshotBody(body, { ...expected(blocklist), ...wrong });
   const slices = sumInSlices(back, back.columns());
   assert.equal(slices.next().value, blocklist.digest);
   assert.notEqual(back.digest, blocklist.digest);
@@ -90,6 +91,7 @@ test("a body that is damaged, cut, or holds another number of listings is refuse
   await refuses(body, sha256, listings + 1, /were announced/);
   await refuses(body, sha256, listings - 1, /where at most/);
   await refuses(body, sha256, 100_000_000, /too many/);
+  await refuses(body, sha256, listings, /columns have SHA-256 [0-9a-f]{64} where 0{64}/);
   const notGzip = Buffer.from("no gzip at all");
   await refuses(notGzip, sha256Of(notGzip), 1, /can't be unpacked/);
 });
@@ -133,7 +135,10 @@ test("chunks that can't be parts of one bounded body are refused", async () => {
 
 async function refuses(body: Uint8Array, sha256: Uint8Array, listings: number, fault: RegExp): Promise<void> {
   await assert.rejects(
-    decodeSnapshotBody(body, { list: listFixture, key: keyFixture, sha256, listings, digest: EMPTY_DIGEST }),
+    decodeSnapshotBody(body, {
+      ...{ list: listFixture, key: keyFixture, sha256, listings, digest: EMPTY_DIGEST },
+      columnsSha256: Buffer.alloc(32),
+    }),
     (error) => {
       assert.ok(error instanceof WireError);
       assert.match(error.message, fault);

@@ -15,7 +15,7 @@ import { type Digest, type DigestKey, digestToBytes } from "../model/digest.ts";
 import { epochToBytes } from "../model/epoch.ts";
 import type { Epoch, ListNo, Revision } from "../model/listing.ts";
 import type { ListingColumns } from "../model/sorted-columns.ts";
-import { canonicalSha256, decodeColumnsInSlices, encodeColumnsInSlices } from "./columns.ts";
+import { canonicalSha256, canonicalSha256InSlices, decodeColumnsInSlices, encodeColumnsInSlices } from "./columns.ts";
 import { digestField, epochField, listField, revisionField, sized } from "./fields.ts";
 import { Columns, Encoding } from "./gen/fleetban/v1/columns.ts";
 import { CoordinatorMessage, type SnapshotChunk } from "./gen/fleetban/v1/fleet.ts";
@@ -54,6 +54,7 @@ export interface ExpectedSnapshot {
   readonly list: ListNo;
   readonly key: DigestKey;
   readonly sha256: Uint8Array;
+  readonly columnsSha256: Uint8Array;
   readonly listings: number;
   /** Believed with the body's SHA-256; sum it afterwards with `sumInSlices`. */
   readonly digest: Digest;
@@ -144,7 +145,7 @@ export function maxBodyBytes(listings: number): number {
 /** With `turns` others get theirs while a long list is read. */
 export async function decodeSnapshotColumns(
   body: Uint8Array,
-  expected: Pick<ExpectedSnapshot, "list" | "sha256" | "listings">,
+  expected: Pick<ExpectedSnapshot, "list" | "sha256" | "columnsSha256" | "listings">,
   turns?: Turns,
 ): Promise<ListingColumns[]> {
   const part = `snapshot of list ${expected.list}`;
@@ -155,6 +156,17 @@ export async function decodeSnapshotColumns(
   const families = await finishInTurns(decodeColumnsInSlices(part, message, listings), turns);
   const count = families.reduce((sum, columns) => sum + columns.count, 0);
   if (count !== listings) throw new WireError(part, `${count} listings where ${listings} were announced`);
+  const columnsSha256 = await finishInTurns(canonicalSha256InSlices(families), turns);
+  if (!columnsSha256.equals(expected.columnsSha256)) {
+    const announced = Buffer.from(expected.columnsSha256).toString("hex");
+    throw new WireError(
+      part,
+      `columns have SHA-256 ${columnsSha256.toString("hex")} where ${announced} was announced`,
+      {
+        code: "snapshot-columns-differ",
+      },
+    );
+  }
   return families;
 }
 
@@ -171,7 +183,7 @@ async function unpack(part: string, body: Uint8Array, maxBytes: number): Promise
   try {
     return Columns.decode(await decompress(body, { maxOutputLength: maxBytes }));
   } catch (cause) {
-    throw new WireError(part, "body can't be unpacked", cause);
+    throw new WireError(part, "body can't be unpacked", { cause });
   }
 }
 

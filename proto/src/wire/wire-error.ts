@@ -5,8 +5,8 @@ export class WireError extends FleetbanError {
   /** Which part of which message. */
   readonly part: string;
 
-  constructor(part: string, fault: string, cause?: unknown) {
-    super("bad-wire", `${part}: ${fault}`, { cause });
+  constructor(part: string, fault: string, more: { readonly code?: string; readonly cause?: unknown } = {}) {
+    super(more.code ?? "bad-wire", `${part}: ${fault}`, { cause: more.cause });
     this.part = part;
   }
 }
