@@ -8,9 +8,10 @@ import { readFeedFile } from "../drivers/feed-file.ts";
 import { downloadOverHttp } from "../drivers/http-download.ts";
 import { fetchBlacklist } from "./abuseipdb.ts";
 import type { AbuseIpdbSettings, EntryFilter, FetchAnswer } from "./feed.ts";
-import { EVERYTHING, feedAt } from "./feeds.fixture.ts";
+import { DRIP_MAX, EVERYTHING, feedAt, SILENCE_MAX } from "./feeds.fixture.ts";
 
 const HOUR_MS = 3600_000;
+const PATIENT = { deadlineMs: 60_000, idleMs: 60_000 };
 const DAILY =
   '{"errors":[{"detail":"Daily rate limit of 5 requests exceeded for this endpoint. See headers for additional details.","status":429}]}';
 const scores = [100, 90, 75, 50, 25];
@@ -58,7 +59,8 @@ const refusals: readonly (readonly [Fault, FetchAnswer["kind"], RegExp])[] = [
 for (const [fault, kind, reason] of refusals) {
   test(`${JSON.stringify(fault)}: ${kind}`, async () => {
     fake.inject(fault);
-    const answer = await fetched({});
+    const limits = fault.kind === "drip" ? DRIP_MAX : fault.kind === "silence" ? SILENCE_MAX : PATIENT;
+    const answer = await fetched({}, new AbortController().signal, EVERYTHING, limits);
     assert.equal(answer.kind, kind);
     assert.match("reason" in answer ? answer.reason : "", reason);
   });
@@ -193,10 +195,10 @@ function fetched(
   wanted: Partial<AbuseIpdbSettings>,
   signal = new AbortController().signal,
   filter: EntryFilter = EVERYTHING,
+  limits = PATIENT,
 ): Promise<FetchAnswer> {
   const feed = feedAt(fake.url);
   const abuseipdb = { ...feed.abuseipdb, limit: 1_000, ...wanted };
-  const limits = { deadlineMs: 3_000, idleMs: 600 };
   const nowMs = () => unixMs(Date.now() + dayMs);
   const parts = { download: downloadOverHttp, readFile: readFeedFile, limits, nowMs, programVersion: "0.1.0" };
   return fetchBlacklist({ ...parts, turns: () => undefined }, { ...feed, abuseipdb, filter }, signal);

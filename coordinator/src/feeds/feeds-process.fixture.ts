@@ -45,7 +45,7 @@ const parts = {
   definitions: () => [places.feed],
   ...defaultGuardrails(store),
   readFile: readFeedFile,
-  limits: { deadlineMs: 2_000, idleMs: 1_000 },
+  limits: { deadlineMs: 60_000, idleMs: 60_000 },
   programVersion: "0.1.0",
   runId: `process ${process.pid}`,
 };

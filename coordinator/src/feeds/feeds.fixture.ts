@@ -17,6 +17,7 @@ import { createTestDatabase } from "../store/test-database.ts";
 import { defaultGuardrails } from "./default-guardrails.fixture.ts";
 import { defineFeeds } from "./define-feeds.ts";
 import type { AbuseIpdbFeed, EntryFilter, FeedDefinition } from "./feed.ts";
+import type { FetchLimits } from "./fetch-parts.ts";
 import type { FeedsParts } from "./parts.ts";
 import { type Refreshed, refreshFeed } from "./refresh.ts";
 
@@ -28,7 +29,7 @@ export interface TestFeeds {
   readonly parts: FeedsParts;
   now(): UnixMs;
   /** By hand: due or not. */
-  refresh(feed?: FeedDefinition): Promise<Refreshed>;
+  refresh(feed?: FeedDefinition, limits?: FetchLimits): Promise<Refreshed>;
   /** What the database has on the list, and its revision: until in Unix seconds by prefix. */
   listed(): Promise<{ revision: number; listings: Map<Prefix, number> }>;
   protect(address: Prefix): Promise<void>;
@@ -38,6 +39,12 @@ export interface TestFeeds {
   /** As if the time of a crashed run's lease had passed. */
   expireLease(): Promise<void>;
 }
+
+/** No good answer takes so long, on whatever machine. */
+const PATIENT: FetchLimits = { deadlineMs: 60_000, idleMs: 60_000 };
+/** For a publisher that says nothing, or takes for ever: the other limit is out of its way. */
+export const SILENCE_MAX: FetchLimits = { ...PATIENT, idleMs: 600 };
+export const DRIP_MAX: FetchLimits = { ...PATIENT, deadlineMs: 3_000 };
 
 export const EVERYTHING: EntryFilter = { onlyCountries: [], exceptCountries: [], onlyNetworks: [] };
 
@@ -79,7 +86,7 @@ export async function startFeeds(t: TestContext, { entries }: { entries: Blackli
     definitions: () => [feed],
     ...defaultGuardrails(store),
     readFile: readFeedFile,
-    limits: { deadlineMs: 3_000, idleMs: 600 },
+    limits: PATIENT,
     programVersion: "0.1.0",
     runId: "test",
   };
@@ -92,7 +99,8 @@ export async function startFeeds(t: TestContext, { entries }: { entries: Blackli
     feed,
     parts,
     now,
-    refresh: (wanted = feed) => refreshFeed(parts, wanted, true, new AbortController().signal),
+    refresh: (wanted = feed, limits = parts.limits) =>
+      refreshFeed({ ...parts, limits }, wanted, true, new AbortController().signal),
     async listed() {
       const [list] = await store.sql<{ revision: number }[]>`select revision from lists where list_no = ${LIST_FEEDS}`;
       const rows = await store.sql<{ prefix: string; until: number }[]>`

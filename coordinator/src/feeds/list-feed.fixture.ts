@@ -4,7 +4,7 @@ import { addressesOf } from "./addresses.fixture.ts";
 import { defineFeeds } from "./define-feeds.ts";
 import type { ListFeed, ListSettings } from "./feed.ts";
 import { type FeedStatus, feedStatuses } from "./feed-status.ts";
-import { EVERYTHING, startFeeds, type TestFeeds } from "./feeds.fixture.ts";
+import { DRIP_MAX, EVERYTHING, SILENCE_MAX, startFeeds, type TestFeeds } from "./feeds.fixture.ts";
 import { type Publisher, type Said, startPublisher } from "./publisher.fixture.ts";
 import { type Refreshed, refreshFeed } from "./refresh.ts";
 
@@ -46,7 +46,8 @@ export async function startListFeed(t: TestContext, settings: Partial<ListSettin
     async fetched(said, wanted = feed) {
       publisher.says(said);
       await store.sql`update feeds set quota = '{}'`; // a refusal's pause is another test's matter
-      return await refreshFeed(parts, wanted, true, new AbortController().signal);
+      const bent = said.isSilent ? SILENCE_MAX : said.dripMs === undefined ? parts.limits : DRIP_MAX;
+      return await refreshFeed({ ...parts, limits: bent }, wanted, true, new AbortController().signal);
     },
     async status() {
       const status = (await feedStatuses(store.sql, now())).find(({ name }) => name === feed.name);

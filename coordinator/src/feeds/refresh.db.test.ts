@@ -10,7 +10,7 @@ import { recordAct } from "../admin/audit.ts";
 import { defineFeeds } from "./define-feeds.ts";
 import { feedStatuses } from "./feed-status.ts";
 import { feedWarnings } from "./feed-warnables.ts";
-import { startFeeds } from "./feeds.fixture.ts";
+import { DRIP_MAX, SILENCE_MAX, startFeeds } from "./feeds.fixture.ts";
 import { refreshFeeds } from "./refresh.ts";
 import { resolveFeedHold } from "./resolve-hold.ts";
 
@@ -89,7 +89,9 @@ for (const [fault, outcome] of refusals) {
     if (fault === "bad-setting") settings.confidenceMinimum = 10;
     if (fault === "sixth-call") await spendCallsElsewhere(feeds.fake.url, settings.key);
     if (typeof fault === "object") feeds.fake.inject(fault);
-    const refreshed = await feeds.refresh({ ...feeds.feed, abuseipdb: settings });
+    const kind = typeof fault === "object" ? fault.kind : undefined;
+    const limits = kind === "silence" ? SILENCE_MAX : kind === "drip" ? DRIP_MAX : undefined;
+    const refreshed = await feeds.refresh({ ...feeds.feed, abuseipdb: settings }, limits);
     assert.equal(refreshed.outcome, outcome);
     assert.notEqual(refreshed.reason ?? "", "");
     assert.deepEqual(await feeds.listed(), before);

@@ -194,6 +194,6 @@ function badOf(rows: Iterable<Row>): string[] {
 test("a comment goes to the end of its line, whatever is in it, at the cost of one look", () => {
   assert.deepEqual(prefixesOf(plainRows("45.1.1.1 # a\u2028b\r45.1.1.2")), ["45.1.1.1"]);
   const begunMs = performance.now();
-  for (let line = 0; line < 200; line += 1) [...plainRows(`${"#".repeat(4_000)}\u2028x`)];
-  assert.ok(performance.now() - begunMs < 500);
+  for (let line = 0; line < 200; line += 1) [...plainRows(`${"#".repeat(40_000)}\u2028x`)];
+  assert.ok(performance.now() - begunMs < 20_000); // minutes, if each mark were looked at anew
 });
