@@ -88,7 +88,7 @@ test("what was seen before an unban lists nothing when the pardon ends, what is 
   await gone(coordinator, LIST_EXEMPT, "8.8.8.8");
   assert.equal((await unary(admin, admin.explain, { prefix: "8.8.8.8" })).state, "not-listed");
   const endedMs = Date.now();
-  await until("the next second: evidence counts from then on", () => Date.now() > endedMs + 1_000);
+  await until("the next second: evidence counts from then on", () => Date.now() > endedMs + 2_000);
   agent.sight(["8.8.8.8"], 2, { atMs: endedMs + 60_000 }); // by its own clock: not the same ban said twice
   await listed(coordinator, LIST_FLEET, "8.8.8.8");
 });
@@ -151,10 +151,13 @@ test("--wait returns when every agent online has reported it, and names those th
   const coordinator = await startCoordinator(t);
   const [good, stuck] = [await connected(coordinator, "good"), await connected(coordinator, "stuck")];
   assert.ok(good.welcome);
-  const all = await ban(coordinator, "8.8.8.8", { waitMs: 10_000 });
+  const all = await ban(coordinator, "8.8.8.8", { waitMs: 60_000 });
   assert.deepEqual([all.agentsApplied, all.agentsMissing], [2, []]);
   stuck.pause();
-  const some = await ban(coordinator, "9.9.9.9", { waitMs: 300 });
+  let some = await ban(coordinator, "9.9.9.9", { waitMs: 300 });
+  for (let waitMs = 600; some.agentsApplied === 0 && waitMs < 30_000; waitMs *= 2) {
+    some = await ban(coordinator, `9.9.${waitMs / 600}.9`, { waitMs }); // on a busy machine the good one needs longer
+  }
   assert.deepEqual([some.agentsApplied, some.agentsMissing], [1, ["stuck"]]);
   stuck.resume();
 });
@@ -165,8 +168,8 @@ test("a kernel that lacks one entry is told apart from one that agrees, by its d
   const [good, drifted] = [await connected(coordinator, "good"), await connected(coordinator, "drifted")];
   assert.ok(good.welcome);
   drifted.lostEntries.add("8.8.4.4");
-  await ban(coordinator, "8.8.8.8", { waitMs: 10_000 });
-  await ban(coordinator, "8.8.4.4", { waitMs: 10_000 });
+  await ban(coordinator, "8.8.8.8", { waitMs: 60_000 });
+  await ban(coordinator, "8.8.4.4", { waitMs: 60_000 });
   const { agents } = await unary(admin, admin.listAgents, { agent: "" });
   const fleetOf = agents.map(({ name, lists }) => [name, lists.find((list) => list.name === "fleet")!.kernelAgrees]);
   assert.deepEqual(fleetOf, [
@@ -180,8 +183,10 @@ test("a probe goes to each agent that is online, and one that does not answer is
   const [one, deaf] = [await connected(coordinator, "one"), await connected(coordinator, "deaf")];
   assert.ok(one.welcome);
   deaf.isAlive = false;
-  const call = coordinator.admin.probeAgents({ agent: "", timeoutMs: 300 });
-  const probes = await call.toArray();
+  const probeAll = (timeoutMs: number) => coordinator.admin.probeAgents({ agent: "", timeoutMs }).toArray();
+  let timeoutMs = 300;
+  let probes = await probeAll(timeoutMs);
+  for (; probes[1]?.error !== "" && timeoutMs < 30_000; probes = await probeAll(timeoutMs)) timeoutMs *= 2;
   const told = probes.map(({ name, error, addedUs, testedUs, removedUs, rulePresent }) => [
     name,
     error,
@@ -191,7 +196,7 @@ test("a probe goes to each agent that is online, and one that does not answer is
     rulePresent,
   ]);
   assert.deepEqual(told, [
-    ["deaf", "no answer within 300 ms", 0, 0, 0, false],
+    ["deaf", `no answer within ${timeoutMs} ms`, 0, 0, 0, false],
     ["one", "", 10, 20, 30, true],
   ]);
   assert.ok(probes[1]!.totalUs >= 60);
@@ -292,7 +297,7 @@ test("explain names the end of a ban as a way off only where nothing else lists 
   const agent = await connected(coordinator, "web1");
   agent.sight(["8.8.8.8"], 1);
   await listed(coordinator, LIST_FLEET, "8.8.8.8");
-  await ban(coordinator, "8.8.8.8", { waitMs: 10_000 });
+  await ban(coordinator, "8.8.8.8", { waitMs: 60_000 });
   const answer = await unary(admin, admin.explain, { prefix: "8.8.8.8" });
   assert.deepEqual(answer.waysOff, ["fleetban unban 8.8.8.8", "fleetban allow 8.8.8.8"]);
   const around = await unary(admin, admin.explain, { prefix: "8.8.8.0/24" });
@@ -303,7 +308,7 @@ test("status, lists and listings tell what is there", async (t) => {
   const coordinator = await startCoordinator(t);
   const { admin } = coordinator;
   await connected(coordinator, "web1");
-  await ban(coordinator, "8.8.8.8", { waitMs: 10_000 });
+  await ban(coordinator, "8.8.8.8", { waitMs: 60_000 });
   const status = await unary(admin, admin.getStatus, {});
   assert.deepEqual(
     status.lists.map(({ name, effect, listings }) => [name, effect, listings]),

@@ -129,9 +129,13 @@ test("a stream ends with the certificate that opened it", async (t) => {
   const agent = await connected(coordinator, "web1");
   agent.cancel();
   await until("the end of the stream", () => agent.ended !== undefined);
-  await coordinator.store.sql`update agent_certificates set ends_at = now() + interval '1500 ms'`;
-  await agent.connect();
-  assert.equal(agent.goodbye, undefined);
+  for (const seconds of [1.5, 6, 24]) {
+    await coordinator.store.sql`
+      update agent_certificates set ends_at = clock_timestamp() + make_interval(secs => ${seconds})`;
+    await agent.connect();
+    if (agent.welcome !== undefined) break; // else it took longer than the certificate lasts
+  }
+  assert.ok(agent.welcome);
   await until("the goodbye", () => agent.goodbye !== undefined);
   await until("the end of the stream", () => agent.ended !== undefined);
   await agent.connect();

@@ -71,10 +71,11 @@ export class TestAgent {
     const call = this.#client.connect();
     this.#call = call;
     call.on("data", (message: CoordinatorMessage) => {
-      this.#work = this.#work.then(() => this.#take(message));
+      this.#work = this.#work.then(() => (this.#call === call ? this.#take(message) : undefined));
     });
     call.on("error", () => undefined); // told by its status
     call.on("status", ({ code, details }: ServiceError) => {
+      if (this.#call !== call) return; // of a stream before
       this.ended = code === status.OK ? "OK" : `${status[code]}: ${details}`;
     });
     return call;
