@@ -99,13 +99,15 @@ test("a client that trusts another CA, or wants another name, does not talk to t
 test("while the database is away a call says so, and works again when it is back", async (t) => {
   const coordinator = await startCoordinator(t);
   const { admin } = coordinator;
-  coordinator.database.killServer();
   const seen = new Set<string>();
-  await until("an answer that works again", async () => {
-    const answer = await outcome(unary(admin, admin.listAgents, { agent: "" }));
-    seen.add(answer);
-    return answer === "OK" && seen.size > 1;
-  });
+  for (let kills = 0; seen.size < 2 && kills < 5; kills += 1) {
+    await coordinator.database.killServer(); // it may be back before it is asked
+    await until("an answer that works again", async () => {
+      const answer = await outcome(unary(admin, admin.listAgents, { agent: "" }));
+      seen.add(answer);
+      return answer === "OK";
+    });
+  }
   assert.deepEqual([...seen].sort(), ["OK", "UNAVAILABLE: the coordinator's database does not answer; try again soon"]);
 });
 

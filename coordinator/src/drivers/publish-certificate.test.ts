@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -40,7 +40,8 @@ test("a certificate in files is read anew when it has changed, and kept when it 
   assert.equal(first?.certificatePem, "one");
   await rm(certificate);
   await clock.run(HOUR_MS);
-  await writeFile(certificate, "two");
+  await writeFile(`${certificate}.new`, "two");
+  await rename(`${certificate}.new`, certificate); // whole: it may just be read
   for (let hours = 2; given.length === 0; hours += 1) {
     assert.ok(hours < 50);
     await clock.run(hours * HOUR_MS);

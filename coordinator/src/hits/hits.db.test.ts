@@ -116,7 +116,8 @@ test("an agent counts from when it says so, until it says that it does not", asy
   const says = (countsHits: boolean) => writeCounting(store.sql, [{ agentNo, health: { countsHits } }]);
   const row = async () =>
     (
-      await store.sql<{ since: Date; at: Date }[]>`select counting_since as since, counted_at as at from hit_counting`
+      await store.sql<{ since: Date; at: number }[]>`
+        select counting_since as since, extract(epoch from counted_at)::float8 as at from hit_counting`
     )[0];
   await says(true);
   const first = (await row())!;
