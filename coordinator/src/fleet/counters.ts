@@ -9,6 +9,8 @@ export interface FleetCounters {
   violations: number;
   goodbyes: number;
   clones: number;
+  /** Streams turned away because their agent begins too many. */
+  overQuota: number;
 }
 
 export function createCounters(): FleetCounters {
@@ -21,5 +23,6 @@ export function createCounters(): FleetCounters {
     violations: 0,
     goodbyes: 0,
     clones: 0,
+    overQuota: 0,
   };
 }

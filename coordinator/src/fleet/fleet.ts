@@ -2,7 +2,8 @@
  * The agents that are connected to this replica: one stream an agent, woken when lists move, cut when revoked.
  *
  * A newer stream of the same boot replaces the older; one of another boot, while the older still answers, is a clone of
- * the machine and is turned away, because two that write one spool would lose sightings.
+ * the machine and is turned away, because two that write one spool would lose sightings. One that begins streams without
+ * end is told to wait, before anything is made for it.
  */
 import type { Clock } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
@@ -21,6 +22,7 @@ import { createFanOut } from "./fan-out.ts";
 import type { ObserveSightings } from "./intake.ts";
 import { createPace } from "./pace.ts";
 import { createReported, type Reported } from "./reported.ts";
+import { createStreamQuota, type StreamQuota } from "./stream-quota.ts";
 
 export interface FleetParts {
   readonly ledger: Ledger;
@@ -78,6 +80,8 @@ export interface AppliedOutcome {
   readonly missing: readonly string[];
 }
 
+type Refused = NonNullable<ReturnType<StreamQuota["begin"]>>;
+
 /** How long an older stream has to answer before a newcomer of another boot takes its place. */
 const ANSWER_WITHIN_MS = 5_000;
 const RETURN_WITHIN_MS = 30_000;
@@ -91,6 +95,7 @@ export function createFleet(parts: FleetParts): Fleet {
   const hits = createHitTotals();
   const counters = createCounters();
   const pace = createPace(clock);
+  const quota = createStreamQuota(clock);
   const fanOut = createFanOut(() => streams.values());
   let epoch = ledger.epoch;
   let probeNo = 0;
@@ -151,6 +156,16 @@ export function createFleet(parts: FleetParts): Fleet {
     if (held.length > 0) log.warn("fleet.claims_held", { agent: name, addresses: held });
   }
 
+  function turnAway(stream: AgentStream, { retryAfterMs, isFirst }: Refused): void {
+    const { agentNo, name } = stream.agent;
+    if (isFirst) {
+      reported.agent(agentNo).ownWarnables.set("streams-over-quota", clock.nowMs());
+      log.warn("fleet.streams_over_quota", { agent: name, peer: stream.peerAddress, retryAfterMs });
+    }
+    counters.overQuota += 1;
+    stream.goodbye(GoodbyeReason.GOODBYE_REASON_QUOTA, retryAfterMs);
+  }
+
   function sendAway(): void {
     for (const stream of [...streams.values()]) {
       stream.goodbye(GoodbyeReason.GOODBYE_REASON_DRAINING, Math.round(random.unit() * RETURN_WITHIN_MS));
@@ -189,6 +204,9 @@ export function createFleet(parts: FleetParts): Fleet {
         stream.goodbye(GoodbyeReason.GOODBYE_REASON_DRAINING, Math.round(random.unit() * RETURN_WITHIN_MS));
         return;
       }
+      const refused = quota.begin(agent.agentNo);
+      if (refused !== undefined) return turnAway(stream, refused);
+      reported.find(agent.agentNo)?.ownWarnables.delete("streams-over-quota");
       await stream.run();
       if (streams.get(agent.agentNo) !== stream) return;
       streams.delete(agent.agentNo);

@@ -5,6 +5,7 @@ import type { AgentMessage } from "@fleetban/proto/wire/fleet";
 import { until } from "../../../test/support/until.ts";
 import { startCoordinator, type TestCoordinator, unary } from "../drivers/coordinator.fixture.ts";
 import { STREAMS_AT_ONCE } from "./stream-quota.ts";
+import { STREAMS_AT_ONCE } from "./stream-quota.ts";
 import { TestAgent } from "./test-agent.fixture.ts";
 import { writeOnce } from "./write-reports.ts";
 
@@ -54,6 +55,26 @@ test("a Hello with control characters in its text ends the stream", async (t) =>
     await agent.connect({ programVersion: text });
     assert.equal(agent.goodbye, "GOODBYE_REASON_PROTOCOL", JSON.stringify(text));
   }
+});
+
+test("an agent that dials in a loop has no more than its quota of streams made for it", async (t) => {
+  const coordinator = await startCoordinator(t);
+  const pair = await coordinator.enroll("hostile");
+  const agent = new TestAgent(coordinator.fleetClient(pair));
+  for (let stream = 0; stream < STREAMS_AT_ONCE; stream += 1) {
+    await agent.connect();
+    assert.equal(agent.goodbye, undefined);
+    agent.cancel();
+    await until("the end of the stream", () => agent.ended);
+  }
+  const snapshots = () => coordinator.fleet.counters.snapshots.get("new") ?? 0;
+  const before = snapshots();
+  await agent.connect();
+  assert.equal(agent.goodbye, "GOODBYE_REASON_QUOTA");
+  assert.equal(snapshots(), before);
+  const { agents } = await unary(coordinator.admin, coordinator.admin.listAgents, { agent: "hostile" });
+  assert.deepEqual(agents[0]?.warnables, ["streams-over-quota"]);
+  await connected(coordinator, "other");
 });
 
 test("an agent that dials in a loop has no more than its quota of streams made for it", async (t) => {

@@ -11,6 +11,7 @@ export function showFleetCounters(registry: Registry, counters: FleetCounters): 
     ["violations_total", "Streams ended for breaking the protocol", () => counters.violations],
     ["goodbyes_total", "Streams ended by the coordinator", () => counters.goodbyes],
     ["clones_total", "Streams refused as a clone of another", () => counters.clones],
+    ["streams_over_quota_total", "Streams refused because their agent begins too many", () => counters.overQuota],
   ] as const;
   for (const [name, help, value] of simple) {
     new Counter({
