@@ -1,10 +1,12 @@
-/** Why a command failed: 1 = it could not be done, 2 = it has to be typed in another way. */
+/** Why a command failed: 1 = it could not be done, 2 = it has to be typed in another way, 3 = an operator has to say yes. */
 import { type ErrorDetails, FleetbanError } from "@fleetban/kit/errors";
 
-export class CliError extends FleetbanError {
-  readonly exitCode: 1 | 2;
+export type FailedExitCode = 1 | 2 | 3;
 
-  constructor(code: string, message: string, details: ErrorDetails & { exitCode?: 1 | 2 } = {}) {
+export class CliError extends FleetbanError {
+  readonly exitCode: FailedExitCode;
+
+  constructor(code: string, message: string, details: ErrorDetails & { exitCode?: FailedExitCode } = {}) {
     super(code, message, details);
     this.exitCode = details.exitCode ?? 1;
   }

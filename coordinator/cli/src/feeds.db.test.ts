@@ -62,6 +62,39 @@ ${[ABUSEIPDB_PRESET, ...PRESETS].map(presetLine).join("\n")}
   );
 });
 
+test("a fetch whose list is held ends as what is not done: it waits for a word", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "fb-feed-"));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const path = join(folder, "list.txt");
+  const coordinator = await startCoordinator(t, { feeds: [listFeed({ at: { kind: "file", path } })] });
+  const some = (count: number) => Array.from({ length: count }, (_, index) => `45.1.1.${index}\n`).join("");
+  const run = (script: string) => runScript(script, coordinator.adminSocket);
+  await writeFile(path, some(100));
+  await run(`
+$ fleetban feeds fetch outside
+outside: fetched: 100 listings changed
+`);
+  await writeFile(path, some(10));
+  const waits = `! fleetban: error: feed outside: its list waits for your word, as hold 1; the one before stays
+! fleetban: hint: fleetban holds show 1, then: fleetban holds approve 1, or: fleetban holds reject 1
+= 3`;
+  await run(`
+$ fleetban feeds fetch outside
+outside: held: the list shrinks to less than half: 10 entries, it had 100
+${waits}
+
+$ fleetban feeds fetch outside
+outside: unchanged: it is the list that was held, as fetch 2
+${waits}
+
+$ fleetban holds reject 1
+feed outside: its old list stays in force, the held one is dropped
+
+$ fleetban feeds fetch outside
+outside: unchanged: it is the list that was held, as fetch 2
+`);
+});
+
 function presetLine({ name, title, mode, everySeconds, licence, note }: typeof ABUSEIPDB_PRESET | Preset): string {
   return [name, title, mode, humanSeconds(everySeconds), licence, note].join("  ");
 }

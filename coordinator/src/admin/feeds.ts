@@ -70,7 +70,8 @@ export async function fetchFeed(
   );
   parts.metrics.auditRecord();
   const status = (await feedMessages(parts)).find((one) => one.name === name);
-  return { feed: status, outcome: outcomeText(refreshed) };
+  const { outcome: kind } = refreshed;
+  return { feed: status, outcome: outcomeText(refreshed), kind, holdNo: status?.holdNo ?? 0 };
 }
 
 export async function showFeed(parts: AdminParts, { feed: name, limit }: ShowFeedRequest): Promise<ShowFeedResponse> {

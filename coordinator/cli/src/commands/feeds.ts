@@ -1,8 +1,10 @@
 /** `fleetban feeds`: outside lists. */
 
 import { renderTable } from "@fleetban/kit/cli-output";
+import type { FetchFeedResponse } from "@fleetban/proto/wire/admin";
 import type { Command } from "commander";
 import { wholeNumber } from "../arguments.ts";
+import { CliError } from "../cli-error.ts";
 import { example, type Run } from "../run.ts";
 import { feedText, presetTable } from "../show-feed.ts";
 import { collisionLines, FEED_COLUMNS, feedRow, valueTable } from "../show-feeds.ts";
@@ -64,7 +66,17 @@ export function addFeeds(program: Command, run: Run): void {
       run(async (cli, feed: string) => {
         const answer = await cli.calls.call((admin) => admin.fetchFeed, { feed }, { withinMs: FETCH_WITHIN_MS });
         cli.show(answer, () => `${feed}: ${answer.outcome}`);
+        assertNotHeld(feed, answer);
       }),
     )
     .addHelpText("after", example("feeds fetch abuseipdb"));
+}
+
+/** A list that is held is in force nowhere until somebody says so. */
+function assertNotHeld(feed: string, { kind, holdNo }: FetchFeedResponse): void {
+  if (kind !== "held" && (kind !== "unchanged" || holdNo === 0)) return;
+  throw new CliError("held", `feed ${feed}: its list waits for your word, as hold ${holdNo}; the one before stays`, {
+    hint: `fleetban holds show ${holdNo}, then: fleetban holds approve ${holdNo}, or: fleetban holds reject ${holdNo}`,
+    exitCode: 3,
+  });
 }

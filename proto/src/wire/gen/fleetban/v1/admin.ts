@@ -627,8 +627,15 @@ export interface FetchFeedRequest {
 }
 
 export interface FetchFeedResponse {
-  feed: FeedStatus | undefined;
+  feed:
+    | FeedStatus
+    | undefined;
+  /** For people. */
   outcome: string;
+  /** The outcome's word alone: `fetched`, `unchanged`, `held`, or why there is no list, such as `unreachable`. */
+  kind: string;
+  /** In which its newest list waits for an operator; 0 = in none. */
+  holdNo: number;
 }
 
 export interface ListHoldsRequest {
@@ -7535,7 +7542,7 @@ export const FetchFeedRequest: MessageFns<FetchFeedRequest> = {
 };
 
 function createBaseFetchFeedResponse(): FetchFeedResponse {
-  return { feed: undefined, outcome: "" };
+  return { feed: undefined, outcome: "", kind: "", holdNo: 0 };
 }
 
 export const FetchFeedResponse: MessageFns<FetchFeedResponse> = {
@@ -7545,6 +7552,12 @@ export const FetchFeedResponse: MessageFns<FetchFeedResponse> = {
     }
     if (message.outcome !== "") {
       writer.uint32(18).string(message.outcome);
+    }
+    if (message.kind !== "") {
+      writer.uint32(26).string(message.kind);
+    }
+    if (message.holdNo !== 0) {
+      writer.uint32(32).uint32(message.holdNo);
     }
     return writer;
   },
@@ -7578,6 +7591,22 @@ export const FetchFeedResponse: MessageFns<FetchFeedResponse> = {
             message.outcome = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.holdNo = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7599,6 +7628,8 @@ export const FetchFeedResponse: MessageFns<FetchFeedResponse> = {
       ? FeedStatus.fromPartial(object.feed)
       : undefined;
     message.outcome = object.outcome ?? "";
+    message.kind = object.kind ?? "";
+    message.holdNo = object.holdNo ?? 0;
     return message;
   },
 };
