@@ -159,11 +159,18 @@ test("agents, probes and enrollments", async (t) => {
   await agent.connect();
   await until("the first snapshots", () => agent.mirrors.size === 4);
   await until("the reports", () => coordinator.fleet.reported.find(1)?.lists.size === 4);
-  await coordinator.store.sql`insert into agent_groups (name, lists) values ('edge', '{1,2,4,5}')`;
+  const { sql } = coordinator.store;
+  await sql`insert into agent_groups (name, lists) values ('edge', '{1,2,4,5}')`;
+  await sql`
+    insert into job_runs (job, ended_at, outcome, detail) values
+      ('feeds', clock_timestamp(), 'done', '{"replica": "one"}'),
+      ('feeds', clock_timestamp(), 'failed', '{"replica": "one", "error_code": "feed-unreadable"}'),
+      ('packs', null, null, '{"replica": "one"}')`;
   await runScript(
     `
 $ fleetban status
 fleetban test on test, store postgres, jobs by timer, up WHEN
+job feeds failed WHEN (feed-unreadable), last done WHEN: fleetban jobs show feeds
 
 LIST  EFFECT  LISTINGS  REVISION  CHANGED
 exempt  exempt  0  0  (none)
@@ -184,6 +191,25 @@ in the kernels of 1 agent after TOOK
 $ fleetban agents probe web1
 AGENT  ADDRESS  NETWORK  ADDED  TESTED  REMOVED  TOTAL  BACKEND  RULE  OUTCOME
 web1  192.0.2.2  TOOK  TOOK  TOOK  TOOK  TOOK  test  present  passed
+
+$ fleetban agents probe --last
+PROBED  AGENT  ADDRESS  NETWORK  ADDED  TESTED  REMOVED  TOTAL  BACKEND  RULE  OUTCOME
+WHEN  web1  192.0.2.2  TOOK  TOOK  TOOK  TOOK  TOOK  test  present  passed
+
+$ fleetban jobs
+JOB  BEGUN  TOOK  OUTCOME  LAST DONE  FAILED TODAY
+feeds  WHEN  TOOK  failed: feed-unreadable  WHEN  1
+packs  WHEN  (none)  not ended  (none)  0
+
+$ fleetban jobs show feeds
+BEGUN  TOOK  OUTCOME  REPLICA
+WHEN  TOOK  failed: feed-unreadable  one
+WHEN  TOOK  done  one
+
+$ fleetban job show nothing
+! fleetban: error: job nothing: is not known
+! fleetban: hint: \`fleetban jobs list\` shows their names
+= 1
 
 $ fleetban enrollments create --uses 3 --group default
 fleetban-agent enroll TOKEN

@@ -17,6 +17,7 @@ import { addExplain } from "./commands/explain.ts";
 import { addFeeds } from "./commands/feeds.ts";
 import { addHits } from "./commands/hits.ts";
 import { addHolds } from "./commands/holds.ts";
+import { addJobs } from "./commands/jobs.ts";
 import { addKeptActs } from "./commands/kept-acts.ts";
 import { addListings } from "./commands/listings.ts";
 import { addNotifications } from "./commands/notifications.ts";
@@ -61,7 +62,16 @@ function createProgram(parts: CliParts): Command {
   addExplain(program, run);
   for (const add of [addAgents, addEnrollments, addListings, addKeptActs, addHits, addFeeds, addPacks, addHolds])
     add(program, run);
-  for (const add of [addPolicy, addPublish, addReports, addNotifications, addAudit, addCertificates, addVersion])
+  for (const add of [
+    addPolicy,
+    addPublish,
+    addReports,
+    addNotifications,
+    addJobs,
+    addAudit,
+    addCertificates,
+    addVersion,
+  ])
     add(program, run);
   configure(program, "fleetban", parts);
   return program;

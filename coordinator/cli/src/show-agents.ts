@@ -3,6 +3,7 @@ import {
   type Cell,
   type Column,
   humanCount,
+  humanMicroseconds,
   humanMoment,
   renderFacts,
   renderTable,
@@ -52,9 +53,26 @@ export function agentText(agent: AgentStatus, nowMs: number): string {
     ["spool", `${humanCount(agent.spoolSightings)} waiting, ${humanCount(agent.lostSightings)} lost`],
     ["own entries", humanCount(agent.ownEntries)],
     ["local entries", humanCount(agent.localEntries)],
+    ["last probe", lastProbe(agent, nowMs)],
     ["warnings", agent.warnables.join(", ")],
   ]);
   return agent.lists.length === 0 ? facts : `${facts}\n\n${listsTable(agent.lists, nowMs)}`;
+}
+
+function lastProbe({ lastProbe: probe }: AgentStatus, nowMs: number): string | undefined {
+  if (probe === undefined) return undefined;
+  const { probedAtMs, error, networkUs, addedUs, testedUs, removedUs, totalUs, rulePresent } = probe;
+  const when = humanMoment(probedAtMs, nowMs);
+  if (error !== "") return `failed ${when}: ${error}`;
+  const hops = [
+    ["network", networkUs],
+    ["added", addedUs],
+    ["tested", testedUs],
+    ["removed", removedUs],
+  ] as const;
+  const took = hops.map(([hop, us]) => `${hop} ${humanMicroseconds(us)}`).join(", ");
+  const rule = rulePresent ? "" : "; the rule is missing";
+  return `passed ${when} in ${humanMicroseconds(totalUs)}: ${took}${rule}`;
 }
 
 /** Where it is now, and what that changes in its kernel. */

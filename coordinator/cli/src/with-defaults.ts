@@ -17,6 +17,7 @@ const NOUNS = new Set(
     "feeds",
     "packs",
     "holds",
+    "jobs",
     "reports",
     "notifications",
     "certificates",

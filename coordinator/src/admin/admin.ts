@@ -9,6 +9,7 @@ import type {
   ListFeedsRequest,
   ListHitsRequest,
   ListingsPage,
+  ListJobsRequest,
   ListListingsRequest,
   ListNotificationsRequest,
   ListReportsRequest,
@@ -35,6 +36,7 @@ import { explain } from "./explain.ts";
 import { feedPresets, fetchFeed, showFeed } from "./feeds.ts";
 import { feedsWithValue, listHits } from "./hits.ts";
 import { holds, resolveHold, showHold } from "./holds.ts";
+import { listJobs } from "./jobs.ts";
 import { listListings, listStatuses } from "./listings.ts";
 import { moveAgent } from "./move-agent.ts";
 import { listNotifications, testNotifications } from "./notifications.ts";
@@ -108,6 +110,7 @@ export function createAdmin(parts: AdminParts) {
     listPacks: async () => ({ packs: await listPacks(parts) }),
     showPack: (request: ShowPackRequest) => showPack(parts, request),
     listAudit,
+    listJobs: (request: ListJobsRequest) => listJobs(parts, request),
     createPublishToken: bind(createPublishToken),
     listPublishTokens: () => listPublishTokens(parts),
     revokePublishToken: bind(revokePublishToken),

@@ -15,6 +15,7 @@ import type { Caller } from "./caller.ts";
 import { AdminError } from "./errors.ts";
 import { createKernelDigests, type KernelDigests } from "./kernel-digests.ts";
 import type { AdminParts } from "./parts.ts";
+import { lastProbes } from "./probe-queries.ts";
 
 /** Another replica's agent counts as online while that replica writes its reports. */
 const WRITTEN_WITHIN_MS = 35_000;
@@ -34,8 +35,13 @@ export function createAgents(parts: AdminParts): Agents {
     const rows = await agentRows(store.sql, named);
     const stored = await storedLists(store.sql);
     const heads = new Map(ledger.lists().map((head) => [head.list.list, head]));
+    const probes = await lastProbes(store.sql);
     const statuses: AgentStatus[] = [];
-    for (const row of rows) statuses.push(await statusOf(row, stored.get(row.agentNo) ?? [], heads));
+    for (const row of rows) {
+      const probe = probes.get(row.agentNo);
+      const lastProbe = probe === undefined ? undefined : { agentId: row.agentId, name: row.name, ...probe };
+      statuses.push({ ...(await statusOf(row, stored.get(row.agentNo) ?? [], heads)), lastProbe });
+    }
     if (named !== "" && statuses.length === 0) throw notFound(named);
     return statuses;
   }

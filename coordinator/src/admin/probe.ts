@@ -9,6 +9,7 @@ import type { ProbeAnswer } from "../fleet/agent-stream.ts";
 import type { Agents } from "./agents.ts";
 import { AdminError } from "./errors.ts";
 import type { AdminParts } from "./parts.ts";
+import { insertProbe, NO_HOPS } from "./probe-queries.ts";
 
 const TIMEOUT_MS = 5_000;
 const TIMEOUT_MAX_MS = 60_000;
@@ -44,17 +45,20 @@ async function wantedAgents({ fleet }: AdminParts, agents: Agents, named: string
 
 async function probeOne(parts: AdminParts, agent: Agent, timeoutMs: number): Promise<AgentProbe> {
   const address = parts.fleet.nextProbeAddress();
+  const probedAtMs = Math.round(parts.clock.nowMs());
   const answer = await parts.fleet.probe(agent.agentNo, address, timeoutMs);
   const outcome = answer === undefined ? "no-answer" : answer.result.error === "" ? "passed" : "failed";
   parts.metrics.probe(outcome);
-  return { agentId: agent.agentId, name: agent.name, address, ...hopsOf(answer, timeoutMs) };
+  const { agentId, agentNo, name } = agent;
+  const probe = { agentId, name, address, probedAtMs, ...hopsOf(answer, timeoutMs) };
+  await insertProbe(parts.store.sql, agentNo, probe, answer !== undefined).catch((error: unknown) => {
+    parts.log.warn("admin.probe_not_kept", { agent: name, error }); // what was found is told all the same
+  });
+  return probe;
 }
 
 function hopsOf(answer: ProbeAnswer | undefined, timeoutMs: number) {
-  if (answer === undefined) {
-    const error = `no answer within ${timeoutMs} ms`;
-    return { error, networkUs: 0, addedUs: 0, testedUs: 0, removedUs: 0, totalUs: 0, backend: "", rulePresent: false };
-  }
+  if (answer === undefined) return { error: `no answer within ${timeoutMs} ms`, ...NO_HOPS };
   const { result, roundTripUs } = answer;
   const { error, addedUs, testedUs, removedUs, backend, rulePresent } = result;
   const networkUs = Math.max(0, roundTripUs - addedUs - testedUs - removedUs);

@@ -5,6 +5,7 @@ import type { Sql } from "../store/sql.ts";
 import type { Agents } from "./agents.ts";
 import { feedMessages } from "./feeds.ts";
 import { openHolds } from "./holds.ts";
+import { failingJobs } from "./jobs.ts";
 import { listStatuses } from "./listings.ts";
 import type { AdminParts } from "./parts.ts";
 
@@ -28,6 +29,7 @@ export async function getStatus(parts: AdminParts, agents: Agents): Promise<GetS
     localBans: await localBans(store.sql),
     holds: await openHolds(store.sql),
     warnables: warnables.map(({ code, subject }) => (subject === undefined ? code : `${code} ${subject}`)),
+    failingJobs: await failingJobs(store.sql),
     warnings: warnables.map(({ code, subject = "", text }) => ({ code, subject, text })),
   };
 }

@@ -91,6 +91,7 @@ export function createAdminService(admin: Admin, identify: Identify, log: Log): 
     listPacks: read(admin.listPacks),
     showPack: read(admin.showPack),
     listAudit: read(admin.listAudit),
+    listJobs: read(admin.listJobs),
     previewReports: read(admin.previewReports),
     listReports: read(admin.listReports),
     getReportsStatus: read(admin.getReportsStatus),

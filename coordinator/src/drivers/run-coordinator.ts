@@ -14,6 +14,7 @@ import { FleetbanError } from "@fleetban/kit/errors";
 import type { Log } from "@fleetban/kit/log";
 import { runTasks } from "@fleetban/kit/task-group";
 import { createAdmin } from "../admin/admin.ts";
+import { historyJobs } from "../admin/history-jobs.ts";
 import type { CoordinatorConfig } from "../config.ts";
 import { abuseIpdbAccessOf, portsOf } from "../config-settings.ts";
 import { createAttempts } from "../enrollment/attempts.ts";
@@ -33,7 +34,8 @@ import { createFeedJudge } from "../guardrails/protections.ts";
 import type { PacksParts } from "../guardrails/sync-packs.ts";
 import { hitsJobs } from "../hits/hits-jobs.ts";
 import { startBullJobs } from "../jobs/bullmq.ts";
-import type { Jobs } from "../jobs/jobs.ts";
+import type { Job, Jobs } from "../jobs/jobs.ts";
+import { recorded } from "../jobs/record-runs.ts";
 import { createTimerJobs } from "../jobs/timer.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { openLedger } from "../ledger/open-ledger.ts";
@@ -205,7 +207,9 @@ async function openParts(base: Base, closers: Closers): Promise<Parts> {
   const outgoing = openOutgoing({ ...base, store, ledger, fleet, inForce, hostNames });
   showReportGauges(metrics.registry, outgoing.reports);
   const warnings = () => outgoingWarnings({ store, ...outgoing });
-  const health = createHealth({ store, ledger, jobs, clock, packs, outgoingWarnings: warnings });
+  const plain = plainStores(config);
+  for (const { code, subject: host } of plain) log.warn("coordinator.store_in_plain_text", { code, host });
+  const health = createHealth({ store, ledger, jobs, clock, packs, plainStores: plain, outgoingWarnings: warnings });
   const life: LifeParts = {
     ...{ store, ledger, clock, log, policies, retentionSeconds, definitionsOf, runId },
     readPacks: packs.readPacks,
@@ -261,12 +265,7 @@ async function serve(
     log,
     signal: work.signal,
   });
-  for (const job of feedsJobs(parts.feeds)) parts.jobs.schedule(job);
-  for (const job of packsJobs(parts.packs)) parts.jobs.schedule(job);
-  const { brake } = parts.feeds;
-  for (const job of hitsJobs({ store, ledger, log, policy: parts.policy, brake })) parts.jobs.schedule(job);
-  for (const job of reportsJobs(parts.reports)) parts.jobs.schedule(job);
-  for (const job of notificationsJobs(parts.notifications)) parts.jobs.schedule(job);
+  for (const job of jobsOf(parts)) parts.jobs.schedule(recorded(job, parts));
   readiness.isReady = true;
   log.info("coordinator.started", {
     version: VERSION,
@@ -280,6 +279,18 @@ async function serve(
   });
   await notifySystemd("READY=1", notifySocket);
   await ledgerRuns;
+}
+
+function jobsOf(parts: Parts): readonly Job[] {
+  const { store, ledger, log, policy, feeds } = parts;
+  return [
+    ...feedsJobs(feeds),
+    ...packsJobs(parts.packs),
+    ...hitsJobs({ store, ledger, log, policy, brake: feeds.brake }),
+    ...reportsJobs(parts.reports),
+    ...notificationsJobs(parts.notifications),
+    ...historyJobs(parts),
+  ];
 }
 
 async function listen(

@@ -13,7 +13,7 @@ import { createCoordinatorMetrics } from "./metrics.ts";
 import { type Warnable, warnable } from "./warnables.ts";
 
 const NOTHING: Readings = { lists: [], warnables: [], stored: undefined };
-const NO_COUNTS = { listings: [], agents: [], packs: [], offenders: 0, pardons: 0, allowlist: 0 };
+const NO_COUNTS = { listings: [], agents: [], packs: [], jobs: [], offenders: 0, pardons: 0, allowlist: 0 };
 
 test("a coordinator that works is ready", async () => {
   assert.deepEqual(await readyz([]), { status: 200, body: "ready\n" });
@@ -48,6 +48,7 @@ test("the metrics tell lists, feeds, agents and warnables by the names of the ha
         listings: [{ list: "fleet", family: "v6", count: 7 }],
         agents: [{ state: "enrolled", count: 3 }],
         packs: [{ pack: "googlebot", count: 26 }],
+        jobs: [{ job: "feeds", doneAtMs: 1_795_000_000_000 }],
         pardons: 2,
       },
     },
@@ -64,6 +65,7 @@ test("the metrics tell lists, feeds, agents and warnables by the names of the ha
     'hold_opened_timestamp_seconds{subject="feed"} 1795000000',
     "pardons 2",
     'pack_prefixes{pack="googlebot"} 26',
+    'job_done_timestamp_seconds{job="feeds"} 1795000000',
     'warnable{code="feed-held"} 1',
     'info{version="0.1.0"} 1',
   ]) {

@@ -45,6 +45,7 @@ export function createGauges(registry: Registry, read: () => Promise<Readings>):
   const pardons = gauge("pardons", "Pardons in force");
   const allowlist = gauge("allowlist_prefixes", "Prefixes that operators have on the allowlist");
   const packs = gauge("pack_prefixes", "Prefixes of a never-ban pack in force", ["pack"]);
+  const jobDone = gauge("job_done_timestamp_seconds", "When a job was last done, at whatever replica", ["job"]);
   const warnable = gauge("warnable", "1 for each bad state, by its code", ["code"]);
   const all = [
     revision,
@@ -57,6 +58,7 @@ export function createGauges(registry: Registry, read: () => Promise<Readings>):
     holds,
     heldSince,
     packs,
+    jobDone,
     warnable,
   ];
 
@@ -80,6 +82,7 @@ export function createGauges(registry: Registry, read: () => Promise<Readings>):
     offenders.set(counts.offenders);
     pardons.set(counts.pardons);
     allowlist.set(counts.allowlist);
+    for (const { job, doneAtMs } of counts.jobs) jobDone.set({ job }, doneAtMs / 1_000);
     for (const { pack, count } of counts.packs) packs.set({ pack }, count);
     for (const feed of feeds) {
       feedPrefixes.set({ feed: feed.name }, feed.entries);

@@ -6,6 +6,8 @@ export interface Counts {
   readonly agents: readonly { readonly state: string; readonly count: number }[];
   /** In force, with their prefixes. */
   readonly packs: readonly { readonly pack: string; readonly count: number }[];
+  /** When each job was last done, at whatever replica. */
+  readonly jobs: readonly { readonly job: string; readonly doneAtMs: number }[];
   readonly offenders: number;
   readonly pardons: number;
   readonly allowlist: number;
@@ -28,7 +30,10 @@ export async function selectCounts(sql: Sql): Promise<Counts> {
       (select count(*) from allowlist
         where pack is null and ended_at is null and (until is null or until > clock_timestamp()))::int as allowlist`;
   const packs = await sql<{ pack: string; count: number }[]>`select name as pack, prefixes as count from packs`;
+  const jobs = await sql<{ job: string; done_at: Date }[]>`
+    select job, max(ended_at) as done_at from job_runs where outcome = 'done' group by job`;
   return {
+    jobs: jobs.map(({ job, done_at }) => ({ job, doneAtMs: done_at.getTime() })),
     listings: listings.map(({ list, family, count }) => ({ list, family: family === 4 ? "v4" : "v6", count })),
     agents: [...agents],
     packs: [...packs],

@@ -1,6 +1,6 @@
 /** `fleetban agents`: list, show, move, revoke, probe. */
 
-import { humanMicroseconds, renderTable } from "@fleetban/kit/cli-output";
+import { humanMicroseconds, humanMoment, renderTable } from "@fleetban/kit/cli-output";
 import type { AgentProbe } from "@fleetban/proto/wire/admin";
 import type { Command } from "commander";
 import { durationSeconds } from "../arguments.ts";
@@ -79,13 +79,14 @@ export function addAgents(program: Command, run: Run): void {
     .command("probe")
     .description("put a test address into an agent's kernel and take it out again, timing each hop")
     .argument("[agent]", "name or id; without one all that are online")
+    .option("--last", "what the last probe of each found, without a new one", false)
     .option("--timeout <duration>", `how long to wait for an answer (default: ${PROBE_SECONDS}s)`, durationSeconds)
     .action(
-      run((cli, agent: string | undefined, { timeout = PROBE_SECONDS }: { timeout?: number }) =>
-        probe(cli, agent, timeout),
+      run((cli, agent: string | undefined, { last, timeout = PROBE_SECONDS }: { last: boolean; timeout?: number }) =>
+        last ? lastProbes(cli, agent) : probe(cli, agent, timeout),
       ),
     )
-    .addHelpText("after", example("agents probe", "agents probe web1"));
+    .addHelpText("after", example("agents probe", "agents probe web1", "agents probe --last"));
 }
 
 async function probe(cli: Cli, agent: string | undefined, timeoutSeconds: number): Promise<void> {
@@ -102,10 +103,18 @@ async function probe(cli: Cli, agent: string | undefined, timeoutSeconds: number
   }
 }
 
-function probeTable(probes: readonly AgentProbe[]): string {
+async function lastProbes(cli: Cli, agent = ""): Promise<void> {
+  const { agents } = await cli.calls.call((admin) => admin.listAgents, { agent });
+  const probes = agents.map(({ lastProbe }) => lastProbe).filter((probe) => probe !== undefined);
+  cli.show(probes, () => probeTable(probes, cli.nowMs));
+}
+
+/** With `nowMs` also when. */
+function probeTable(probes: readonly AgentProbe[], nowMs?: number): string {
   const right = "right" as const;
   return renderTable(
     [
+      ...(nowMs === undefined ? [] : [{ title: "probed" }]),
       { title: "agent" },
       { title: "address" },
       { title: "network", align: right },
@@ -118,6 +127,7 @@ function probeTable(probes: readonly AgentProbe[]): string {
       { title: "outcome" },
     ],
     probes.map((probe) => [
+      ...(nowMs === undefined ? [] : [humanMoment(probe.probedAtMs, nowMs)]),
       probe.name,
       probe.address,
       ...(probe.error === ""
@@ -127,5 +137,6 @@ function probeTable(probes: readonly AgentProbe[]): string {
       probe.rulePresent ? "present" : "missing",
       probe.error === "" ? "passed" : probe.error,
     ]),
+    "no probe yet; make one: fleetban agents probe",
   );
 }

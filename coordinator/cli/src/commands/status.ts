@@ -6,6 +6,7 @@ import type { Command } from "commander";
 import { example, type Run } from "../run.ts";
 import { AGENT_COLUMNS, agentRow, NO_AGENTS } from "../show-agents.ts";
 import { FEED_COLUMNS, feedRow } from "../show-feeds.ts";
+import { failingText } from "../show-jobs.ts";
 
 const DAYS_SHOWN = 7;
 const AGENTS_SHOWN = 40;
@@ -28,6 +29,7 @@ function statusText(status: GetStatusResponse, nowMs: number): string {
   const sections = [
     `fleetban ${status.programVersion} on ${status.replica}, store ${status.store}, jobs by ${status.jobs}, up ${up}`,
     ...warningLines(status),
+    ...status.failingJobs.map((job) => failingText(job, nowMs)),
     `\n${listsText(status.lists, nowMs)}`,
     `\n${agentsText(status.agents, nowMs)}`,
     ...(status.feeds.length === 0 ? [] : [`\n${feedsText(status.feeds, nowMs)}`]),

@@ -52,6 +52,8 @@ export interface GetStatusResponse {
   warnables: string[];
   /** The same, for people. */
   warnings: Warning[];
+  /** Those whose last run failed. */
+  failingJobs: JobStatus[];
 }
 
 export interface Warning {
@@ -99,6 +101,8 @@ export interface AgentStatus {
   lostSightings: number;
   localEntries: number;
   ownEntries: number;
+  /** Absent = none is known. */
+  lastProbe: AgentProbe | undefined;
 }
 
 export interface AgentListStatus {
@@ -161,6 +165,7 @@ export interface AgentProbe {
   totalUs: number;
   backend: string;
   rulePresent: boolean;
+  probedAtMs: number;
 }
 
 export interface CreateEnrollmentRequest {
@@ -1132,6 +1137,39 @@ export interface MoveAgentResponse {
   told: boolean;
 }
 
+export interface ListJobsRequest {
+  /** Its runs, too; empty = none. */
+  job: string;
+}
+
+export interface ListJobsResponse {
+  jobs: JobStatus[];
+  /** Newest first. */
+  runs: JobRun[];
+}
+
+export interface JobStatus {
+  job: string;
+  last:
+    | JobRun
+    | undefined;
+  /** The last run that did not fail ended then; 0 = none is known. */
+  doneAtMs: number;
+  /** In the last 24 hours. */
+  failures: number;
+}
+
+export interface JobRun {
+  replica: string;
+  startedAtMs: number;
+  /** 0 = it is running, or its process ended before it. */
+  endedAtMs: number;
+  /** `done`, `failed`, `stopped` with its process; empty = not ended. */
+  outcome: string;
+  /** Of a failed one; what it was stands in the log. */
+  errorCode: string;
+}
+
 function createBaseGetStatusRequest(): GetStatusRequest {
   return {};
 }
@@ -1192,6 +1230,7 @@ function createBaseGetStatusResponse(): GetStatusResponse {
     holds: 0,
     warnables: [],
     warnings: [],
+    failingJobs: [],
   };
 }
 
@@ -1241,6 +1280,9 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     }
     for (const v of message.warnings) {
       Warning.encode(v!, writer.uint32(122).fork()).join();
+    }
+    for (const v of message.failingJobs) {
+      JobStatus.encode(v!, writer.uint32(130).fork()).join();
     }
     return writer;
   },
@@ -1378,6 +1420,14 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
             message.warnings.push(Warning.decode(reader, reader.uint32()));
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.failingJobs.push(JobStatus.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1410,6 +1460,7 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     message.holds = object.holds ?? 0;
     message.warnables = object.warnables?.map((e) => e) || [];
     message.warnings = object.warnings?.map((e) => Warning.fromPartial(e)) || [];
+    message.failingJobs = object.failingJobs?.map((e) => JobStatus.fromPartial(e)) || [];
     return message;
   },
 };
@@ -1706,6 +1757,7 @@ function createBaseAgentStatus(): AgentStatus {
     lostSightings: 0,
     localEntries: 0,
     ownEntries: 0,
+    lastProbe: undefined,
   };
 }
 
@@ -1761,6 +1813,9 @@ export const AgentStatus: MessageFns<AgentStatus> = {
     }
     if (message.ownEntries !== 0) {
       writer.uint32(136).uint32(message.ownEntries);
+    }
+    if (message.lastProbe !== undefined) {
+      AgentProbe.encode(message.lastProbe, writer.uint32(146).fork()).join();
     }
     return writer;
   },
@@ -1914,6 +1969,14 @@ export const AgentStatus: MessageFns<AgentStatus> = {
             message.ownEntries = reader.uint32();
             continue;
           }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.lastProbe = AgentProbe.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1948,6 +2011,9 @@ export const AgentStatus: MessageFns<AgentStatus> = {
     message.lostSightings = object.lostSightings ?? 0;
     message.localEntries = object.localEntries ?? 0;
     message.ownEntries = object.ownEntries ?? 0;
+    message.lastProbe = (object.lastProbe !== undefined && object.lastProbe !== null)
+      ? AgentProbe.fromPartial(object.lastProbe)
+      : undefined;
     return message;
   },
 };
@@ -2465,6 +2531,7 @@ function createBaseAgentProbe(): AgentProbe {
     totalUs: 0,
     backend: "",
     rulePresent: false,
+    probedAtMs: 0,
   };
 }
 
@@ -2502,6 +2569,9 @@ export const AgentProbe: MessageFns<AgentProbe> = {
     }
     if (message.rulePresent !== false) {
       writer.uint32(88).bool(message.rulePresent);
+    }
+    if (message.probedAtMs !== 0) {
+      writer.uint32(96).int64(message.probedAtMs);
     }
     return writer;
   },
@@ -2607,6 +2677,14 @@ export const AgentProbe: MessageFns<AgentProbe> = {
             message.rulePresent = reader.bool();
             continue;
           }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.probedAtMs = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2635,6 +2713,7 @@ export const AgentProbe: MessageFns<AgentProbe> = {
     message.totalUs = object.totalUs ?? 0;
     message.backend = object.backend ?? "";
     message.rulePresent = object.rulePresent ?? false;
+    message.probedAtMs = object.probedAtMs ?? 0;
     return message;
   },
 };
@@ -12930,6 +13009,322 @@ export const MoveAgentResponse: MessageFns<MoveAgentResponse> = {
   },
 };
 
+function createBaseListJobsRequest(): ListJobsRequest {
+  return { job: "" };
+}
+
+export const ListJobsRequest: MessageFns<ListJobsRequest> = {
+  encode(message: ListJobsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.job !== "") {
+      writer.uint32(10).string(message.job);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListJobsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListJobsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.job = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListJobsRequest>, I>>(base?: I): ListJobsRequest {
+    return ListJobsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListJobsRequest>, I>>(object: I): ListJobsRequest {
+    const message = createBaseListJobsRequest();
+    message.job = object.job ?? "";
+    return message;
+  },
+};
+
+function createBaseListJobsResponse(): ListJobsResponse {
+  return { jobs: [], runs: [] };
+}
+
+export const ListJobsResponse: MessageFns<ListJobsResponse> = {
+  encode(message: ListJobsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.jobs) {
+      JobStatus.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.runs) {
+      JobRun.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListJobsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListJobsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.jobs.push(JobStatus.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.runs.push(JobRun.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListJobsResponse>, I>>(base?: I): ListJobsResponse {
+    return ListJobsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListJobsResponse>, I>>(object: I): ListJobsResponse {
+    const message = createBaseListJobsResponse();
+    message.jobs = object.jobs?.map((e) => JobStatus.fromPartial(e)) || [];
+    message.runs = object.runs?.map((e) => JobRun.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseJobStatus(): JobStatus {
+  return { job: "", last: undefined, doneAtMs: 0, failures: 0 };
+}
+
+export const JobStatus: MessageFns<JobStatus> = {
+  encode(message: JobStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.job !== "") {
+      writer.uint32(10).string(message.job);
+    }
+    if (message.last !== undefined) {
+      JobRun.encode(message.last, writer.uint32(18).fork()).join();
+    }
+    if (message.doneAtMs !== 0) {
+      writer.uint32(24).int64(message.doneAtMs);
+    }
+    if (message.failures !== 0) {
+      writer.uint32(32).uint32(message.failures);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): JobStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseJobStatus();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.job = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.last = JobRun.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.doneAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.failures = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<JobStatus>, I>>(base?: I): JobStatus {
+    return JobStatus.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<JobStatus>, I>>(object: I): JobStatus {
+    const message = createBaseJobStatus();
+    message.job = object.job ?? "";
+    message.last = (object.last !== undefined && object.last !== null) ? JobRun.fromPartial(object.last) : undefined;
+    message.doneAtMs = object.doneAtMs ?? 0;
+    message.failures = object.failures ?? 0;
+    return message;
+  },
+};
+
+function createBaseJobRun(): JobRun {
+  return { replica: "", startedAtMs: 0, endedAtMs: 0, outcome: "", errorCode: "" };
+}
+
+export const JobRun: MessageFns<JobRun> = {
+  encode(message: JobRun, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.replica !== "") {
+      writer.uint32(10).string(message.replica);
+    }
+    if (message.startedAtMs !== 0) {
+      writer.uint32(16).int64(message.startedAtMs);
+    }
+    if (message.endedAtMs !== 0) {
+      writer.uint32(24).int64(message.endedAtMs);
+    }
+    if (message.outcome !== "") {
+      writer.uint32(34).string(message.outcome);
+    }
+    if (message.errorCode !== "") {
+      writer.uint32(42).string(message.errorCode);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): JobRun {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseJobRun();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.replica = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.startedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.endedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.outcome = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.errorCode = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<JobRun>, I>>(base?: I): JobRun {
+    return JobRun.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<JobRun>, I>>(object: I): JobRun {
+    const message = createBaseJobRun();
+    message.replica = object.replica ?? "";
+    message.startedAtMs = object.startedAtMs ?? 0;
+    message.endedAtMs = object.endedAtMs ?? 0;
+    message.outcome = object.outcome ?? "";
+    message.errorCode = object.errorCode ?? "";
+    return message;
+  },
+};
+
 export type AdminService = typeof AdminService;
 export const AdminService = {
   getStatus: {
@@ -13438,6 +13833,16 @@ export const AdminService = {
     responseSerialize: (value: MoveAgentResponse): Buffer => Buffer.from(MoveAgentResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): MoveAgentResponse => MoveAgentResponse.decode(value),
   },
+  /** Work that recurs, with its last runs, at whatever replica. */
+  listJobs: {
+    path: "/fleetban.v1.Admin/ListJobs" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListJobsRequest): Buffer => Buffer.from(ListJobsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListJobsRequest => ListJobsRequest.decode(value),
+    responseSerialize: (value: ListJobsResponse): Buffer => Buffer.from(ListJobsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListJobsResponse => ListJobsResponse.decode(value),
+  },
 } as const;
 
 export interface AdminServer extends UntypedServiceImplementation {
@@ -13506,6 +13911,8 @@ export interface AdminServer extends UntypedServiceImplementation {
   testNotifications: handleUnaryCall<TestNotificationsRequest, TestNotificationsResponse>;
   /** Puts an agent into another group: it is given that group's lists and settings at once. */
   moveAgent: handleUnaryCall<MoveAgentRequest, MoveAgentResponse>;
+  /** Work that recurs, with its last runs, at whatever replica. */
+  listJobs: handleUnaryCall<ListJobsRequest, ListJobsResponse>;
 }
 
 export interface AdminClient extends Client {
@@ -14266,6 +14673,22 @@ export interface AdminClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: MoveAgentResponse) => void,
+  ): ClientUnaryCall;
+  /** Work that recurs, with its last runs, at whatever replica. */
+  listJobs(
+    request: ListJobsRequest,
+    callback: (error: ServiceError | null, response: ListJobsResponse) => void,
+  ): ClientUnaryCall;
+  listJobs(
+    request: ListJobsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListJobsResponse) => void,
+  ): ClientUnaryCall;
+  listJobs(
+    request: ListJobsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListJobsResponse) => void,
   ): ClientUnaryCall;
 }
 
