@@ -87,6 +87,12 @@ export const CONFIG_TABLE = {
     description:
       "Redis for jobs, as redis://host:6379 or the path of its socket; default: none, jobs run in the process",
   },
+  plain_stores_expected: {
+    kind: "flag",
+    default: false,
+    description:
+      "Postgres and Redis are reached without TLS over a network that is the coordinator's alone, as between containers of one machine: no warning",
+  },
   packs_dir: {
     kind: "text",
     default: undefined,

@@ -57,6 +57,7 @@ import { showHitCounters } from "../web/hit-counters.ts";
 import { type CoordinatorMetrics, createCoordinatorMetrics } from "../web/metrics.ts";
 import { showReportGauges } from "../web/outgoing-gauges.ts";
 import { outgoingWarnings } from "../web/outgoing-warnings.ts";
+import { plainStores } from "../web/plain-stores.ts";
 import { advertisedHosts, protectedOwnAddresses, withPort } from "./advertised.ts";
 import { openAuthorityFiles } from "./authority-files.ts";
 import { readFeedFile } from "./feed-file.ts";

@@ -34,6 +34,14 @@ test("a coordinator whose ledger follows has nothing to complain about, and its 
   assert.equal(lists.find(({ list: { name } }) => name === "fleet")!.listings, 2);
 });
 
+test("a database that is reached in plain text is told, by its host", async (t) => {
+  const { store } = await createTestDatabase(t);
+  const ledger = await openTestLedger(t, store);
+  const plainStores = [{ code: "database-plaintext" as const, subject: "db.example.net" }];
+  const [told] = await createHealth({ store, ledger, jobs: noJobs, clock: systemClock, plainStores }).warnables();
+  assert.deepEqual([told?.code, told?.subject, told?.severity], ["database-plaintext", "db.example.net", "warning"]);
+});
+
 test("a check survives the kill of the database, and sees it well again", async (t) => {
   const { store, killServer } = await createTestDatabase(t);
   const ledger = await openTestLedger(t, store);

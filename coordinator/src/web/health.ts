@@ -16,6 +16,7 @@ import { policyWarnings } from "../policies/policy-warnings.ts";
 import type { Store } from "../store/store.ts";
 import type { Readings } from "./gauges.ts";
 import type { OutgoingWarning } from "./outgoing-warnings.ts";
+import type { PlainStore } from "./plain-stores.ts";
 import { type Counts, newestRevision, selectCounts } from "./queries.ts";
 import { feedWarnables, type Warnable, warnable } from "./warnables.ts";
 import { withinMs } from "./within.ts";
@@ -27,6 +28,7 @@ export interface HealthParts {
   readonly clock: Clock;
   /** Absent = there are no packs. */
   readonly packs?: Pick<PacksParts, "chosen">;
+  readonly plainStores?: readonly PlainStore[];
   /** Absent = nothing goes out. */
   readonly outgoingWarnings?: () => Promise<readonly OutgoingWarning[]>;
 }
@@ -68,6 +70,7 @@ export function createHealth(parts: HealthParts): Health {
 
   async function judged(feeds: readonly FeedStatus[] | undefined): Promise<readonly Warnable[]> {
     const found = jobs.warnables().map((code) => warnable(code));
+    for (const { code, subject } of parts.plainStores ?? []) found.push(warnable(code, subject));
     if (ledger.clockHeld) found.push(warnable("clock-held"));
     if (ledger.storeFull) found.unshift(warnable("store-full"));
     const revision = await withinMs(clock, STORE_MAX_MS, newestRevision(store.sql));

@@ -8,6 +8,7 @@ import type { GuardrailWarnable } from "../guardrails/guardrail-warnables.ts";
 import type { JobsWarnable } from "../jobs/jobs.ts";
 import type { PolicyWarnable } from "../policies/policy-warnings.ts";
 import type { OutgoingWarnable } from "./outgoing-warnings.ts";
+import type { PlainStoreWarnable } from "./plain-stores.ts";
 
 export type WarnableCode =
   | "store-unreachable"
@@ -18,6 +19,7 @@ export type WarnableCode =
   | GuardrailWarnable
   | PolicyWarnable
   | OutgoingWarnable
+  | PlainStoreWarnable
   | FeedWarnable;
 
 export interface Warnable {
@@ -49,6 +51,14 @@ const WARNABLES: Readonly<Record<WarnableCode, Pick<Warnable, "severity" | "text
   "redis-unreachable": {
     severity: "warning",
     text: "Redis does not answer; feeds are not fetched until it does; look at Redis, or configure none",
+  },
+  "database-plaintext": {
+    severity: "warning",
+    text: "Postgres is reached over a network without TLS: who is on it reads all and can write bans; add ?sslmode=verify-full to database_url",
+  },
+  "redis-plaintext": {
+    severity: "warning",
+    text: "Redis is reached over a network without TLS: who is on it reads its password and can start jobs; write rediss:// in redis_url",
   },
   "feed-stale": {
     severity: "warning",
