@@ -15,6 +15,8 @@ export type ConfigValueKind = Described &
         readonly kind: "text";
         readonly default?: string | undefined;
         readonly check?: (text: string) => string | undefined;
+        /** Stands between the parts of a text that has several: who writes a list is told so. */
+        readonly separator?: string;
       }
     | {
         readonly kind: "texts";
@@ -53,7 +55,7 @@ const SIZE_UNITS: Readonly<Record<string, number>> = {
 export function readValue(spec: ConfigValueKind, raw: unknown): ReadValue {
   switch (spec.kind) {
     case "text":
-      return readText(raw, spec.check);
+      return Array.isArray(raw) ? { problem: notAList(raw, spec.separator) } : readText(raw, spec.check);
     case "texts":
       return readTexts(raw, spec.check);
     case "number":
@@ -76,6 +78,12 @@ function readText(raw: unknown, check: ((text: string) => string | undefined) | 
   if (typeof text !== "string") return { problem: "must be text; put it in quotes" };
   const problem = check?.(text);
   return problem === undefined ? { value: text } : { problem };
+}
+
+function notAList(items: readonly unknown[], separator: string | undefined): string {
+  const isPlain = items.every((item) => typeof item === "string" || typeof item === "number");
+  if (separator === undefined || !isPlain || items.length === 0) return "must be one text, not a list";
+  return `must be one text; write ${JSON.stringify(items.join(separator))}`;
 }
 
 function readTexts(raw: unknown, check: ((text: string) => string | undefined) | undefined): ReadValue {

@@ -61,8 +61,11 @@ export class ConfigError extends FleetbanError {
   }
 }
 
-/** Tells a mistake between values; `path` is the way through the maps to the key that has to change. */
-export type ComplainAt = (path: readonly string[], problem: string) => void;
+/**
+ * Tells a mistake between values; `path` is the way through the maps to the key that has to change. Nothing is told where
+ * one of the keys that it rests on is wrong by itself: its default stands there, which nobody wrote.
+ */
+export type ComplainAt = (path: readonly string[], problem: string, restsOn?: readonly (readonly string[])[]) => void;
 
 /** Where a key that this file does not have belongs, in words; undefined = nowhere. */
 export type HomeOf = (key: string) => string | undefined;
@@ -99,15 +102,20 @@ export function readConfig<const Table extends ConfigTable>(
   });
   if (mistakes.length > 0) throw new ConfigError(mistakes);
 
+  const wrong = new Set<string>();
   const reading: Reading = {
     isWhole: true,
     homeOf,
     complain(path, key, problem) {
+      wrong.add(path.join("\0"));
       mistakes.push({ file, line: lineOf(document, lines, path), key, problem });
     },
   };
   const record = readTable(valuesIn(document, file), table, { path: [], key: "" }, reading) as ConfigOf<Table>;
-  if (reading.isWhole) compare?.(record, (path, problem) => reading.complain(path, path.join("."), problem));
+  const complain: ComplainAt = (path, problem, restsOn = []) => {
+    if (restsOn.every((one) => !wrong.has(one.join("\0")))) reading.complain(path, path.join("."), problem);
+  };
+  if (reading.isWhole) compare?.(record, complain);
   if (mistakes.length > 0) throw new ConfigError(mistakes.toSorted((first, second) => first.line - second.line));
   return record;
 }
@@ -178,6 +186,7 @@ function readNamed(spec: NamedKind, raw: unknown, { path, key }: Place, reading:
     return {};
   }
   const entries = Object.entries(raw).map(([name, inner]) => {
+    if (name.trim() === "") reading.complain([...path, name], key, `has the name ${JSON.stringify(name)}; give it one`);
     return [name, readTable(inner, spec.of, { path: [...path, name], key: below(key, name) }, reading)];
   });
   return Object.freeze(Object.fromEntries(entries));

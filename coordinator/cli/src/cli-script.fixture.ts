@@ -14,7 +14,7 @@ import { openAdminChannel } from "./drivers/admin-channel.ts";
 import { newFiles } from "./drivers/new-files.ts";
 import { runProgram } from "./program.ts";
 
-/** `folder`: where files are read that a command names. */
+/** `folder`: where files are read that a command names; `stdin` is the file of that name there. */
 export async function runScript(script: string, socket: string, folder = ""): Promise<void> {
   const commands = [...script.matchAll(/^\$ (?:fleetban) ?(.*)$/gm)].map((match) => match[1] ?? "");
   const printed: string[] = [];
@@ -33,7 +33,11 @@ async function run(command: string, socket: string, folder: string): Promise<str
     stdout: write(""),
     stderr: write("! "),
     nowMs: () => Date.now(),
-    files: { ...newFiles, read: (path) => newFiles.read(join(folder, path)) },
+    files: {
+      ...newFiles,
+      read: (path) => newFiles.read(join(folder, path)),
+      readInput: () => newFiles.read(join(folder, "stdin")),
+    },
     environment: { FLEETBAN_SOCKET: socket, HOME: tmpdir() },
     version: "test",
   });

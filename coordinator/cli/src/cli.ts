@@ -35,6 +35,8 @@ export interface ConnectOptions {
 /** Files of a command that reads or makes some; the driver's. */
 export interface CliFiles {
   read(path: string): Promise<string>;
+  /** All of stdin. */
+  readInput(): Promise<string>;
   /** With the folder; refuses to write over what is there. */
   writeNew(path: string, text: string, mode: number): Promise<void>;
 }

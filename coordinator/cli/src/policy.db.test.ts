@@ -17,6 +17,7 @@ test("a policy is checked, planned, applied, looked at and taken back", async (t
     "jails:\n  sshd: { wieght: 2 }\nstrikes: { ladder: [1d, 1h] }\npacks: [gogglebot]\nfeeds: { abuseipdb: { key: x } }\n",
   );
   await file("sly.yaml", '"\\e[2Jx": 1\n'); // what another one wrote does not act on the terminal
+  await file("stdin", "jails: { '': { weight: 1 } }\nfeeds: { own: { file: list.txt } }\n");
   await file("quiet.yaml", "jails: { noise: { weight: 0 } }\n");
   await runScript(
     `
@@ -37,6 +38,18 @@ sly.yaml:1: �[2Jx is no key of this file; remove it
 ! fleetban: error: sly.yaml has a mistake
 ! fleetban: hint: the schema: fleetban policy schema
 = 1
+
+$ fleetban policy check -
+stdin:1: jails has the name ""; give it one
+stdin:2: feeds.own.file is "list.txt": must be an absolute path; begin it with /
+! fleetban: error: stdin has 2 mistakes
+! fleetban: hint: the schema: fleetban policy schema
+= 1
+
+$ fleetban policy plan -
+! fleetban: error: stdin:1: jails has the name ""; give it one; and 1 more
+! fleetban: hint: \`fleetban policy check FILE\` tells all mistakes
+= 2
 
 $ fleetban policy plan wrong.yaml
 ! fleetban: error: wrong.yaml:2: jails.sshd.wieght is no key of this file; did you mean weight?; and 3 more

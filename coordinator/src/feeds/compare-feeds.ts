@@ -20,13 +20,20 @@ interface FeedProblem {
   readonly key: keyof FeedSection | undefined;
   /** `is "x": …` or `…`, with the remedy. */
   readonly problem: string;
+  /** Keys without which nothing can be said; one of them that is wrong by itself is told alone. */
+  readonly restsOn?: readonly (keyof FeedSection)[];
 }
 
 const FEEDS_LIST = "feeds";
 
 export function compareFeeds({ feeds, lists, jails }: FeedSurroundings, complain: ComplainAt): void {
-  for (const { feed, key, problem } of feedProblems(feeds)) {
-    complain(["feeds", feed, ...(key === undefined ? [] : key.split("."))], problem);
+  for (const { feed, key, problem, restsOn = [] } of feedProblems(feeds)) {
+    const pathOf = (one: keyof FeedSection | undefined) => [
+      "feeds",
+      feed,
+      ...(one === undefined ? [] : one.split(".")),
+    ];
+    complain(pathOf(key), problem, restsOn.map(pathOf));
   }
   for (const [feed, { list }] of Object.entries(feeds)) {
     const problem = listProblem(list, Object.keys(lists), jails);
@@ -56,7 +63,8 @@ function feedProblems(feeds: FeedSections): readonly FeedProblem[] {
 
 function problemsOf(feed: string, section: FeedSection): FeedProblem[] {
   const problems: FeedProblem[] = [];
-  const complain = (key: FeedProblem["key"], problem: string) => void problems.push({ feed, key, problem });
+  const complain = (key: FeedProblem["key"], problem: string, restsOn: FeedProblem["restsOn"] = []) =>
+    void problems.push({ feed, key, problem, restsOn });
   if (!/^[a-z0-9][a-z0-9._-]{0,62}$/.test(feed)) {
     complain(undefined, "is no name for a feed: up to 63 small letters, digits, . _ - after a letter or digit");
   }
@@ -73,6 +81,7 @@ function problemsOf(feed: string, section: FeedSection): FeedProblem[] {
     complain(
       key,
       `makes a listing end before the next fetch: stale_after must be longer than every; change one of them`,
+      ["every", "stale_after"],
     );
   }
   const isOwnPlace = section.url !== undefined || section.file !== undefined;
@@ -123,7 +132,7 @@ function listProblems(feed: string, section: FeedSection, preset: Preset | undef
     const meant = nearest(feed, [ABUSEIPDB, ...PRESETS.map(({ name }) => name)]);
     const remedy =
       meant === undefined ? "give it a url or a file" : `give it a url or a file, or did you mean ${meant}?`;
-    return [{ feed, key: undefined, problem: `says nowhere what to fetch; ${remedy}` }];
+    return [{ feed, key: undefined, problem: `says nowhere what to fetch; ${remedy}`, restsOn: ["url", "file"] }];
   }
   const format = formatOf(section, preset);
   const isFiltered = section.only_countries.length + section.except_countries.length + section.only_networks.length > 0;

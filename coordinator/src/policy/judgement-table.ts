@@ -163,6 +163,7 @@ export const JUDGEMENT_TABLE = {
         default: undefined,
         description: "Ports that are closed to what is listed, like 22 or 80,443,8000-8100; default: all traffic",
         check: portsProblem,
+        separator: ",",
       },
       protocol: { kind: "choice", of: ["tcp", "udp"], default: "tcp", description: "Protocol of these ports" },
     },

@@ -29,6 +29,7 @@ test("mistakes of all kinds are told at once, each with line and remedy", () => 
     "  nginx: { list: webb }",
     "lists:",
     "  web: { ports: 80-70 }",
+    "  shop: { ports: [80, 443] }",
     "  feeds: {}",
     "  Far too long a name: {}",
     "groups:",
@@ -43,9 +44,10 @@ test("mistakes of all kinds are told at once, each with line and remedy", () => 
     "policy.yaml:8: jails.sshd.weight is -1: must be a number from 0 to 1000",
     'policy.yaml:9: jails.nginx.list is "webb", which is no list of this file; did you mean web?',
     'policy.yaml:11: lists.web.ports is "80-70": must be ports and ranges like 22 or 80,443,8000-8100, 15 at most',
-    "policy.yaml:12: lists.feeds is a name that fleetban uses itself; choose another",
-    "policy.yaml:13: lists.Far too long a name must be 1 to 15 of a-z, 0-9 and -, a letter first; choose another",
-    'policy.yaml:15: groups.edge.lists is "exempt", which is no list of this file; there are fleet, feeds, web, Far too long a name',
+    'policy.yaml:12: lists.shop.ports is [80,443]: must be one text; write "80,443"',
+    "policy.yaml:13: lists.feeds is a name that fleetban uses itself; choose another",
+    "policy.yaml:14: lists.Far too long a name must be 1 to 15 of a-z, 0-9 and -, a letter first; choose another",
+    'policy.yaml:16: groups.edge.lists is "exempt", which is no list of this file; there are fleet, feeds, web, shop, Far too long a name',
   ]);
 });
 

@@ -24,7 +24,7 @@ interface ApplyOptions extends PlanOptions {
 /** A week of a busy fleet is replayed in half a minute, and its changes are made in slices. */
 const PLAN_WITHIN_MS = 300_000;
 const APPLY_WITHIN_MS = 900_000;
-const FILE = "the policy file";
+const FILE = "the policy file; - is stdin";
 
 export function addPolicy(program: Command, run: Run): void {
   const policy = program
@@ -42,17 +42,19 @@ function addReading(policy: Command, run: Run): void {
     .argument("<file>", FILE)
     .action(
       run(async (cli, path: string) => {
-        const answer = await cli.calls.call((admin) => admin.checkPolicy, await fileOf(cli, path));
+        const given = await fileOf(cli, path);
+        const name = path === "-" ? given.file : path;
+        const answer = await cli.calls.call((admin) => admin.checkPolicy, given);
         const told = answer.mistakes.map(({ line, key, problem }) => {
-          return plain(`${path}${line === 0 ? "" : `:${line}`}: ${key === "" ? "" : `${key} `}${problem}`);
+          return plain(`${name}${line === 0 ? "" : `:${line}`}: ${key === "" ? "" : `${key} `}${problem}`);
         });
-        cli.show(answer.mistakes, () => (told.length === 0 ? `${path}: no mistakes` : told.join("\n")));
+        cli.show(answer.mistakes, () => (told.length === 0 ? `${name}: no mistakes` : told.join("\n")));
         if (told.length === 0) return;
         const what = told.length === 1 ? "a mistake" : `${told.length} mistakes`;
-        throw new CliError("bad-policy", `${path} has ${what}`, { hint: "the schema: fleetban policy schema" });
+        throw new CliError("bad-policy", `${name} has ${what}`, { hint: "the schema: fleetban policy schema" });
       }),
     )
-    .addHelpText("after", example("policy check policy.yaml"));
+    .addHelpText("after", example("policy check policy.yaml", "policy check -"));
 
   planOptions(policy.command("plan"))
     .description("what a file would list and unlist, by the sightings of the last days; changes nothing")
@@ -168,6 +170,8 @@ function planOptions(command: Command): Command {
     .option("--limit <count>", "so many changes are shown (default: 20)", wholeNumber);
 }
 
-async function fileOf(cli: Cli, path: string): Promise<{ body: string; file: string }> {
-  return { body: await cli.parts.files.read(path), file: basename(path) };
+/** With the name by which messages know it. */
+async function fileOf({ parts }: Cli, path: string): Promise<{ body: string; file: string }> {
+  if (path === "-") return { body: await parts.files.readInput(), file: "stdin" };
+  return { body: await parts.files.read(path), file: basename(path) };
 }
