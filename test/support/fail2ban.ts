@@ -13,7 +13,7 @@ import { eventually } from "./fleet/eventually.ts";
 
 const run = promisify(execFile);
 const ACTION = new URL("../../deploy/fail2ban/action.d/fleetban.conf", import.meta.url);
-const STOP_DEADLINE_MS = 20_000;
+const STOP_DEADLINE_MS = 60_000;
 
 export interface JailConfig {
   readonly name: string;

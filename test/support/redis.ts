@@ -24,7 +24,7 @@ const PROGRAMS = [
   { path: "/usr/bin/redis-server", argv0: "redis-server" },
   { path: "/usr/bin/redis-check-rdb", argv0: "redis-server" },
 ];
-const START_MAX_MS = 10_000;
+const START_MAX_MS = 60_000;
 const POLL_MS = 20;
 
 const program = PROGRAMS.find(({ path }) => existsSync(path));

@@ -3,7 +3,7 @@
 const POLL_MS = 10;
 
 /** The first value that is not undefined or false; fails with `what` when it takes longer. */
-export async function until<T>(what: string, probe: () => Promise<T> | T, maxMs = 30_000): Promise<T> {
+export async function until<T>(what: string, probe: () => Promise<T> | T, maxMs = 60_000): Promise<T> {
   const deadlineMs = performance.now() + maxMs;
   for (;;) {
     const value = await probe();

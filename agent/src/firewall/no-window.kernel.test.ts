@@ -191,7 +191,7 @@ async function growing({ firewall }: Agent, times: number): Promise<void> {
     assert.equal(delta.kind, "applied");
     if (delta.kind === "applied") firewall.onDelta(FEEDS.list, delta.changes, false);
     const isIn = () => firewall.applied(FEEDS.list)?.revision === mirror.get(FEEDS.list)!.held!.revision;
-    await eventually("larger sets", () => swaps > before && isIn(), 60_000);
+    await eventually("larger sets", () => swaps > before && isIn(), 120_000);
   }
 }
 
@@ -231,6 +231,7 @@ function flushingInPlaceOfSwaps(backend: Backend): Backend {
       const ops = await refilled(b);
       await backend.swapSets(a, b); // for its size
       sh(`ipset flush ${a}`);
+      await arrives(stage.receiver, WITNESS.v4); // as long as the script takes for it
       for (let at = 0; at < ops.length; at += 1_000) await backend.apply(ops.slice(at, at + 1_000));
     },
   };

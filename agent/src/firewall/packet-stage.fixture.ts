@@ -18,6 +18,8 @@ export const WITNESS = { v4: "45.33.9.10", v6: "2a01:4f8:1::10" };
 export const INNER = "45.33.9.20";
 /** Longer than a first packet that got lost by itself. */
 const SILENT_MS = 2_500;
+/** What does come comes at once, on a machine that has nothing else to do. */
+const ANSWERS_WITHIN_MS = 60_000;
 
 export interface PacketStage extends AsyncDisposable {
   readonly server: Host;
@@ -77,12 +79,19 @@ export async function listen(host: Host, address: string): Promise<{ readonly se
   return { server, port: bound.port };
 }
 
-/** "connected", the code of the error that an answer makes, or "silence". */
-export async function tryConnection(from: Host, address: string, port: number): Promise<string> {
+/** "connected", the code of the error that an answer makes, or "silence"; where silence is expected it is waited for briefly. */
+export async function tryConnection(
+  from: Host,
+  address: string,
+  port: number,
+  expected: "an answer" | "silence" = "an answer",
+): Promise<string> {
   const leave = enterNetns(from.namespace);
   const socket = connect(port, address);
   try {
-    await once(socket, "connect", { signal: AbortSignal.timeout(SILENT_MS) });
+    await once(socket, "connect", {
+      signal: AbortSignal.timeout(expected === "silence" ? SILENT_MS : ANSWERS_WITHIN_MS),
+    });
     return "connected";
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
@@ -139,5 +148,5 @@ export function sh(script: string): string {
 }
 
 function soon(): { signal: AbortSignal } {
-  return { signal: AbortSignal.timeout(5_000) };
+  return { signal: AbortSignal.timeout(ANSWERS_WITHIN_MS) };
 }

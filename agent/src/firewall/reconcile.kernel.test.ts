@@ -18,7 +18,7 @@ import { createFirewall } from "./firewall.ts";
 import { openIpsetBackend } from "./ipset/ipset-backend.ts";
 
 const skip = enterFreshNetns();
-const REPAIR_DEADLINE_MS = 8_000; // a second and a half when the machine does nothing else
+const REPAIR_DEADLINE_MS = 90_000; // a second and a half when the machine does nothing else
 const FEEDS_V4 = "fleetban-feeds-v4";
 const FED = addresses(5_000);
 const WAYS = {
@@ -72,7 +72,7 @@ for (const [via, load] of Object.entries(WAYS)) {
     firewall.onDelta(FLEET.list, delta.kind === "applied" ? delta.changes : [], false);
     await firewall.settled();
     assert.match(sh("ipset list fleetban-fleet-v4"), /^77\.0\.0\.1 /m);
-    await eventually("loaded", () => count() === 30_000, 60_000);
+    await eventually("loaded", () => count() === 30_000, 120_000);
   });
 }
 
@@ -99,7 +99,6 @@ async function enforcing(load: typeof loadNetlink) {
   await eventually(
     "enforced",
     () => firewall.applied(FEEDS.list)?.revision === 1 && firewall.state().rules.kind === "present",
-    30_000,
   );
   return {
     ...{ mirror, firewall },

@@ -51,7 +51,7 @@ async function answerToDatagram({ peer }: PacketStage, address: string): Promise
   try {
     socket.connect(PORT, address);
     await once(socket, "connect");
-    const answered = once(socket, "error", { signal: AbortSignal.timeout(5_000) });
+    const answered = once(socket, "error", { signal: AbortSignal.timeout(60_000) });
     socket.send("fleetban", () => undefined);
     const [error] = (await answered) as [NodeJS.ErrnoException];
     return String(error.code);
@@ -65,7 +65,7 @@ export async function answersAreLost(open: OpenHooked, stage: PacketStage): Prom
   await using backend = await enforcing(open, "raw", ruleFixture);
   await listPeer(backend, stage);
   const { server: listener, port } = await listen(stage.peer, PEER.v4);
-  assert.equal(await tryConnection(stage.server, PEER.v4, port), "silence");
+  assert.equal(await tryConnection(stage.server, PEER.v4, port, "silence"), "silence");
   listener.close();
   const { near, far, close } = await openConnection(stage.server, stage.witness, WITNESS.v4);
   assert.equal(await carries(near, far), true);

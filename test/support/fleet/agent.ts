@@ -30,7 +30,7 @@ export interface FleetAgent extends Omit<HostProgram, "start"> {
   enroll(token: string): Promise<void>;
 }
 
-const READY_MS = 30_000;
+const READY_MS = 90_000; // seen: 1 s; the machine may be busy
 
 /** Enrolled, not started. */
 export async function createAgent(

@@ -9,7 +9,7 @@ import type { FleetCoordinator } from "./coordinator.ts";
 import { eventually } from "./eventually.ts";
 import { readKernelSet } from "./kernel-set.ts";
 
-const DEADLINE_MS = 90_000;
+const DEADLINE_MS = 120_000;
 /** Only the agents of a group on which a policy is tried have it, and only then. */
 const TRIAL = "trial";
 

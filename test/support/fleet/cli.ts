@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process";
 import { programPath } from "./programs.ts";
 
-const DEADLINE_MS = 60_000;
+const DEADLINE_MS = 120_000;
 
 export class CliError extends Error {
   readonly exitCode: number | undefined;

@@ -30,7 +30,7 @@ export interface FleetCoordinator extends Pick<HostProgram, "host" | "stop" | "k
 }
 
 const FLEET_PORT = 7_741;
-const READY_MS = 60_000;
+const READY_MS = 120_000;
 
 /** Started and ready. `dir` must be one that another account can reach when tests run as root. */
 export async function startCoordinator(

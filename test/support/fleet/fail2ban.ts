@@ -12,7 +12,7 @@ import type { Host } from "./host.ts";
 
 const SYSTEM = "/etc/fail2ban";
 const SHIPPED = join(import.meta.dirname, "../../../deploy/fail2ban");
-const START_MS = 20_000;
+const START_MS = 60_000;
 
 export interface FleetFail2ban extends Omit<HostProgram, "start"> {
   readonly socket: string;

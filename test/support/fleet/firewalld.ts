@@ -11,8 +11,8 @@ export interface Firewalld extends AsyncDisposable {
   command(args: readonly string[]): Promise<string>;
 }
 
-const START_MS = 20_000;
-const ANSWERS_WITHIN_SECONDS = "20";
+const START_MS = 90_000;
+const ANSWERS_WITHIN_SECONDS = "60";
 /** Long files of entries take it minutes. */
 const WORKS_WITHIN_SECONDS = "300";
 

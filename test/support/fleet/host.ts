@@ -2,9 +2,10 @@
 import { type ChildProcess, execFile, type SpawnOptions, spawn } from "node:child_process";
 import { once } from "node:events";
 import { promisify } from "node:util";
+import { eventually } from "./eventually.ts";
 
 const exec = promisify(execFile);
-const STOP_DEADLINE_MS = 5_000;
+const STOP_DEADLINE_MS = 30_000; // seen: 1 s; the machine may be busy
 
 export interface Host {
   readonly name: string;
@@ -58,8 +59,12 @@ export function createHost(name: string, namespace: string, addresses: readonly 
       isClosed = true;
       await Promise.all([...children].map((child) => end(child, "SIGTERM")));
       // What a child left behind (sshd's sessions, a server that made itself a daemon) lives in this namespace only.
-      const { stdout } = await exec("ip", ["netns", "pids", namespace]);
-      for (const pid of stdout.split("\n").filter(Boolean)) endProcess(Number(pid));
+      await eventually(`nothing runs on ${name}`, async () => {
+        const { stdout } = await exec("ip", ["netns", "pids", namespace]);
+        const pids = stdout.split("\n").filter(Boolean).map(Number);
+        for (const pid of pids) endProcess(pid);
+        return pids.length === 0;
+      });
     },
   };
 }

@@ -9,7 +9,7 @@ import type { Point } from "./mortal/point.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
 const PROGRAM = join(import.meta.dirname, "mortal.main.ts");
-const DIES_WITHIN_MS = 30_000;
+const DIES_WITHIN_MS = 90_000;
 
 export interface Mortal {
   /** Resolves when it has died at its point; rejects when it ends otherwise, or lives too long. */

@@ -36,7 +36,7 @@ export async function openFleet({ coordinator: optionsFor }: FleetOptions = {}):
   await using undo = new AsyncDisposableStack();
   await buildPrograms();
   const dir = await mkdtemp(join(tmpdir(), "fb-fleet-"));
-  undo.defer(() => rm(dir, { recursive: true, force: true }));
+  undo.defer(() => rm(dir, { recursive: true, force: true, maxRetries: 5 }));
   await chmod(dir, 0o755); // the coordinator's Postgres has an account of its own
   const network = undo.use(await createNetwork());
   const options = (await optionsFor?.(network, dir)) ?? {};

@@ -1,5 +1,6 @@
 /** Runs on a host: sends a numbered datagram every `argv[3]` ms to port `argv[2]` of each address after it; ends by itself. */
 import { createSocket } from "node:dgram";
+import { packetMoment } from "./packet-moment.ts";
 
 const MOST_SECONDS = 900; // a bound, should nobody stop it
 const [port, everyMs, ...targets] = process.argv.slice(2);
@@ -12,7 +13,7 @@ function sendAll(): void {
   number += 1;
   for (const target of targets) {
     const socket = target.includes(":") ? sockets[6] : sockets[4];
-    socket.send(`fleetban ${number}`, Number(port), target, () => undefined); // unreachable meanwhile: that is what is watched
+    socket.send(`fleetban ${number} ${packetMoment()}`, Number(port), target, () => undefined); // unreachable meanwhile: that is what is watched
   }
 }
 

@@ -4,12 +4,17 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { eventually } from "./eventually.ts";
 import type { Host } from "./host.ts";
+import { packetMoment } from "./packet-moment.ts";
 
 const PORT = 9_999;
+/** Of a source: more than anybody asks for. */
+const MOMENTS_KEPT = 20_000;
 
 export interface Receiver {
   /** Datagrams of `source` that arrived so far. */
   count(source: string): number;
+  /** Of these the ones that were sent after the moment (`packetMoment`): none was under way before it. */
+  countSentAfter(source: string, moment: number): number;
   /** Unix milliseconds of the newest; 0 = none. */
   lastAtMs(source: string): number;
   /** Begins to look for gaps in what one sender on `source` sends. */
@@ -26,15 +31,21 @@ export interface Watch {
 export async function startReceiver(host: Host): Promise<Receiver> {
   const program = join(import.meta.dirname, "packet-receiver.main.ts");
   const child = host.spawn(process.execPath, [program, String(PORT)], { stdio: ["ignore", "pipe", "inherit"] });
-  const seen = new Map<string, { count: number; lastAtMs: number; number: number }>();
+  const seen = new Map<string, { count: number; lastAtMs: number; number: number; sentAt: number[] }>();
   const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
   lines.on("line", (line) => {
-    const [source = "", at, number] = line.split(" ");
-    seen.set(source, { count: (seen.get(source)?.count ?? 0) + 1, lastAtMs: Number(at), number: Number(number) });
+    const [source = "", at, number, sent] = line.split(" ");
+    const { count = 0, sentAt = [] } = seen.get(source) ?? {};
+    if (sentAt.push(Number(sent)) > MOMENTS_KEPT) sentAt.splice(0, MOMENTS_KEPT / 2);
+    seen.set(source, { count: count + 1, lastAtMs: Number(at), number: Number(number), sentAt });
   });
   await once(lines, "line"); // "ready"
   return {
     count: (source) => seen.get(source)?.count ?? 0,
+    countSentAfter(source, moment) {
+      const { sentAt } = seen.get(source) ?? { sentAt: [] };
+      return sentAt.length - 1 - sentAt.findLastIndex((at) => at <= moment);
+    },
     lastAtMs: (source) => seen.get(source)?.lastAtMs ?? 0,
     watch(source) {
       const begin = { count: 0, number: 0, ...seen.get(source) };
@@ -57,21 +68,21 @@ export async function sendBurst(host: Host, target: string, packets: number): Pr
   await host.run(process.execPath, [program, String(PORT), String(packets), target]);
 }
 
-/** Packets of `source` arrive now: at least `packets` more of them. */
+/** Packets of `source` arrive now: at least `packets` that are sent from here on. */
 export async function arrives(receiver: Receiver, source: string, packets = 5): Promise<void> {
-  const before = receiver.count(source);
-  await eventually(`packets from ${source} arrive`, () => receiver.count(source) >= before + packets);
+  const now = packetMoment();
+  await eventually(`packets from ${source} arrive`, () => receiver.countSentAfter(source, now) >= packets);
 }
 
 /**
- * Packets of `source` are dropped: none arrives while `witness`, who sends as often to the same receiver, gets
- * `packets` through. (Counting another's packets instead of waiting shows that the way itself is open.)
+ * Packets of `source` are dropped: of those sent from here on none arrives while `witness`, who sends as often to the same
+ * receiver, gets `packets` through. (Counting another's packets instead of waiting shows that the way itself is open.
+ * What had come in before may still wait for the receiver to have its turn.)
  */
 export async function isDropped(receiver: Receiver, source: string, witness: string, packets = 20): Promise<boolean> {
-  const before = receiver.count(source);
-  const witnessed = receiver.count(witness);
-  await eventually(`packets from ${witness} arrive`, () => receiver.count(witness) >= witnessed + packets);
-  return receiver.count(source) === before;
+  const now = packetMoment();
+  await eventually(`packets from ${witness} arrive`, () => receiver.countSentAfter(witness, now) >= packets);
+  return receiver.countSentAfter(source, now) === 0;
 }
 
 /** Packets that our own rules dropped on a host: they did come to its door. */

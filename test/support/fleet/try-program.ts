@@ -16,7 +16,7 @@ export interface TryOptions {
   readonly through?: readonly string[];
 }
 
-const DEADLINE_MS = 30_000;
+const DEADLINE_MS = 90_000;
 
 export function tryProgram(
   host: Host,

@@ -13,7 +13,7 @@ mount --bind "$1/lib" /lib/ufw
 mount --bind "$1/default" /etc/default/ufw
 mount -t tmpfs tmpfs /run
 shift
-exec timeout 30 ufw "$@"`;
+exec timeout 120 ufw "$@"`;
 
 export async function prepareUfw(host: Host, dir: string): Promise<Ufw> {
   await host.run("cp", ["-a", "/etc/ufw", join(dir, "etc")]);

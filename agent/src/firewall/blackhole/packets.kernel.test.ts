@@ -65,7 +65,7 @@ for (const family of FAMILIES) {
     await list(PEER[family]);
     assert.equal(await canConnect(peer, family), false);
     await backend.apply([remove(setOf(PEER[family]), PEER[family])]);
-    assert.equal(await canConnect(peer, family), true);
+    await connects(peer, family);
   });
 
   test(`an established connection of a newly listed source is cut (${family})`, { skip }, async () => {
@@ -100,14 +100,14 @@ for (const family of FAMILIES) {
     await list(wide);
     assert.equal(await canConnect(peer, family), false);
     await exempt(PEER[family]);
-    assert.equal(await canConnect(peer, family), true);
+    await connects(peer, family);
     assert.equal(await canConnect(witness, family), false);
     await backend.apply([remove(exemptSetOf(wide), PEER[family])]);
     assert.equal(await canConnect(peer, family), false);
     await exempt(wider);
-    assert.equal(await canConnect(peer, family), true);
+    await connects(peer, family);
     await list(PEER[family]);
-    assert.equal(await canConnect(peer, family), true);
+    await connects(peer, family);
     await backend.apply([remove(exemptSetOf(wide), wider)]);
     assert.equal(await canConnect(peer, family), false);
   });
@@ -127,9 +127,9 @@ test("the server reaches its own listed addresses", { skip }, async () => {
 });
 
 test("an entry ends when its time has passed, and its route with it", { skip }, async () => {
-  await list(PEER.v4, 1);
+  await list(PEER.v4, 5);
   assert.match(routes(), /blackhole 45\.33\.9\.9/);
-  await eventually("the route is gone", () => !routes().includes("45.33.9.9"), 5_000);
+  await eventually("the route is gone", () => !routes().includes("45.33.9.9"));
 });
 
 test("an agent that starts anew has what the last one left, by set and with its ends", { skip }, async () => {
@@ -153,7 +153,7 @@ test("an agent that starts anew has what the last one left, by set and with its 
     entries.map(({ prefix }) => prefix),
     [PEER.v4],
   );
-  assert.ok((entries[0]?.timeoutSeconds ?? 0) > 890 && (entries[0]?.timeoutSeconds ?? 0) <= 900);
+  assert.ok((entries[0]?.timeoutSeconds ?? 0) > 600 && (entries[0]?.timeoutSeconds ?? 0) <= 900);
   for (const name of ["fleetban-a-v6", "fleetban-b-v6"]) await backend.createSet({ name, family: 6, maxEntries: 9 });
   await backend.ensureRules([ruleFixture]);
   assert.equal(await canConnect(peer, "v4"), false);
@@ -239,12 +239,18 @@ async function canConnect(from: Host, family: "v4" | "v6"): Promise<boolean> {
   }
 }
 
+/** However long it takes; `canConnect` is asked where the answer is to be no, and gives up soon. */
+async function connects(from: Host, family: "v4" | "v6"): Promise<void> {
+  const made = await connection(from, server, SERVER[family]);
+  made.close();
+}
+
 /** A TCP connection from one host to another, on a port below those of own connections. */
 async function connection(
   from: Host,
   to: Host,
   address: string,
-  withinMs = 5_000,
+  withinMs = 60_000,
 ): Promise<{ near: Socket; far: Socket; close(): void }> {
   const leaveTo = enterNetns(to.namespace);
   const listener = createServer().listen(8_443, address);
@@ -273,7 +279,7 @@ async function connection(
 
 /** Whether what is written on one end arrives at the other. */
 async function carries(one: Socket, other: Socket): Promise<boolean> {
-  const arrived = once(other, "data", { signal: AbortSignal.timeout(5_000) });
+  const arrived = once(other, "data", { signal: AbortSignal.timeout(60_000) });
   one.write("fleetban");
   const [data] = await arrived;
   return String(data) === "fleetban";
