@@ -46,8 +46,9 @@ test("one that is stopped is asked, and not started again", async () => {
 
 test("whoever inherits its output and outlives it is not waited for", async () => {
   const program = run("sleep 60 & echo $!; exit 1");
+  const heir = await until("it says who", async () => /^(\d+)\n/.exec(await log())?.[1]);
   await assert.rejects(program.ended, { code: "program-ended" });
-  process.kill(Number(await log()), "SIGKILL");
+  process.kill(Number(heir), "SIGKILL");
 });
 
 test("a program that isn't there is an end, too", async () => {

@@ -17,11 +17,11 @@ export interface Phase {
 const CORES = Math.max(2, availableParallelism());
 
 export const PHASES: readonly Phase[] = [
-  { name: "check", concurrency: 2, timeoutMs: 120_000, programs: [] },
-  { name: "unit", concurrency: CORES, timeoutMs: 60_000, programs: [] },
-  { name: "db", concurrency: 2, timeoutMs: 120_000, programs: [] },
-  { name: "kernel", concurrency: 2, timeoutMs: 120_000, programs: KERNEL_PROGRAMS },
-  { name: "fleet", concurrency: 1, timeoutMs: 600_000, programs: FLEET_PROGRAMS },
+  { name: "check", concurrency: 2, timeoutMs: 400_000, programs: [] },
+  { name: "unit", concurrency: CORES, timeoutMs: 240_000, programs: [] },
+  { name: "db", concurrency: 2, timeoutMs: 400_000, programs: [] },
+  { name: "kernel", concurrency: 2, timeoutMs: 400_000, programs: KERNEL_PROGRAMS },
+  { name: "fleet", concurrency: 1, timeoutMs: 1_200_000, programs: FLEET_PROGRAMS },
 ];
 
 const FOLDERS = ["kit", "proto", "agent", "coordinator", "tools", "test", "bench", "deploy"];

@@ -9,6 +9,7 @@ import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { ROOT } from "../tool.ts";
 import { endGroup, groupMembers } from "./process-group.ts";
 import type { Failure, FileResult, Skip } from "./result.ts";
@@ -33,6 +34,8 @@ interface Ending {
 }
 
 const OUTPUT_SHOWN_CHARACTERS = 16_000;
+const GOING_MS = 3_000;
+const LOOK_EVERY_MS = 20;
 
 export async function runTestFile(file: string, options: RunOptions): Promise<FileResult> {
   const folder = await mkdtemp(join(tmpdir(), "fleetban-test-"));
@@ -65,11 +68,21 @@ async function runProcess(file: string, reportPath: string, options: RunOptions)
   limit.addEventListener("abort", stop, { once: true });
   try {
     const exit = await exitOf(child);
-    const leftBehind = limit.aborted ? [] : await groupMembers(pid);
+    const leftBehind = limit.aborted ? [] : await membersThatStay(pid);
     endGroup(pid);
     return { exit: limit.aborted ? abortText(options) : exit, output: Buffer.concat(output).toString(), leftBehind };
   } finally {
     limit.removeEventListener("abort", stop);
+  }
+}
+
+/** Without those that were killed and take a moment to go. */
+async function membersThatStay(group: number): Promise<readonly string[]> {
+  const deadlineMs = performance.now() + GOING_MS;
+  for (;;) {
+    const members = await groupMembers(group);
+    if (members.length === 0 || performance.now() > deadlineMs) return members;
+    await setTimeout(LOOK_EVERY_MS);
   }
 }
 
