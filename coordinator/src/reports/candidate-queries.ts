@@ -4,6 +4,7 @@ import { outcomeCode, sourceCode } from "../ledger/sighting-codes.ts";
 import { prefixFromSql } from "../ledger/sql-values.ts";
 import type { Sql } from "../store/sql.ts";
 import type { Candidate } from "./candidate.ts";
+import { networkWasReported } from "./networks.ts";
 import type { SightedBy } from "./sighted.ts";
 
 /** Addresses that were sighted in that time, in pages by address: `after` is the last one of the page before. */
@@ -30,6 +31,7 @@ interface FactsRow {
   own: boolean;
   allowed: boolean;
   pardoned: boolean;
+  network_reported: boolean;
   evidence_from: number | null;
 }
 
@@ -50,7 +52,11 @@ interface SightedRow {
  * Only of what has not been reported yet, and of what nobody has pardoned since: evidence up to the end of a pardon, of the
  * allowlist, of a void or up to the last report says nothing any more. Agents that were revoked are not believed.
  */
-export async function selectCandidates(sql: Sql, addresses: readonly Prefix[], fromMs: number): Promise<Candidate[]> {
+export async function selectCandidates(
+  sql: Sql,
+  addresses: readonly Prefix[],
+  { fromMs, againAfterSeconds }: { readonly fromMs: number; readonly againAfterSeconds: number },
+): Promise<Candidate[]> {
   if (addresses.length === 0) return [];
   const facts = await sql<FactsRow[]>`
     select a.prefix::text, (
@@ -61,6 +67,7 @@ export async function selectCandidates(sql: Sql, addresses: readonly Prefix[], f
         and (e.until is null or e.until > clock_timestamp())) as allowed,
       exists (select from pardons e where e.prefix >>= a.prefix and e.ended_at is null
         and (e.until is null or e.until > clock_timestamp())) as pardoned,
+      ${networkWasReported(sql, sql`a.prefix`, againAfterSeconds)} as network_reported,
       extract(epoch from greatest(
         (select max(least(e.until, e.ended_at)) from allowlist e where e.prefix >>= a.prefix),
         (select max(least(e.until, e.ended_at)) from pardons e where e.prefix >>= a.prefix),
@@ -76,8 +83,15 @@ export async function selectCandidates(sql: Sql, addresses: readonly Prefix[], f
     sighted: sighted.get(address) ?? [],
     strikes: row.strikes,
     inFeed: row.in_feed,
-    keptOff: row.own ? "own-address" : row.allowed ? "allowed" : row.pardoned ? "pardoned" : undefined,
+    keptOff: whyKeptOff(row),
   }));
+}
+
+function whyKeptOff({ own, allowed, pardoned, network_reported }: FactsRow): Candidate["keptOff"] {
+  if (own) return "own-address";
+  if (allowed) return "allowed";
+  if (pardoned) return "pardoned";
+  return network_reported ? "network-reported" : undefined;
 }
 
 async function selectSightedBy(

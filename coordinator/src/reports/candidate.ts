@@ -20,7 +20,7 @@ export interface Candidate {
   /** Some feed names it: the world knows it. */
   readonly inFeed: boolean;
   /** Why it may never be reported, whatever was sighted. */
-  readonly keptOff: "allowed" | "pardoned" | "own-address" | undefined;
+  readonly keptOff: "allowed" | "pardoned" | "own-address" | "network-reported" | undefined;
 }
 
 export type LeftOut =
@@ -28,6 +28,8 @@ export type LeftOut =
   | "own-address"
   | "allowed"
   | "pardoned"
+  /** IPv6: another address of its /64 was reported, or is worth more. */
+  | "network-reported"
   | "not-listed"
   | "udp"
   | "unmapped-jail"

@@ -10,6 +10,7 @@ import type { Prefix } from "@fleetban/proto/model/prefix";
 import { type Judged, judge, type WorthReporting } from "./candidate.ts";
 import { selectAgentNames, selectCandidates, selectOlderJails, selectSighted } from "./candidate-queries.ts";
 import { isSecondHand } from "./categories.ts";
+import { createNetworksSeen, keepOneANetwork } from "./networks.ts";
 import type { ReportsParts } from "./parts.ts";
 import { lockReports, lookedUntil, refuseTooOld, saveLookedUntil, savePlanned, trimPlanned } from "./queries.ts";
 import type { ReportPolicy } from "./report-table.ts";
@@ -46,7 +47,8 @@ export async function planReports(parts: PlanParts, signal: AbortSignal): Promis
     const worth = judged.filter((one): one is WorthReporting => one.kind === "report");
     planned += await store.transaction(async (sql) => {
       await lockReports(sql);
-      return await savePlanned(sql, worth, policy.againAfterSeconds);
+      const saved = await savePlanned(sql, worth, policy.againAfterSeconds);
+      return saved === 0 ? 0 : Math.max(0, saved - (await keepOneANetwork(sql)));
     });
   }
   await saveLookedUntil(store.sql, untilMs);
@@ -78,6 +80,7 @@ export async function previewReports(
   const reports: WorthReporting[] = [];
   const leftOut: Record<string, number> = {};
   const unmappedJails = new Map<string, number>(); // agents name jails, and one may be called "constructor"
+  const networks = createNetworksSeen();
   let total = 0;
   const pages =
     only === undefined
@@ -86,8 +89,13 @@ export async function previewReports(
   for await (const judged of pages) {
     for (const one of judged) {
       if (one.kind === "report") {
+        const displaced = networks.displaces(one);
+        if (displaced !== undefined) leftOut["network-reported"] = (leftOut["network-reported"] ?? 0) + 1;
+        if (displaced === one.address) continue;
+        const at = displaced === undefined ? -1 : reports.findIndex(({ address }) => address === displaced);
+        if (at >= 0) reports.splice(at, 1);
+        if (displaced === undefined) total += 1;
         reports.push(one);
-        total += 1;
       } else {
         leftOut[one.why] = (leftOut[one.why] ?? 0) + 1;
         if (one.why === "unmapped-jail") {
@@ -126,7 +134,8 @@ async function judgeAddresses(
   words: readonly string[],
 ): Promise<readonly Judged[]> {
   const judged: Judged[] = [];
-  for (const candidate of await selectCandidates(store.sql, addresses, oldestMs)) {
+  const since = { fromMs: oldestMs, againAfterSeconds: policy.againAfterSeconds };
+  for (const candidate of await selectCandidates(store.sql, addresses, since)) {
     const isSecond = candidate.sighted.length > 0 && candidate.sighted.every(({ jail }) => isSecondHand(jail));
     const older = isSecond ? await selectOlderJails(store.sql, candidate.address) : [];
     judged.push(judge({ ...candidate, sighted: [...candidate.sighted, ...older] }, policy, words));

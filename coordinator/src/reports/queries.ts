@@ -4,6 +4,7 @@ import { prefixFromSql } from "../ledger/sql-values.ts";
 import type { Sql } from "../store/sql.ts";
 import type { Report } from "./abuseipdb-report.ts";
 import type { WorthReporting } from "./candidate.ts";
+import { networkWasReported } from "./networks.ts";
 
 /** `planned`: to be sent. `sending`: asked or about to be. `unknown`: nobody can say whether it arrived. */
 export type ReportState = "planned" | "sending" | "sent" | "refused" | "unknown";
@@ -49,6 +50,7 @@ export async function savePlanned(
     where not exists (
       select from reports r where r.prefix = t.prefix and r.state <> 'planned'
         and coalesce(r.sent_at, r.planned_at) > clock_timestamp() - make_interval(secs => ${againAfterSeconds}))
+      and not ${networkWasReported(sql, sql`t.prefix`, againAfterSeconds)}
     on conflict (prefix) where state in ('planned', 'sending') do update set categories = excluded.categories,
       comment = excluded.comment, sighted_at = excluded.sighted_at, worth = excluded.worth, agents = excluded.agents
       where reports.state = 'planned' and reports.call_no is null

@@ -55,7 +55,8 @@ export const REPORT_TABLE = {
     default: "1d",
     min: "15m",
     max: "60d",
-    description: "An address is reported again after so long, if it was sighted again",
+    description:
+      "An address is reported again after so long, if it was sighted again; of an IPv6 /64 one address in that time",
   },
   "report.max_age": {
     kind: "duration",

@@ -129,6 +129,49 @@ test("the most valuable goes first: what no feed knows, then what many servers s
   );
 });
 
+test("of an IPv6 /64 one address a day is reported, the one worth most", async (t) => {
+  const reports = await startReports(t);
+  const [one, other] = [await reports.agent("one"), await reports.agent("other")];
+  for (let at = 1; at <= 5; at += 1) await reports.sight(one, `2a01:4f8:0:1::${at}`);
+  await reports.sight(other, "2a01:4f8:0:1::3");
+  await reports.sight(one, "2a01:4f8:0:2::1");
+  const preview = await previewReports(reports.parts, { limit: 10, only: undefined });
+  assert.deepEqual(
+    preview.reports.map(({ address }) => address),
+    ["2a01:4f8:0:1::3", "2a01:4f8:0:2::1"],
+  );
+  assert.deepEqual([preview.total, preview.leftOut], [2, { "network-reported": 4 }]);
+  await reports.report();
+  await reports.sight(other, "2a01:4f8:0:1::6");
+  await reports.report();
+  const addresses = () => reports.fake.reports().map(({ address }) => address);
+  assert.deepEqual(addresses(), ["2a01:4f8:0:1::3", "2a01:4f8:0:2::1"]);
+  assert.deepEqual(
+    (await previewReports(reports.parts, { limit: 10, only: undefined })).leftOut["network-reported"],
+    5,
+  );
+  await reports.pass(DAY_MS + MINUTE_MS);
+  await reports.sight(other, "2a01:4f8:0:1::6", { bannedAtMs: reports.ledger.ledgerTimeMs() - 80_000 });
+  await reports.report();
+  assert.deepEqual(addresses().slice(2), ["2a01:4f8:0:1::6"], "a day later another may");
+});
+
+test("a planned report gives way to a more valuable one of its /64, never one that may have been sent", async (t) => {
+  const reports = await startReports(t);
+  const [one, other] = [await reports.agent("one"), await reports.agent("other")];
+  const plan = () => reportOnce({ ...reports.parts, api: undefined }, new AbortController().signal);
+  await reports.sight(one, "2a01:4f8:0:1::1");
+  await plan();
+  await reports.sight(one, "2a01:4f8:0:1::2");
+  await reports.sight(other, "2a01:4f8:0:1::2");
+  await plan();
+  assert.deepEqual(await reports.states(), { "2a01:4f8:0:1::2": "planned" });
+  await reports.store.sql`update reports set state = 'sending', sent_at = clock_timestamp() - interval '2 days'`;
+  for (const agent of [one, other, await reports.agent("third")]) await reports.sight(agent, "2a01:4f8:0:1::3");
+  await plan();
+  assert.equal((await reports.states())["2a01:4f8:0:1::3"], undefined);
+});
+
 test("an address is reported again after a day, if it was sighted again", async (t) => {
   const reports = await startReports(t);
   const agent = await reports.agent("one");

@@ -13,6 +13,7 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   "never-reported": "their jail is never reported",
   udp: "over UDP: the source may be forged",
   "too-few-agents": "sighted by too few servers",
+  "network-reported": "another address of its IPv6 /64 stands for it",
   "special-purpose": "no public address",
   "own-address": "an address of the fleet",
   allowed: "on the allowlist",
