@@ -7,6 +7,7 @@ import { laterUntil } from "@fleetban/proto/model/until";
 import fc from "fast-check";
 import { decide, type Verdict } from "./decide.ts";
 import { type Evidence, type Exemption, emptyEvidence, type FreshSighting, type Strike } from "./evidence.ts";
+import { remember } from "./offender.ts";
 import type { Policy } from "./policy.ts";
 import { DEFAULT_POLICY } from "./policy-in-force.ts";
 
@@ -60,6 +61,17 @@ test("what many servers see within an hour is one strike, which it extends", () 
 test("a prolonged local ban prolongs the listing and is no strike", () => {
   const history = replay([sighting(0), sighting(5, { kind: "prolong", banSeconds: 3 * DAY })]);
   assert.deepEqual([history.at(-1)?.strikes.length, untilOf(history.at(-1)!.verdict)], [1, 5 + 3 * DAY]);
+});
+
+test("a prolongation prolongs what is in force, though a later strike has ended, and weak sightings came between", () => {
+  const ends = (...seen: FreshSighting[]) => listedAt(replay(seen, policy), 3 * DAY);
+  const policy: Policy = { ...DEFAULT_POLICY, jailWeights: { noise: 0.4 } };
+  const strong = sighting(0, { banSeconds: -1 });
+  const prolonged = (second: number) => sighting(second, { kind: "prolong", banSeconds: -1 });
+  const later = ends(strong, sighting(HOUR + 1), prolonged(6 * HOUR));
+  assert.equal(untilOf(later), 6 * HOUR + 30 * DAY);
+  const faded = ends(strong, sighting(23 * HOUR, { jail: "noise" }), prolonged(23 * HOUR + 1));
+  assert.equal(untilOf(faded), 23 * HOUR + 1 + 30 * DAY);
 });
 
 test("a sighting that is all over by now is remembered and lists nothing", () => {
@@ -138,6 +150,20 @@ test("one more sighting in the same commit never lists for less", () => {
     }),
     { numRuns: 2_000 },
   );
+});
+
+test("what was enough when it was seen is enough, whatever weak sighting comes with it later", () => {
+  const policy: Policy = { ...DEFAULT_POLICY, jailWeights: { noise: 0.4 } };
+  const strong = sighting(0, { banSeconds: -1 });
+  const weak = sighting(23 * HOUR, { jail: "noise" });
+  const listedUntil = (...fresh: FreshSighting[]) =>
+    untilOf(decide({ ...emptyEvidence(attacker), fresh }, policy, now(23 * HOUR)));
+  assert.deepEqual([listedUntil(strong), listedUntil(strong, weak)], [30 * DAY, 30 * DAY]);
+  const offender = remember(undefined, [weak], unixSeconds(0), policy); // that one was told first
+  const known = { ...emptyEvidence(attacker), offender, fresh: [strong] };
+  assert.equal(untilOf(decide(known, policy, now(23 * HOUR))), 30 * DAY);
+  const weakOnly = { ...emptyEvidence(attacker), fresh: [sighting(0, { jail: "noise" }), weak] };
+  assert.equal(decide(weakOnly, policy, now(23 * HOUR)).kind, "not-listed");
 });
 
 test("in which order agents and feeds are read does not matter", () => {

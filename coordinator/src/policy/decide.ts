@@ -9,7 +9,7 @@ import { specialPurposeOf } from "@fleetban/proto/model/special-purpose";
 import { type UnixSeconds, unixSeconds } from "@fleetban/proto/model/time";
 import { isExpired, laterUntil } from "@fleetban/proto/model/until";
 import type { Evidence, Offender, Strike } from "./evidence.ts";
-import { remember } from "./offender.ts";
+import { peakScore, remember } from "./offender.ts";
 import { type Policy, weightOf } from "./policy.ts";
 import { type StrikeChange, strikeChange, strikesRemembered } from "./strike-change.ts";
 import { widened } from "./widen.ts";
@@ -55,8 +55,14 @@ export function decide(evidence: Evidence, policy: Policy, now: UnixSeconds): Ve
   const fresh = evidence.fresh.filter((one) => one.at > from && weightOf(one, policy) > 0);
   const offender = remember(evidence.offender, fresh, from, policy);
   const strikes = evidence.strikes.filter(({ struckAt }) => struckAt > from);
-  const isEnough = offender !== undefined && shortcomingsOf(evidence, offender, policy, now).length === 0;
-  const strike = isEnough ? strikeChange(fresh, strikes, policy, now) : undefined;
+  const lacking = offender === undefined ? [] : shortcomingsOf(evidence, offender, policy, now);
+  const isCorroborated = offender !== undefined && lacking.every(({ kind }) => kind === "weight");
+  // What comes later with it takes nothing from what was enough when it was seen.
+  const isEnough =
+    isCorroborated && (lacking.length === 0 || peakScore(evidence.offender, fresh, from, policy) >= policy.threshold);
+  // A prolongation has no weight: it tells more of what was enough before.
+  const telling = isEnough ? fresh : fresh.filter(({ kind }) => kind === "prolong");
+  const strike = isCorroborated ? strikeChange(telling, strikes, policy, now) : undefined;
   const listed = listing(groundsOf(evidence, strikes, strike, policy, now));
   if (listed !== undefined) return { kind: "listed", ...listed, strike, offender };
   const because = offender !== undefined && !isEnough ? "too-little-evidence" : "nothing-in-force";

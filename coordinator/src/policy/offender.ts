@@ -33,6 +33,27 @@ export function remember(
   };
 }
 
+/** The most that these sightings came to when one of them was seen, with what was known by then. */
+export function peakScore(
+  before: Offender | undefined,
+  fresh: readonly FreshSighting[],
+  from: UnixSeconds,
+  policy: Policy,
+): number {
+  let waiting = before !== undefined && before.lastAt > from ? before : undefined;
+  let [score, atLast, peak] = [0, 0, 0];
+  for (const one of inOrder(fresh.filter(isBan))) {
+    score = faded(score, one.at - atLast, policy) + weightOf(one, policy);
+    if (waiting !== undefined && waiting.lastAt <= one.at) {
+      score += scoreAt(waiting, one.at, policy);
+      waiting = undefined;
+    }
+    atLast = one.at;
+    peak = Math.max(peak, score);
+  }
+  return peak;
+}
+
 function isBan({ kind }: FreshSighting): boolean {
   return kind === "ban";
 }

@@ -33,7 +33,7 @@ export function strikeChange(
     (a, b) => (a !== undefined && a.struckAt > b.struckAt ? a : b),
     undefined,
   );
-  const fresh = sightings.filter(({ kind, at }) => kind === "ban" || wasInForce(last, at));
+  const fresh = sightings.filter(({ kind, at }) => kind === "ban" || wasInForce(strikes, at));
   const bans = fresh.filter(({ kind }) => kind === "ban").map(({ at }) => at);
   const later = bans.filter((at) => last === undefined || at > last.struckAt + last.rungSeconds);
   const isNew = later.length > 0;
@@ -46,8 +46,9 @@ export function strikeChange(
   return { kind: "extended", strikeNo: last.strikeNo, until };
 }
 
-function wasInForce(strike: Strike | undefined, at: UnixSeconds): boolean {
-  return strike === undefined || !isExpired(strike.until, at);
+/** Any of them: a later strike may end before an earlier one. */
+function wasInForce(strikes: readonly Strike[], at: UnixSeconds): boolean {
+  return strikes.length === 0 || strikes.some(({ until }) => !isExpired(until, at));
 }
 
 /** A ban lists for the rung, at least for the local ban time; a prolongation for the local time alone. */
