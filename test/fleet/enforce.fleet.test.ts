@@ -4,6 +4,7 @@ import { access } from "node:fs/promises";
 import { uptime } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { formatDuration } from "@fleetban/kit/duration";
 import type { FleetAgent } from "../support/fleet/agent.ts";
 import { eventually } from "../support/fleet/eventually.ts";
 import type { Host } from "../support/fleet/host.ts";
@@ -13,6 +14,11 @@ import { arrives, isDropped, type Receiver, startReceiver, startSender } from ".
 import { type Ending, tryProgram } from "../support/fleet/try-program.ts";
 
 const skip = needs();
+/** A trial lasts so long, and so many times what a look at the agent's state takes. */
+const SHORT_SECONDS = 18;
+const LOOKS = 25;
+/** A trial, and what comes after it. */
+const OVER_MS = 240_000;
 const BOOT_SCRIPT = join(import.meta.dirname, "../../deploy/boot/fleetban-boot.sh");
 
 let fleet: Fleet;
@@ -49,17 +55,17 @@ test("an agent that only counts lets everybody in, and needs no undoing", { skip
 });
 
 test("a trial enforces, then takes everything away and counts on", { skip }, async () => {
-  const ending = await enforce("--for", "12s");
+  const seconds = await trialSeconds();
+  const ending = await enforce("--for", `${seconds}s`);
   assert.equal(ending.exitCode, 0, ending.stderr);
-  assert.match(ending.stdout, /enforcing by ipset for 12s; after that, or a restart of the machine, it is undone/);
+  const said = `enforcing by ipset for ${formatDuration(seconds)}; after that, or a restart of the machine, it is undone`;
+  assert.ok(ending.stdout.includes(said), ending.stdout);
   await dropped();
-  assert.match(
-    await host.run("ipset", ["save"]),
-    new RegExp(`add fleetban-fleet-v4 ${ATTACKER} timeout (1[012]|[0-9]) `),
-  );
+  const entry = new RegExp(`add fleetban-fleet-v4 ${ATTACKER} timeout (\\d+) `).exec(await host.run("ipset", ["save"]));
+  assert.ok(Number(entry?.[1]) <= seconds, `it is in force for ${entry?.[1]} s`);
   await assert.rejects(access(join(agent.dataDir, "boot", "base")), { code: "ENOENT" }); // a restart would load nothing
   assert.match(await host.run("cat", [join(agent.dataDir, "enforce.json")]), /"kind":"trial"/);
-  await eventually("the trial is over", async () => (await agent.status()).enforcing.kind === "ended", 30_000);
+  await eventually("the trial is over", async () => (await agent.status()).enforcing.kind === "ended", OVER_MS);
   await arrives(receiver, ATTACKER);
   assert.equal(await kernel(), "");
   assertRefused(await enforce("--confirm"), /the trial has ended \(nobody confirmed it\)/);
@@ -68,14 +74,14 @@ test("a trial enforces, then takes everything away and counts on", { skip }, asy
 test("killed in the middle, the kernel lets in by itself at the end, and the next start tidies up", {
   skip,
 }, async () => {
-  assert.equal((await enforce("--for", "12s")).exitCode, 0);
+  assert.equal((await enforce("--for", `${await trialSeconds()}s`)).exitCode, 0);
   await dropped();
   await agent.kill9();
   await dropped(); // a kill is not the end
-  await eventually("the kernel lets in by itself", () => hasArrived(), 30_000);
+  await eventually("the kernel lets in by itself", () => hasArrived(), OVER_MS);
   assert.match(await kernel(), /fleetban-fleet-v4/);
   const { endsAtUptimeMs } = JSON.parse(await host.run("cat", [join(agent.dataDir, "enforce.json")]));
-  await eventually("its time is over", () => uptime() * 1_000 > endsAtUptimeMs);
+  await eventually("its time is over", () => uptime() * 1_000 > endsAtUptimeMs, OVER_MS);
   await agent.start();
   assert.equal((await agent.status()).enforcing.kind, "ended");
   assert.equal(await kernel(), "");
@@ -163,10 +169,14 @@ async function dropped(): Promise<void> {
 }
 
 async function hasArrived(): Promise<boolean> {
-  const before = receiver.count(ATTACKER);
-  const witnessed = receiver.count(WITNESS);
-  await eventually("the witness arrives", () => receiver.count(WITNESS) > witnessed + 3);
-  return receiver.count(ATTACKER) > before;
+  return !(await isDropped(receiver, ATTACKER, WITNESS, 5));
+}
+
+/** Not over before all is seen that is to be seen in it, however busy the machine is. */
+async function trialSeconds(): Promise<number> {
+  const begunMs = performance.now();
+  await agent.status();
+  return Math.ceil(SHORT_SECONDS + (LOOKS * (performance.now() - begunMs)) / 1_000);
 }
 
 async function entries(): Promise<number> {

@@ -13,7 +13,7 @@ const skip = needs();
 const SET = "fleetban-fleet-v4";
 const BANNED = ["45.83.1.1", "45.83.1.2", "45.83.1.3"] as const;
 /** A second or two; looks are rarer where a look takes long. */
-const REPAIRS_MS = 45_000;
+const REPAIRS_MS = 120_000;
 const FOREIGN = "45.83.9.9";
 
 let fleet: Fleet;
@@ -37,9 +37,8 @@ after(async () => await fleet?.[Symbol.asyncDispose]());
 
 test("an entry deleted behind the agent's back changes the digest that it reports", { skip }, async () => {
   await sleepy.host.run("ipset", ["del", SET, BANNED[0]]);
-  await ban("45.83.2.1"); // asks for a report
-  const { kernelAgrees, mirrorAgrees } = await reportedBy(sleepy);
-  assert.deepEqual({ kernelAgrees, mirrorAgrees }, { kernelAgrees: "no", mirrorAgrees: true });
+  const { mirrorAgrees } = await differsAtBan("45.83.2.1");
+  assert.ok(mirrorAgrees);
   assert.equal((await reportedBy(watchful)).kernelAgrees, "yes");
 });
 
@@ -51,8 +50,7 @@ test("having read it, the agent puts the entry back, and reports once more", { s
 
 test("a foreign entry changes it as well, and is taken out", { skip }, async () => {
   await sleepy.host.run("ipset", ["add", SET, FOREIGN]);
-  await ban("45.83.2.3");
-  assert.equal((await reportedBy(sleepy)).kernelAgrees, "no");
+  await differsAtBan("45.83.2.3");
   await eventually("it is gone", async () => !(await readKernelSet(sleepy.host, SET)).has(FOREIGN));
   await eventually("the digest is right again", async () => (await reportedBy(sleepy)).kernelAgrees === "yes");
 });
@@ -77,6 +75,16 @@ test("a rule taken away is put back, a set destroyed with it too", { skip }, asy
 
 async function ban(address: string): Promise<void> {
   await fleet.coordinator.cli(["ban", address, "--reason", "test", "--wait"]);
+}
+
+/** The ban asks for a report. It is looked for meanwhile: a second later the next one tells that all is well again. */
+async function differsAtBan(address: string) {
+  const look = async () => {
+    const report = await reportedBy(sleepy);
+    return report.kernelAgrees === "no" && report;
+  };
+  const [report] = await Promise.all([eventually("a report that the kernel differs", look), ban(address)]);
+  return report;
 }
 
 async function reportedBy({ name }: FleetAgent) {

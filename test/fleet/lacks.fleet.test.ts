@@ -67,21 +67,19 @@ test("no coordinator at the start: an agent that has a mirror drops what it sigh
 });
 
 test("an agent without a mirror runs, says that it is not ready, and keeps what it is told", { skip }, async () => {
+  await eventually("it answers", () => fresh.status());
   await fresh.sendSocket({ ip: "45.83.1.1", ban_seconds: 600 });
   const { warnables, spool } = await fresh.status();
-  assert.deepEqual(
-    warnables.map(({ code }) => code),
-    ["not-mirrored"],
-  );
+  assert.ok(warnables.some(({ code }) => code === "not-mirrored")); // after a minute it misses its coordinator, too
   assert.equal(spool.sightings, 1);
 });
 
 test("when the coordinator comes both connect, and what waited is counted", { skip }, async () => {
   await fleet.coordinator.start();
   await untilAllAgree(fleet.coordinator, [known, fresh]);
-  const counted = await countSightings(fleet.coordinator);
+  await eventually("both are counted", async () => (await countSightings(fleet.coordinator)).size >= 2);
   assert.deepEqual(
-    counted,
+    await countSightings(fleet.coordinator),
     new Map([
       [ATTACKER, 1],
       ["45.83.1.1", 1],
@@ -111,8 +109,8 @@ test("the disk under the spool is full: bans are enforced, refused where they ca
       const counted = await countSightings(fleet.coordinator);
       return counted.get("45.83.2.1") === 1 && counted.get("45.83.2.2") === 1 && !counted.has("45.83.2.3");
     };
-    await eventually("both are counted once there is room", isCounted, 30_000);
-    assert.deepEqual((await known.status()).warnables, []);
+    await eventually("both are counted once there is room", isCounted);
+    await eventually("nothing is complained of", async () => (await known.status()).warnables.length === 0);
   } finally {
     await known.stop();
     await exec("umount", [spool]);
@@ -212,7 +210,7 @@ async function startWithout(agent: FleetAgent, missing: string): Promise<() => P
   const run = [...words, programPath("fleetban-agent"), "run", "--config", agent.configFile];
   const child = agent.host.spawn(command, run, { stdio: ["ignore", log.fd, log.fd] });
   await log.close();
-  await eventually("it answers", () => agent.status(), 20_000);
+  await eventually("it answers", () => agent.status());
   return () => agent.host.stop(child);
 }
 

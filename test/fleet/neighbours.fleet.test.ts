@@ -17,7 +17,7 @@ import { prepareUfw } from "../support/fleet/ufw.ts";
 
 const skip = needs("nft", "fail2ban-server", "sshd");
 const EVERY_MS = 5;
-const REPAIR_MS = 30_000; // 2 s on a machine that does nothing else
+const REPAIR_MS = 120_000; // 2 s on a machine that does nothing else
 const LISTED = "fleetban-fleet-v4";
 const PUBLISHED = "20.40.0.99"; // of the server, and behind it a container
 const CONTAINER = "20.40.0.98";
@@ -79,7 +79,9 @@ const BROKEN: readonly { readonly act: string; readonly counts: Drift; readonly 
 
 for (const { act, counts, logged } of BROKEN) {
   test(`${act}: repaired, counted and logged`, { skip }, async (t) => {
-    const tookMs = await repairedAfter(() => sh(server.host, act), counts, logged);
+    // The agent may put a rule back between two of its commands: then the second is refused, and it is done again.
+    const isDone = () => sh(server.host, act).then(() => true);
+    const tookMs = await repairedAfter(() => eventually(act, isDone), counts, logged);
     t.diagnostic(`dropped again after ${Math.round(tookMs)} ms`);
   });
 }
@@ -196,7 +198,7 @@ async function repairedAfter(act: () => Promise<unknown>, counts: Drift, logged:
   const tookMs = performance.now() - begunMs;
   await eventually("packets are dropped", drops);
   await eventually("it is counted", async () => (await drifts(server))[counts] > before[counts]);
-  assert.match((await server.agent.log()).slice(logBefore), logged);
+  await eventually("it is logged", async () => logged.test((await server.agent.log()).slice(logBefore)));
   return tookMs;
 }
 

@@ -95,8 +95,11 @@ test("somebody reloads the rules that he had saved, ours among them", { skip }, 
 
 test("were the set flushed for a moment, this test would see it", { skip }, async () => {
   const before = receiver.count(ATTACKER);
-  await agent.host.run("ipset", ["flush", "fleetban-fleet-v4"]);
-  await eventually("a packet gets in", () => receiver.count(ATTACKER) > before);
+  await eventually("a packet gets in", async () => {
+    await agent.host.run("ipset", ["flush", "fleetban-fleet-v4"]); // again where it was repaired between two packets
+    await arrives(receiver, WITNESS);
+    return receiver.count(ATTACKER) > before;
+  });
   await eventually("it is dropped again", () => isDropped(receiver, ATTACKER, WITNESS));
 });
 
