@@ -3,8 +3,9 @@
  *
  * Each reading has sockets of its own. The kernel finds its place again by counting, so a change between two pieces, or a
  * hash table that grows, makes it skip elements that nobody touched. The first is said at the end, the second shows in
- * other elements coming first than before; then the set is read once more, and what had not shown is handed over. A set
- * that is to be destroyed is first read to its end into memory (`release`).
+ * other elements coming first than before; then the set is read once more, and all of it is handed over again: who reads
+ * keeps a table, and a second one here would be of texts, 60 MB a million. A set that is to be destroyed is first read to
+ * its end into memory (`release`).
  */
 import type { Family, Prefix } from "@fleetban/proto/model/prefix";
 import type { KernelEntry } from "../backend.ts";
@@ -92,7 +93,6 @@ function begin(beginOne: (part: ReadPart) => Pass, parts: readonly ReadPart[]): 
   let passes = 0;
   let pass: Pass | undefined;
   let first: readonly KernelEntry[] | undefined;
-  let seen = new Set<Prefix>();
 
   function pull(): readonly KernelEntry[] | undefined {
     const part = parts[at];
@@ -100,10 +100,8 @@ function begin(beginOne: (part: ReadPart) => Pass, parts: readonly ReadPart[]): 
     pass ??= beginOne(part);
     const { entries, isLast, wasInterrupted } = pass.next();
     first ??= entries;
-    const news = entries.filter(({ prefix }) => !seen.has(prefix));
-    for (const { prefix } of news) seen.add(prefix);
     if (isLast) ended(part, wasInterrupted, first);
-    return news;
+    return entries;
   }
 
   /** The set is read, or to be read once more. */
@@ -113,7 +111,6 @@ function begin(beginOne: (part: ReadPart) => Pass, parts: readonly ReadPart[]): 
     passes += 1;
     if (passes < MAX_PASSES && (wasInterrupted || isReordered(part, before))) return;
     passes = 0;
-    seen = new Set();
     at += 1;
   }
 
