@@ -10,7 +10,7 @@ import type { UnixSeconds } from "@fleetban/proto/model/time";
 import { encodeDelta } from "@fleetban/proto/wire/delta";
 import { CoordinatorMessage, Effect, type SnapshotChunk, Welcome } from "@fleetban/proto/wire/fleet";
 import { chunksOf, encodeSnapshotBody } from "@fleetban/proto/wire/snapshot";
-import { createEnforcement } from "./enforcement.ts";
+import { createEnforcement, MAX_MIRRORED_LISTINGS } from "./enforcement.ts";
 import type { Firewall } from "./firewall/firewall.ts";
 import { Mirror } from "./mirror/mirror.ts";
 
@@ -131,6 +131,19 @@ test("damaged messages are answered by asking anew, not by an end of the agent",
   assert.equal((await enforcement.snapshotChunk(chunk)).kind, "complete");
   const delta = deltaTo(ledger, 4, listing("45.83.66.9"));
   assert.equal((await enforcement.delta({ ...delta, digest: Buffer.alloc(3) })).kind, "differs");
+});
+
+test("a list larger than this machine is given memory for is refused at its first chunk, and the old one stays", async () => {
+  const { mirror, enforcement, told, ledger } = await welcomedFixture();
+  ledger.put(listing("45.83.64.9"));
+  const [chunk] = await chunksOfLedger(ledger, 4);
+  assert.ok(chunk);
+  assert.equal((await enforcement.snapshotChunk(chunk)).kind, "complete");
+  const larger = { ...chunk, revision: 5, listings: MAX_MIRRORED_LISTINGS + 1, chunks: 2, bytes: 131_072 };
+  const body = Buffer.alloc(65_536);
+  assert.equal((await enforcement.snapshotChunk({ ...larger, body })).kind, "differs");
+  assert.match(told.at(-1) ?? "", /4194305 listings are more than 4194304/);
+  assert.equal(mirror.get(LIST_FLEET)?.held?.revision, 4);
 });
 
 test("a list leaves by ListRemoved only", async () => {
