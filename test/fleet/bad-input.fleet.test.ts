@@ -127,7 +127,7 @@ function expected(address: string): string {
 async function countsExactlyTold(): Promise<void> {
   const once = new Map([...told].map((address) => [address, 1]));
   const isThrough = async () => (await countSightings(fleet.coordinator)).size >= once.size;
-  await eventually("what was told is counted", isThrough, 40_000);
+  await eventually("what was told is counted", isThrough, 90_000);
   assert.deepEqual(await countSightings(fleet.coordinator), once);
 }
 

@@ -15,7 +15,7 @@ import { type Fleet, openFleet } from "../support/fleet/open-fleet.ts";
 const skip = needs();
 /** Together they outgrow the sets twice, and stay below what one agent may tell in a minute. */
 const BANS = 700;
-const SETTLES_MS = 60_000;
+const SETTLES_MS = 120_000;
 
 let fleet: Fleet;
 let agent: FleetAgent;

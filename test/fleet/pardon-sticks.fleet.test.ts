@@ -48,11 +48,7 @@ after(async () => await fleet?.[Symbol.asyncDispose]());
 
 test("an address that three fail2bans ban is pardoned: its packets arrive at every server", { skip }, async () => {
   for (const { fail2ban } of servers) await fail2ban.client("set", "sshd", "banip", PARDONED);
-  await eventually(
-    "every fail2ban's ban has arrived",
-    async () => (await admin.explain(PARDONED)).agents === 3,
-    30_000,
-  );
+  await eventually("every fail2ban's ban has arrived", async () => (await admin.explain(PARDONED)).agents === 3);
   for (const { receiver } of servers) await eventually("it is dropped", () => isDropped(receiver, PARDONED, WITNESS));
   await servers[1]!.fail2ban.stop(); // its ban is in its database, and will be restored
   await fleet.coordinator.cli(["unban", PARDONED, "--reason", "our own scanner", "--wait"]);
@@ -97,7 +93,7 @@ test("the log with its ban is read once more", { skip }, async () => {
   await writeFile(`${fail2ban.banLog}.copy`, `${log}${banLine(log)}`);
   await rename(`${fail2ban.banLog}.copy`, fail2ban.banLog); // another file: it is read from its beginning
   const isRead = async () => (await admin.explain(LATE)).sightingsTotal === 1;
-  await eventually("a ban at the log's new end has arrived", isRead, 30_000);
+  await eventually("a ban at the log's new end has arrived", isRead);
   assert.equal((await admin.explain(PARDONED)).sightingsTotal, sightingsTotal);
   await fail2ban.start();
   await nothingIsLost();
@@ -131,7 +127,7 @@ async function nothingIsLost(): Promise<void> {
 
 async function isLifted(fail2ban: FleetFail2ban): Promise<void> {
   const lifted = async () => !(await fail2ban.banned()).includes(PARDONED);
-  await eventually("fail2ban has lifted its ban", lifted, 30_000);
+  await eventually("fail2ban has lifted its ban", lifted);
 }
 
 /** As fail2ban would write it of another address, at this log's end. */

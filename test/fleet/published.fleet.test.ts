@@ -18,7 +18,7 @@ const URL = `https://${COORDINATOR}:${PORT}`;
 const [NETWORK, NEIGHBOR] = ["45.83.64.0/24", "45.83.64.10"] as const;
 const FIREWALL = "20.40.0.90";
 /** It polls each second here; it starts with a second of waiting by itself. */
-const PULLED_MS = 20_000;
+const PULLED_MS = 90_000;
 
 let fleet: Fleet;
 let firewall: Host;
