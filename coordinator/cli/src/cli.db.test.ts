@@ -140,7 +140,7 @@ $ fleetban feeds fetch abuseipdb
 = 1
 
 $ fleetban --socket ${folder}/none.sock status
-! fleetban: error: the coordinator cannot be reached at ${folder}/none.sock
+! fleetban: error: the coordinator cannot be reached at ${folder}/none.sock: there is no such socket
 ! fleetban: hint: is it running on this machine (\`systemctl status fleetban-coordinator\`, in a checkout \`npm start\`)? else use --socket or --address
 = 1
 

@@ -3,14 +3,16 @@
  *
  * A failed call is told with the coordinator's own words and remedy; one that never arrived, with what to look at.
  */
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { fileProblem } from "@fleetban/kit/file-problem";
 import { AdminClient } from "@fleetban/proto/wire/admin";
 import { CLIENT_CHANNEL_OPTIONS } from "@fleetban/proto/wire/channel";
 import { CODE_KEY, HINT_KEY, OPERATOR_KEY } from "@fleetban/proto/wire/error-metadata";
 import { type ChannelCredentials, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import type { Calls, ConnectOptions, Method, StreamMethod } from "../cli.ts";
-import { CliError } from "../cli-error.ts";
+import { CliError, usageError } from "../cli-error.ts";
+import { whyUnreachable } from "./why-unreachable.ts";
 
 export const CREDENTIAL_FILES = {
   certificate: "certificate.pem",
@@ -20,6 +22,7 @@ export const CREDENTIAL_FILES = {
 } as const;
 
 interface Way {
+  readonly over: "socket" | "network";
   /** For messages. */
   readonly name: string;
   readonly target: string;
@@ -30,6 +33,7 @@ interface Way {
 
 const SOCKET = "/run/fleetban/admin.sock";
 const CALL_WITHIN_MS = 20_000;
+const CREDENTIALS_HINT = "--credentials names a folder that `fleetban certificates create` has made";
 /** What only the coordinator can tell, and is a mistake of the command line all the same. */
 const MISTYPED_CODES = ["bad-prefix", "bad-argument", "too-wide"];
 
@@ -73,27 +77,55 @@ function wayOf({ socket, address, credentials: folder }: ConnectOptions): Way {
       exitCode: 2,
     });
   }
-  if (address !== undefined && !/:\d+$/.test(address)) {
-    const hint = `write it with its port: --address ${address}:7741`;
-    throw new CliError("usage", `address ${address}: has no port`, { hint, exitCode: 2 });
-  }
+  if (address !== undefined) assertAddress(address);
+  assertFolder(folder);
   const read = (file: string) => readCredential(join(folder, file));
   const target = address ?? read(CREDENTIAL_FILES.address).toString("utf8").trim();
   return {
+    over: "network",
     name: target,
     target,
-    credentials: credentials.createSsl(
-      read(CREDENTIAL_FILES.ca),
-      read(CREDENTIAL_FILES.key),
-      read(CREDENTIAL_FILES.certificate),
-    ),
+    credentials: credentialsOf(folder, read),
     options: CLIENT_CHANNEL_OPTIONS,
     hint: "is that address right, and may this machine reach the coordinator's port 7741?",
   };
 }
 
+function assertAddress(address: string): void {
+  const port = Number(/^(?:[^:/]+|\[[^\]/]+\]|[0-9A-Fa-f:]+):(\d{1,5})$/.exec(address)?.[1] ?? Number.NaN);
+  if (port >= 1 && port <= 65_535) return;
+  if (!address.includes("/") && !address.includes(":"))
+    throw usageError(`address ${address}: has no port`, `write it with its port: --address ${address}:7741`);
+  throw usageError(`address ${address}: is no host:port`, "write it like fleet.example.org:7741 or [2001:db8::1]:7741");
+}
+
+function assertFolder(folder: string): void {
+  try {
+    if (statSync(folder).isDirectory()) return;
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    const problem = code === "ENOENT" ? "there is no such folder" : `cannot be read: ${fileProblem(cause)}`;
+    throw new CliError("no-credentials", `${folder}: ${problem}`, { hint: CREDENTIALS_HINT, cause });
+  }
+  throw new CliError("no-credentials", `${folder}: is no folder`, { hint: CREDENTIALS_HINT });
+}
+
+function credentialsOf(folder: string, read: (file: string) => Buffer): ChannelCredentials {
+  const { ca, key, certificate } = CREDENTIAL_FILES;
+  const pems = [read(ca), read(key), read(certificate)] as const;
+  try {
+    return credentials.createSsl(...pems);
+  } catch (cause) {
+    throw new CliError("no-credentials", `${folder}: holds no certificate with its key (PEM)`, {
+      hint: "make new ones at the coordinator: fleetban certificates create NAME",
+      cause,
+    });
+  }
+}
+
 function socketWay(path: string): Way {
   return {
+    over: "socket",
     name: path,
     target: `unix:${path}`,
     credentials: credentials.createInsecure(), // the file's owner and mode are the protection
@@ -106,11 +138,8 @@ function readCredential(path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (cause) {
-    const why = (cause as NodeJS.ErrnoException).code ?? "unreadable";
-    throw new CliError("no-credentials", `${path}: cannot be read (${why})`, {
-      hint: "--credentials names a folder that `fleetban certificates create` has made",
-      cause,
-    });
+    const problem = `${path}: cannot be read: ${fileProblem(cause)}`;
+    throw new CliError("no-credentials", problem, { hint: CREDENTIALS_HINT, cause });
   }
 }
 
@@ -123,10 +152,9 @@ function cliErrorOf(error: ServiceError, way: Way): CliError {
     return new CliError(code, error.details, { ...remedy, exitCode, cause: error });
   }
   if (error.code === status.UNAVAILABLE) {
-    return new CliError("unreachable", `the coordinator cannot be reached at ${way.name}`, {
-      hint: way.hint,
-      cause: error,
-    });
+    const { why, hint: remedy = way.hint } = whyUnreachable(error.details, way.over);
+    const problem = `the coordinator cannot be reached at ${way.name}${why === "" ? "" : `: ${why}`}`;
+    return new CliError("unreachable", problem, { hint: remedy, cause: error });
   }
   if (error.code === status.UNIMPLEMENTED) {
     return new CliError("unreachable", `what answers at ${way.name} does not serve operators`, {
