@@ -261,7 +261,14 @@ $ fleetban agents revoke web1 --yes
 ! fleetban: error: agent web1: is revoked
 ! fleetban: hint: to bring that server back: \`fleetban enrollments create\`, and there \`fleetban-agent enroll --force TOKEN\`
 = 1
-
+`,
+    coordinator.adminSocket,
+  );
+  // What it said of itself is written each ten seconds: before it was revoked or not.
+  await coordinator.store.sql`update agents set last_hello = null`;
+  await coordinator.store.sql`delete from agent_lists`;
+  await runScript(
+    `
 $ fleetban agents
 AGENT  STATE  SEEN  BACKEND  ENTRIES  KERNEL  VERSION  WARNINGS
 web1  revoked  (none)  (none)  0  (none)  (none)  (none)
