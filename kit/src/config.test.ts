@@ -135,6 +135,13 @@ test("what is no YAML is told by line, a key given twice too", () => {
   assert.throws(() => readConfig("- a\n", "agent.yaml", TABLE), /must hold keys with values/);
 });
 
+test("a text that would take too long to read is not begun", () => {
+  const keys = Array.from({ length: 12_000 }, (_, at) => `key${at}: 1\n`).join("");
+  assert.throws(() => readConfig(keys, "agent.yaml", TABLE), {
+    message: `agent.yaml:1: is ${keys.length} characters long: at most 100000 are read; shorten it`,
+  });
+});
+
 test("mistakes between values are told with the others, a wrong value being taken as its default", () => {
   const read = (text: string) =>
     readConfig(text, "agent.yaml", { low: number(1), high: number(5) }, ({ low, high }, complain) => {

@@ -67,6 +67,9 @@ export class ConfigError extends FleetbanError {
  */
 export type ComplainAt = (path: readonly string[], problem: string, restsOn?: readonly (readonly string[])[]) => void;
 
+/** Reading takes the longer the longer a text is, by the square of its keys: this much takes half a second. */
+export const CONFIG_MAX_CHARACTERS = 100_000;
+
 /** Where a key that this file does not have belongs, in words; undefined = nowhere. */
 export type HomeOf = (key: string) => string | undefined;
 
@@ -91,6 +94,10 @@ export function readConfig<const Table extends ConfigTable>(
   compare?: (config: ConfigOf<Table>, complain: ComplainAt) => void,
   homeOf: HomeOf = () => undefined,
 ): ConfigOf<Table> {
+  if (text.length > CONFIG_MAX_CHARACTERS) {
+    const problem = `is ${text.length} characters long: at most ${CONFIG_MAX_CHARACTERS} are read; shorten it`;
+    throw new ConfigError([{ file, line: 1, key: "", problem }]);
+  }
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
   const mistakes: ConfigMistake[] = document.errors.map(({ code, pos, message }) => {

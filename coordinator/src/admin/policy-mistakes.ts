@@ -2,7 +2,7 @@
  * What is wrong with a policy's text: what everybody can tell of it, and what only this coordinator can, by its packs and its
  * coordinator.yaml. Check, plan and apply tell the same; a policy that is in force already is never refused.
  */
-import { type ComplainAt, ConfigError, hasKey } from "@fleetban/kit/config";
+import { CONFIG_MAX_CHARACTERS, type ComplainAt, ConfigError, hasKey } from "@fleetban/kit/config";
 import { nearest } from "@fleetban/kit/nearest";
 import type { CheckPolicyRequest, PolicyMistake } from "@fleetban/proto/wire/admin";
 import { CONFIG_TABLE } from "../config.ts";
@@ -13,8 +13,6 @@ import type { PolicyFile } from "../policy/policy-table.ts";
 import { AdminError } from "./errors.ts";
 import type { AdminParts } from "./parts.ts";
 
-/** Reading takes the longer the longer it is, by the square, and every replica reads it: this much takes half a second. */
-const BODY_MAX_CHARACTERS = 100_000;
 /** It is shown on terminals and kept as text, which neither stands. */
 const CONTROL = /[^\P{Cc}\t\n\r]/u;
 const ALL_CHANNELS = "*";
@@ -22,8 +20,8 @@ const ALL_CHANNELS = "*";
 type MistakeParts = Pick<AdminParts, "policies" | "notifications" | "reports">;
 
 export async function mistakesOf(parts: MistakeParts, { body, file }: CheckPolicyRequest): Promise<PolicyMistake[]> {
-  if (body.length > BODY_MAX_CHARACTERS) {
-    throw new AdminError("bad-argument", `a policy of ${body.length} characters: at most ${BODY_MAX_CHARACTERS}`);
+  if (body.length > CONFIG_MAX_CHARACTERS) {
+    throw new AdminError("bad-argument", `a policy of ${body.length} characters: at most ${CONFIG_MAX_CHARACTERS}`);
   }
   const control = body.split("\n").findIndex((line) => CONTROL.test(line));
   if (control >= 0) return [{ line: control + 1, key: "", problem: "has a control character; remove it" }];

@@ -15,6 +15,7 @@ import { readList } from "./read-list.ts";
 
 /** Longer ones are not sent back. */
 const VALIDATOR_MAX = 256;
+const LOCATION_MAX = 200;
 
 /** `last`: of the list that is in force, if its definition has not changed since. */
 export async function fetchList(
@@ -92,9 +93,14 @@ function failureOf(status: number): FetchFailure {
 
 function whyOf(status: number, { location }: Downloaded["headers"]): string {
   const isMoved = status >= 300 && status < 400 && location !== undefined;
-  return isMoved
-    ? `status ${status}: it is at ${location.slice(0, 200)} now; write that as its url`
-    : `status ${status}`;
+  return isMoved ? `status ${status}: it is at ${shown(location)} now; write that as its url` : `status ${status}`;
+}
+
+/** Logged, and told to whoever may read the status: a key stands in the query, or before the host. */
+function shown(location: string): string {
+  const [place = ""] = location.split(/[?#]/, 1);
+  const cut = place.replace(/^((?:[a-z][a-z0-9+.-]*:)?\/\/)[^/]*@/i, "$1").slice(0, LOCATION_MAX);
+  return `${cut}${place === location ? "" : "?…"}`;
 }
 
 function sha256Of(bytes: Uint8Array): string {

@@ -143,9 +143,9 @@ const bad: readonly Bad[] = [
   { what: "422", said: { status: 422 }, outcome: "refused-request", why: /status 422/ },
   {
     what: "a redirect",
-    said: { status: 302, headers: { location: "http://169.254.169.254/latest/meta-data" } },
+    said: { status: 302, headers: { location: "http://ann:pw@169.254.169.254/latest/meta-data?key=abc#x" } },
     outcome: "refused-request",
-    why: /it is at http:\/\/169\.254\.169\.254\/latest\/meta-data now; write that as its url/,
+    why: /it is at http:\/\/169\.254\.169\.254\/latest\/meta-data\?… now; write that as its url/,
   },
   { what: "204", said: { status: 204 }, outcome: "refused-body", why: /status 204/ },
   { what: "304, unasked", said: { status: 304 }, outcome: "refused-request", why: /status 304/ },

@@ -38,6 +38,19 @@ test("each format is what its receiver takes, and nobody is called by a name fro
   assert.match(request("text").headers["content-type"]!, /^text\/plain/);
 });
 
+test("a name from far away is neither a link nor markup where messages are rendered", () => {
+  const jail = "[free](http://evil.example/) <http://evil.example|x> *bold* ``` after";
+  const news = [{ ...listing("5.6.7.8", 1), jails: [jail] } as News];
+  const field = { slack: "text", discord: "content" } as const;
+  for (const format of ["slack", "discord"] as const) {
+    const body = JSON.parse(String(request(format, news).body)) as Record<string, string>;
+    const [title = "", code = "", rest] = body[field[format]]!.split("```");
+    assert.match(title, /^\*+fleetban: .*\*+\n$/);
+    assert.match(code, /evil\.example/);
+    assert.equal(rest, "", "nothing stands outside of the code");
+  }
+});
+
 test("what a receiver can mend by itself is tried again, what it refuses is not", () => {
   for (const [status, kind] of [
     [200, "sent"],
@@ -52,9 +65,9 @@ test("what a receiver can mend by itself is tried again, what it refuses is not"
   }
 });
 
-function request(format: WebhookFormat) {
+function request(format: WebhookFormat, news = NEWS) {
   const channel: WebhookChannel = { kind: "webhook", name: "hook", url: "http://h/", format, secret: undefined };
-  return webhookRequest(channel, { message: messageOf(NEWS), messageId: "m", plannedAtMs: 0, programVersion: "1" });
+  return webhookRequest(channel, { message: messageOf(news), messageId: "m", plannedAtMs: 0, programVersion: "1" });
 }
 
 function listing(prefix: string, agents: number): News {

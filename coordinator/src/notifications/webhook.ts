@@ -56,15 +56,21 @@ function bodyOf({ format }: WebhookChannel, wanted: WebhookMessage): { contentTy
       return json({ id: wanted.messageId, at, subject, text, counts, news });
     }
     case "slack":
-      return json({ text: `*${escaped(subject)}*\n${escaped(text)}` });
+      return json({ text: `*${escaped(subject)}*\n${asCode(escaped(text))}` });
     case "discord": {
-      const content = `**${subject}**\n${text}`;
-      const cut = content.length > DISCORD_MAX ? `${content.slice(0, DISCORD_MAX - 1)}…` : content;
-      return json({ content: cut, allowed_mentions: { parse: [] } }); // nobody is called by a jail's name
+      const title = `**${subject}**\n`;
+      const left = DISCORD_MAX - title.length - asCode("").length;
+      const cut = text.length > left ? `${text.slice(0, left - 1)}…` : text;
+      return json({ content: `${title}${asCode(cut)}`, allowed_mentions: { parse: [] } }); // nobody is called by a jail's name
     }
     case "text":
       return { contentType: "text/plain; charset=utf-8", body: `${subject}\n\n${text}` };
   }
+}
+
+/** As it stands: what an attacker has put into a name is neither a link nor markup, and ends no code. */
+function asCode(text: string): string {
+  return `\`\`\`\n${text.replaceAll("`", "'")}\`\`\``;
 }
 
 /** In Slack's text <!channel> would call everybody. */
