@@ -47,5 +47,5 @@ for (;;) {
 async function isTrue(order: Order): Promise<boolean> {
   if ("address" in order) return await sets.testEntry(order.set, parsePrefix(order.address));
   const headers = (await sets.headers()).filter(({ name }) => order.sets.includes(name));
-  return headers.reduce((sum, { entries }) => sum + entries, 0) >= order.entries;
+  return headers.reduce((sum, { entries }) => sum + (entries ?? 0), 0) >= order.entries;
 }

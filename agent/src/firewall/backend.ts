@@ -49,7 +49,8 @@ export interface SetHeader {
   readonly name: SetName;
   readonly family: Family;
   readonly maxEntries: number;
-  readonly entries: number;
+  /** Undefined: many, and to count them takes long. */
+  readonly entries: number | undefined;
   /** How often rules name the set; 0 = none does. */
   readonly references: number;
 }

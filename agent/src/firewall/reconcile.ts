@@ -124,6 +124,7 @@ export function createReconcile(parts: ReconcileParts): Reconcile {
     if (perhaps < set.entries.size) {
       for (const prefix of set.entries.forgetBefore(now - FORGOTTEN_AFTER_SECONDS)) parts.onForgotten(set, prefix);
     }
+    if (header.entries === undefined) return "same"; // what differs shows when the set is read
     if (header.entries > perhaps) return "more";
     return header.entries < surely ? "fewer" : "same";
   }

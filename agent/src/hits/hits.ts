@@ -96,8 +96,8 @@ export function createHitCounting({ mirror, clock, log, ...parts }: HitsParts, e
 
   async function look(signal: AbortSignal): Promise<void> {
     const begunMs = clock.monotonicMs();
-    const filled = (await backend.headers()).filter(({ entries }) => entries > 0);
-    const sizes = new Map(filled.map(({ name, entries }) => [name, entries]));
+    const filled = (await backend.headers()).filter(({ entries }) => entries !== 0);
+    const sizes = new Map(filled.map(({ name, entries = Number.POSITIVE_INFINITY }) => [name, entries]));
     for (const name of dueSets(sizes)) {
       for await (const _piece of entriesOf(name, sizes.get(name) ?? 0)) signal.throwIfAborted();
     }

@@ -69,12 +69,6 @@ export function entriesIn(message: Message, length: number): KernelEntry[] {
   return entries;
 }
 
-export function countIn(message: Message): number {
-  let count = 0;
-  for (const _item of itemsIn(message)) count += 1;
-  return count;
-}
-
 function* itemsIn({ view }: Message): Generator<Attribute> {
   for (const attribute of attributesIn(view, ATTRIBUTES_AT, view.byteLength)) {
     if (attribute.type === ELEMENT_LIST.elements) yield* attributesIn(view, attribute.from, attribute.to);

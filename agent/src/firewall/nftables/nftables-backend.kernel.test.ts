@@ -66,6 +66,23 @@ for (const [kernel, features] of [
   );
 }
 
+check(
+  "a kernel that does not tell how many elements there are is asked to list a few, not all of them each second",
+  async (backend) => {
+    const entries = async () => (await backend.headers()).find(({ name }) => name === A)?.entries;
+    const all = Array.from({ length: 60_000 }, (_, at) => add(A, `1.${at >> 16}.${(at >> 8) & 255}.${at & 255}`));
+    await backend.destroySet(A);
+    await backend.createSet({ name: A, family: 4, maxEntries: 65_000 });
+    await backend.apply(all.slice(0, 9_000));
+    assert.equal(await entries(), 9_000);
+    await backend.apply(all);
+    assert.equal(await entries(), undefined);
+    nft(`flush set ip fleetban ${A}`);
+    assert.equal(await entries(), 0);
+  },
+  OLD,
+);
+
 check("tables, sets and rules of others are neither listed nor removed", async (backend) => {
   nft("add table inet fleetban; add table ip other; add set ip other fleetban-a-v4 { type ipv4_addr; }");
   nft("add chain ip other fleetban-in { type filter hook prerouting priority -150; }");

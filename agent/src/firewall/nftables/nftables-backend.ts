@@ -91,7 +91,7 @@ async function removeTables(kernel: Conversation, sets: NftSets): Promise<readon
     }
     removed.push(`table ${family === 4 ? "ip" : "ip6"} ${TABLE_NAME} of nftables`);
     const ofFamily = headers.filter((header) => header.family === family);
-    removed.push(...ofFamily.map(({ name, entries }) => `set ${name} (${entries} entries)`));
+    removed.push(...ofFamily.map(({ name, entries }) => `set ${name} (${entries ?? "many"} entries)`));
   }
   return removed;
 }

@@ -11,16 +11,16 @@ import { BackendError, remedyFor } from "../backend-error.ts";
 import { nextTurn } from "../ipset/next-turn.ts";
 import { createRequests, destroyRequests, lengthRequests, swapRequests } from "./bundle-requests.ts";
 import { type Conversation, type Request, WHOLE } from "./conversation.ts";
-import { countIn, elementsRequest, wholeSetRequest } from "./element.ts";
+import { elementsRequest } from "./element.ts";
 import { applyElements, type ElementOp, OPS_A_TURN } from "./element-batch.ts";
 import { readEntries } from "./entry-reading.ts";
 import type { KernelFeatures } from "./kernel-features.ts";
 import { kernelSetName } from "./names.ts";
 import { ERRNO, MESSAGE } from "./protocol.ts";
-import type { Readings } from "./set-reading.ts";
+import type { Readings, ReadPart } from "./set-reading.ts";
 import { ADDRESS_BITS } from "./statement.ts";
 import { missingSet, tableError } from "./table-error.ts";
-import { type Bundle, readTables, type TableView } from "./table-view.ts";
+import { type Bundle, type FamilyView, readTables, type TableView } from "./table-view.ts";
 
 export type NftSets = Pick<
   Backend,
@@ -34,6 +34,9 @@ export interface NftSetsParts {
   /** The tables were changed by us. */
   readonly onChanged: () => void;
 }
+
+/** Where the kernel doesn't tell: 10 ms, each second. */
+const COUNTED_ENTRIES = 10_000;
 
 export function createSets({ kernel, features, readings, onChanged }: NftSetsParts): NftSets {
   let known: TableView["bundles"] = new Map();
@@ -88,7 +91,7 @@ export function createSets({ kernel, features, readings, onChanged }: NftSetsPar
   async function destroySet(name: SetName): Promise<void> {
     const first = look().bundles.get(name);
     if (first === undefined) return;
-    await readings.release(setsOf(first));
+    await readings.release(partsOf(first).map(({ set }) => set));
     const view = look();
     const bundle = view.bundles.get(name);
     if (bundle === undefined) return;
@@ -137,22 +140,30 @@ export function createSets({ kernel, features, readings, onChanged }: NftSetsPar
     return ops.flatMap((op) => refusals.get(op) ?? []); // in their order
   }
 
-  function entriesOf(set: string, family: Family): number {
+  /** Undefined = more than `COUNTED_ENTRIES`: listing all of them takes time with the square of how many they are. */
+  async function entriesOf(bundle: Bundle, sets: FamilyView["sets"]): Promise<number | undefined> {
     let count = 0;
-    const errno = kernel.dump(wholeSetRequest({ family, set }), (message) => {
-      count += countIn(message);
-    });
-    if (errno !== 0 && errno !== ERRNO.absent) throw tableError(`count set ${set}`, errno);
+    for (const part of partsOf(bundle)) {
+      const told = features.sizes ? sets.get(part.set)?.entries : undefined;
+      count += told ?? 0;
+      if (told !== undefined) continue;
+      for await (const piece of readings.read([part])) {
+        count += piece.length;
+        if (count > COUNTED_ENTRIES) return undefined;
+      }
+    }
     return count;
   }
 
   async function headers(): Promise<readonly SetHeader[]> {
     const { bundles, families } = look();
-    return Array.from(bundles.values(), (bundle) => {
+    const found: SetHeader[] = [];
+    for (const bundle of bundles.values()) {
       const { name, family, maxEntries, references } = bundle;
-      const counts = setsOf(bundle).map((set) => families[family].sets.get(set)?.entries ?? entriesOf(set, family));
-      return { name, family, maxEntries, references, entries: counts.reduce((sum, count) => sum + count, 0) };
-    });
+      const entries = await entriesOf(bundle, families[family].sets);
+      found.push({ name, family, maxEntries, references, entries });
+    }
+    return found;
   }
 
   async function testEntry(set: SetName, prefix: Prefix): Promise<boolean> {
@@ -191,19 +202,16 @@ export function createSets({ kernel, features, readings, onChanged }: NftSetsPar
     async *readSet(name) {
       const bundle = look().bundles.get(name);
       if (bundle === undefined) throw missingSet("read set", name);
-      const { family, stem, lengths } = bundle;
-      const bits = ADDRESS_BITS[family];
-      const parts = [bits, ...lengths].map((length) => ({ set: kernelSetName(stem, length, bits), family, length }));
-      yield* readings.read(parts);
+      yield* readings.read(partsOf(bundle));
     },
     // What is foreign shows in the count alone, so where the kernel does not tell it the whole set is to be read.
     ...(features.sizes && { readEntries: readKnownEntries }),
   };
 }
 
-function setsOf({ family, stem, lengths }: Bundle): readonly string[] {
+function partsOf({ family, stem, lengths }: Bundle): readonly ReadPart[] {
   const bits = ADDRESS_BITS[family];
-  return [bits, ...lengths].map((length) => kernelSetName(stem, length, bits));
+  return [bits, ...lengths].map((length) => ({ set: kernelSetName(stem, length, bits), family, length }));
 }
 
 function isFor(family: Family, prefix: Prefix): boolean {
