@@ -15,7 +15,7 @@ import { type Fleet, openFleet } from "../support/fleet/open-fleet.ts";
 
 const skip = needs();
 const BANS = 5;
-const SETTLES_MS = 40_000;
+const SETTLES_MS = 120_000;
 
 let fleet: Fleet;
 let admin: Admin;
@@ -79,7 +79,8 @@ async function tell(): Promise<readonly string[]> {
 async function countsOnce(addresses: readonly string[]): Promise<void> {
   const isThrough = async () => {
     const explained = await Promise.all(addresses.map((address) => admin.explain(address)));
-    return explained.every(({ sightingsTotal }) => sightingsTotal > 0) && (await agent.status()).spool.sightings === 0;
+    const areListed = explained.every(({ sightingsTotal, state }) => sightingsTotal > 0 && state === "listed");
+    return areListed && (await agent.status()).spool.sightings === 0;
   };
   await eventually("the sightings are acknowledged", isThrough, SETTLES_MS);
   for (const address of addresses) {
