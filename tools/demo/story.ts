@@ -8,7 +8,7 @@ import { banMoment, lastPacketMoment, nextPacketMoment } from "./moments.ts";
 import type { Screen } from "./screen.ts";
 import { ATTACKER, STRANGER, type Stage } from "./stage.ts";
 
-const ACT_MS = 60_000; // a machine that is busy with other things takes its time
+const ACT_MS = 150_000; // a machine that is busy with other things takes its time
 const PASSWORDS_MAX = 20; // fail2ban bans after three
 
 export async function tellStory(stage: Stage, screen: Screen): Promise<void> {
