@@ -39,6 +39,7 @@ interface SightedRow {
   prefix: string;
   agent_no: number;
   jail: string;
+  is_fail2ban: boolean;
   protocol: string;
   ports: string;
   bans: number;
@@ -101,6 +102,7 @@ async function selectSightedBy(
 ): Promise<Map<Prefix, SightedBy[]>> {
   const rows = await sql<SightedRow[]>`
     select s.prefix::text, s.agent_no, s.jail, s.protocol, s.ports, count(*)::int as bans, sum(s.failures)::float8 as failures,
+      bool_or(s.source <> ${sourceCode("socket")}) as is_fail2ban,
       extract(epoch from min(s.sighted_at))::float8 * 1000 as first_at,
       extract(epoch from max(s.sighted_at))::float8 * 1000 as last_at,
       (array_agg(s.evidence order by s.sighted_at desc) filter (where s.evidence is not null))[1] as evidence
@@ -125,6 +127,7 @@ async function selectSightedBy(
 export async function selectOlderJails(sql: Sql, address: Prefix): Promise<SightedBy[]> {
   const rows = await sql<SightedRow[]>`
     select s.prefix::text, s.agent_no, s.jail, s.protocol, s.ports, count(*)::int as bans, sum(s.failures)::float8 as failures,
+      bool_or(s.source <> ${sourceCode("socket")}) as is_fail2ban,
       extract(epoch from min(s.sighted_at))::float8 * 1000 as first_at,
       extract(epoch from max(s.sighted_at))::float8 * 1000 as last_at, null::bytea as evidence
     from sightings s join agents g on g.agent_no = s.agent_no and g.state = 'enrolled'
@@ -144,6 +147,7 @@ function sightedFrom(row: SightedRow): SightedBy {
   return {
     agentNo: row.agent_no,
     jail: row.jail,
+    isFail2ban: row.is_fail2ban,
     protocol: row.protocol,
     ports: row.ports,
     bans: row.bans,

@@ -58,6 +58,17 @@ test("one address is one report, with the categories of all its mapped jails", (
   );
 });
 
+test("what another tool told is not said to be of a fail2ban", () => {
+  const by = (...seen: SightedBy[]) => {
+    const judged = judge(candidate(seen), POLICY, []);
+    return judged.kind === "report" ? /of one fleet(?: \((.*?)\))?,/.exec(judged.comment)?.[1] : judged.kind;
+  };
+  const isFail2ban = false;
+  assert.equal(by(sighted(1, "sshd", { isFail2ban })), "sshd");
+  assert.equal(by(sighted(1, "sshd"), sighted(2, "vsftpd", { isFail2ban })), "fail2ban sshd; vsftpd");
+  assert.equal(by(sighted(1, "sshd"), sighted(2, "sshd", { isFail2ban })), "fail2ban sshd");
+});
+
 test("failures that nobody counted are not told as none", () => {
   const judged = judge(candidate([sighted(1, "sshd", { failures: 0 })]), POLICY, []);
   assert.ok(judged.kind === "report");
@@ -99,5 +110,5 @@ function candidate(by: readonly SightedBy[]): Candidate {
 
 function sighted(agentNo: number, jail: string, given: Partial<SightedBy> = {}): SightedBy {
   const facts = { protocol: "tcp", ports: "ssh", bans: 1, failures: 5, firstAtMs: AT, lastAtMs: AT, evidence: "" };
-  return { agentNo, jail, ...facts, ...given };
+  return { agentNo, jail, isFail2ban: true, ...facts, ...given };
 }

@@ -34,12 +34,22 @@ function headOf({ categories, sighted, agents }: Told, words: readonly string[])
   const failures = sighted.reduce((sum, one) => sum + one.failures, 0);
   const first = moment(Math.min(...sighted.map(({ firstAtMs }) => firstAtMs)));
   const last = moment(Math.max(...sighted.map(({ lastAtMs }) => lastAtMs)));
-  const jails = [...new Set(sighted.map(({ jail }) => jail).filter(isWellKnown))].sort();
   const failed = failures === 0 ? "" : `${count(failures, "failure")} in `; // 0 = nobody counted them
   const counts = `${failed}${count(bans, "ban")} by ${count(agents, "server")} of one fleet`;
-  const by = jails.length === 0 ? "" : ` (fail2ban ${jails.join(", ")})`;
-  const what = `${categories.map(categoryName).join(", ")}: ${counts}${by}${portsOf(sighted, words)}`;
+  const what = `${categories.map(categoryName).join(", ")}: ${counts}${jailsOf(sighted)}${portsOf(sighted, words)}`;
   return `${what}, ${first === last ? first : `${first} to ${last}`}.`;
+}
+
+/** What no fail2ban has seen is not said to be of one. */
+function jailsOf(sighted: readonly SightedBy[]): string {
+  const named = (of: readonly SightedBy[]) => [...new Set(of.map(({ jail }) => jail).filter(isWellKnown))].sort();
+  const own = named(sighted.filter(({ isFail2ban }) => isFail2ban));
+  const others = named(sighted).filter((jail) => !own.includes(jail));
+  const parts = [
+    ...(own.length === 0 ? [] : [`fail2ban ${own.join(", ")}`]),
+    ...(others.length === 0 ? [] : [others.join(", ")]),
+  ];
+  return parts.length === 0 ? "" : ` (${parts.join("; ")})`;
 }
 
 /** As the jails name them, where they are names of services or plain numbers. */

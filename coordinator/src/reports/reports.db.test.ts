@@ -26,6 +26,13 @@ test("what an agent sighted is reported once, under its jail's categories, with 
   assert.equal(reports.outcomes.get("sent"), 1);
 });
 
+test("a ban that came by the socket is not told as one of a fail2ban", async (t) => {
+  const reports = await startReports(t);
+  await reports.sight(await reports.agent("one"), "5.6.7.8", { source: "socket" });
+  await reports.report();
+  assert.match(reports.fake.reports()[0]!.comment, /by 1 server of one fleet \(sshd\), tcp ssh/);
+});
+
 test("nothing is planned or sent until the policy says so", async (t) => {
   const reports = await startReports(t);
   reports.setPolicy({ mode: "off" });

@@ -2,6 +2,8 @@
 export interface SightedBy {
   readonly agentNo: number;
   readonly jail: string;
+  /** By its action or its log; false = another tool told it all, by the socket. */
+  readonly isFail2ban: boolean;
   readonly protocol: string;
   readonly ports: string;
   readonly bans: number;
