@@ -2,12 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parsePrefix } from "@fleetban/proto/model/prefix";
 import { unixSeconds } from "@fleetban/proto/model/time";
+import fc from "fast-check";
 import type { ReceivedSighting } from "../policies/replay-offender.ts";
 import { decide } from "../policy/decide.ts";
 import { type Evidence, emptyEvidence } from "../policy/evidence.ts";
 import type { Policy } from "../policy/policy.ts";
 import { DEFAULT_POLICY } from "../policy/policy-in-force.ts";
 import { explainEvidence } from "./explain-evidence.ts";
+import type { OlderSightings } from "./stored-evidence.ts";
 
 const HOUR = 3_600;
 const start = Date.UTC(2026, 0, 2, 3) / 1_000;
@@ -125,6 +127,53 @@ test("a network that is not widened yet is told with what it lacks", () => {
   assert.equal(line?.[0], "2 of 4 networks in it are listed, seen by 1 of 2 agents");
 });
 
+test("wherever stored sightings are cut, the newest and the sum of the others come to what stands", () => {
+  const told = fc.record({
+    agentNo: fc.integer({ min: 1, max: 4 }),
+    afterSeconds: fc.integer({ min: 1, max: 40 * HOUR }),
+    jail: fc.constantFrom("sshd", "noise"),
+  });
+  const policy: Policy = { ...DEFAULT_POLICY, corroboration: 2, jailWeights: { sshd: 0.7, noise: 0.3 } };
+  fc.assert(
+    fc.property(fc.array(told, { minLength: 2, maxLength: 30 }), fc.nat(29), (history, place) => {
+      let second = 0;
+      const sightings = history.map(({ agentNo, afterSeconds, jail }) => {
+        second += afterSeconds;
+        return { ...seen(agentNo, second), jail };
+      });
+      const known = stored(sightings, policy);
+      const at = place % sightings.length;
+      const [before, newest] = [sightings.slice(0, at), sightings.slice(at)];
+      const struckBefore = stored(before, policy).strikes.length;
+      const asked = {
+        ...{ list: "fleet", known, sightings: newest, older: summedUp(before, policy), alsoListed: [] },
+        madeBySightings: new Set(known.strikes.slice(struckBefore).map(({ strikeNo }) => strikeNo)),
+        window: { ...window, from: newest[0]?.receivedAt ?? unixSeconds(0) },
+      };
+      const later = unixSeconds(start + second + 1);
+      const lines = explainEvidence(asked, policy, later, names);
+      assert.deepEqual(
+        lines.filter(({ kind }) => kind === "replay"),
+        [],
+      );
+      const isTold = lines.some(({ text }) => /^and \d+ older bans? by/.test(text));
+      assert.equal(isTold, before.length > 0);
+    }),
+  );
+});
+
+function summedUp(sightings: readonly ReceivedSighting[], policy: Policy): OlderSightings[] {
+  const groups = Map.groupBy(sightings, ({ agentNo, jail }) => `${agentNo} ${jail}`);
+  return [...groups.values()].flatMap((some) => {
+    const [first, last] = [some[0], some.at(-1)];
+    if (first === undefined || last === undefined) return [];
+    const { agentNo, jail, source, protocol } = last;
+    const freshWorth = some.reduce((sum, { at }) => sum + 2 ** ((at - last.at) / policy.halfLifeSeconds), 0);
+    const ends = { firstAt: first.at, lastAt: last.at };
+    return [{ agentNo, jail, source, protocol, sightings: some.length, ...ends, freshWorth }];
+  });
+}
+
 function explained(
   known: Evidence,
   sightings: readonly ReceivedSighting[],
@@ -132,7 +181,7 @@ function explained(
   alsoListed: readonly string[] = [],
 ): [string, string, string][] {
   const madeBySightings = new Set(known.strikes.map(({ strikeNo }) => strikeNo));
-  const asked = { list: "fleet", known, madeBySightings, sightings, window, alsoListed };
+  const asked = { list: "fleet", known, madeBySightings, sightings, older: [], window, alsoListed };
   const lines = explainEvidence(asked, policy, now, names);
   return lines.map(({ text, without, policy: by }) => [text, without, by.join("; ")]);
 }

@@ -6,12 +6,12 @@
  * the order in which they came. Where the two differ, the policy has changed since, and that is told as well.
  */
 import { formatDuration } from "@fleetban/kit/duration";
-import type { UnixSeconds } from "@fleetban/proto/model/time";
+import { type UnixSeconds, unixSeconds } from "@fleetban/proto/model/time";
 import { isExpired } from "@fleetban/proto/model/until";
 import type { ExplainedEvidence } from "@fleetban/proto/wire/admin";
 import { type ReceivedSighting, type ReplayWindow, replayOffender } from "../policies/replay-offender.ts";
 import { decide, evidenceFrom, keptOff, type Verdict } from "../policy/decide.ts";
-import type { Evidence, Exemption } from "../policy/evidence.ts";
+import type { Evidence, Exemption, Offender } from "../policy/evidence.ts";
 import type { Policy } from "../policy/policy.ts";
 import { weightText } from "../policy/weight-lines.ts";
 import {
@@ -26,6 +26,8 @@ import {
   sumText,
   verdictText,
 } from "./evidence-text.ts";
+import { olderText, rememberOlder } from "./older-evidence.ts";
+import type { OlderSightings } from "./stored-evidence.ts";
 
 export interface ToExplain {
   readonly list: string;
@@ -35,6 +37,8 @@ export interface ToExplain {
   readonly madeBySightings: ReadonlySet<number>;
   /** Oldest first. */
   readonly sightings: readonly ReceivedSighting[];
+  /** Before those, and after what a pardon or a void has done with. */
+  readonly older: readonly OlderSightings[];
   readonly window: ReplayWindow;
   /** What lists it beside what is known here: feeds, and listings around it. */
   readonly alsoListed: readonly string[];
@@ -94,11 +98,16 @@ export function explainEvidence(asked: ToExplain, policy: Policy, now: UnixSecon
     });
     const more = groups.length - lines.length;
     if (more > 0) lines.push(line("sightings", `and ${more} more by other agents or jails`));
+    const before = olderText(asked.older, policy, now);
+    if (before !== undefined) {
+      const without = difference(whole, replayed({ ...asked, older: [] }, asked.sightings, policy, now));
+      lines.push(line("sightings", before, { counts: rememberedOf(asked, policy) !== undefined, without }));
+    }
     const sum = sumText(known, policy, now);
     const isSeenSince = (known.offender?.lastAt ?? 0) > from;
     if (sum !== undefined)
       lines.push(line("sum", sum.text, { counts: sum.isEnough && isSeenSince, policy: sum.policy }));
-    if (asked.sightings.length > 0 && whole.kind !== stands.kind) {
+    if (asked.sightings.length + asked.older.length > 0 && whole.kind !== stands.kind) {
       lines.push(line("replay", `decided anew by the policy in force, these sightings say: ${verdictText(whole)}`));
     }
     return lines;
@@ -143,17 +152,18 @@ export function explainEvidence(asked: ToExplain, policy: Policy, now: UnixSecon
 }
 
 /** What the stored sightings make of it, with what was struck before them. */
-function replayed(
-  { known, madeBySightings, window }: ToExplain,
-  sightings: readonly ReceivedSighting[],
-  policy: Policy,
-  now: UnixSeconds,
-): Verdict {
+function replayed(asked: ToExplain, sightings: readonly ReceivedSighting[], policy: Policy, now: UnixSeconds): Verdict {
+  const { known, madeBySightings } = asked;
+  const window = { ...asked.window, remembered: rememberedOf(asked, policy) };
   const earlier = known.strikes.filter(({ strikeNo }) => !madeBySightings.has(strikeNo));
   const { strikes, extended, offender } = replayOffender({ ...known, strikes: earlier }, sightings, policy, window);
   const extendedByNo = new Map(extended.map((strike) => [strike.strikeNo, strike]));
   const all = [...earlier.map((strike) => extendedByNo.get(strike.strikeNo) ?? strike), ...strikes];
   return decide({ ...known, offender, strikes: all }, policy, now);
+}
+
+function rememberedOf({ known, older }: ToExplain, policy: Policy): Offender | undefined {
+  return rememberOlder(older, known.offender?.evidenceFrom ?? unixSeconds(0), policy);
 }
 
 /** Empty = the same. */

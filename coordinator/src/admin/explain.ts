@@ -5,7 +5,7 @@
  */
 import { isSingle, lengthOf, type Prefix, parsePrefix, widen } from "@fleetban/proto/model/prefix";
 import { specialPurposeOf } from "@fleetban/proto/model/special-purpose";
-import { secondsFromMs } from "@fleetban/proto/model/time";
+import { secondsFromMs, unixSeconds } from "@fleetban/proto/model/time";
 import { isExpired } from "@fleetban/proto/model/until";
 import type { ExplainRequest, ExplainResponse, Listing } from "@fleetban/proto/wire/admin";
 import { hitsOf } from "../hits/value-queries.ts";
@@ -18,7 +18,8 @@ import { feedsNaming, type NamedByFeed, strikes } from "./explain-queries.ts";
 import { feedNamesByNo, type ListingRow, listingOf, relatedListings } from "./listings.ts";
 import type { AdminParts } from "./parts.ts";
 import { explainPrune } from "./prune-text.ts";
-import { shownOf, sightingTotals, storedSightings } from "./stored-sightings.ts";
+import { storedEvidence } from "./stored-evidence.ts";
+import { shownSightings } from "./stored-sightings.ts";
 
 interface Known {
   readonly prefix: Prefix;
@@ -55,11 +56,11 @@ export async function explain(parts: ExplainParts, request: ExplainRequest): Pro
   const now = secondsFromMs(nowMs);
   const heads = new Map(parts.ledger.lists().map((head) => [head.list.list, head.list]));
   const names = feedNamesByNo(sql);
-  const newest = storedSightings(sql, offenders);
+  const stored = storedEvidence(sql, offenders, unixSeconds(now - parts.policy().retentionSeconds));
   const rowsInForce = relatedListings(sql, prefix, around, MAX_INSIDE).then((rows) => rows.filter(isInForce));
   const naming = feedsNaming(sql, prefix, around);
   const allowedActs = activeActs(sql, "allowed", prefix, "overlapping");
-  const judged = Promise.all([newest, names, rowsInForce, naming, allowedActs]).then(
+  const judged = Promise.all([stored, names, rowsInForce, naming, allowedActs]).then(
     ([sightings, feedNames, related, feedEntries, acts]) => {
       const denied = related.filter(isDeniedAround).map(named(feedNames));
       const alsoListed = alsoListedBy(prefix, denied, feedEntries, around);
@@ -68,9 +69,9 @@ export async function explain(parts: ExplainParts, request: ExplainRequest): Pro
     },
   );
   // Each is one question to the database; together they take as long as the longest.
-  const [rows, totals, prune, hits, pardons, allowed, bans, feeds, protection, struck, evidence] = await Promise.all([
+  const [rows, sighted, prune, hits, pardons, allowed, bans, feeds, protection, struck, evidence] = await Promise.all([
     rowsInForce,
-    newest.then((sightings) => sightingTotals(sql, offenders, sightings)),
+    shownSightings(sql, offenders),
     explainPrune(parts, prefix, now),
     hitsOf(sql, around, HIT_DAYS),
     activeActs(sql, "pardon", prefix, "overlapping"),
@@ -81,7 +82,7 @@ export async function explain(parts: ExplainParts, request: ExplainRequest): Pro
     strikes(sql, offenders),
     judged,
   ]);
-  const [sightings, feedNames] = await Promise.all([newest, names]);
+  const feedNames = await names;
   const known: Known = {
     prefix,
     denied: rows.filter(isDeniedAround).map(named(feedNames)),
@@ -91,21 +92,21 @@ export async function explain(parts: ExplainParts, request: ExplainRequest): Pro
     bans,
     feeds,
     protection,
-    sightings: totals.sightings,
+    sightings: sighted.total,
     prunedAt: prune.wayOff,
   };
   return {
     prefix,
     ...judge(known),
     listings: rows.map(named(feedNames)),
-    sightings: shownOf(sightings),
+    sightings: [...sighted.shown],
     strikes: struck,
     bans: known.bans.map(actMessage),
     pardons: known.pardons.map(actMessage),
     allowed: known.allowed.map(actMessage),
     feeds: known.feeds.map(feedText),
-    sightingsTotal: totals.sightings,
-    agents: totals.agents,
+    sightingsTotal: sighted.total,
+    agents: sighted.agents,
     packets: hits.packets,
     lastHitAtMs: hits.lastAtMs,
     prune: prune.text,

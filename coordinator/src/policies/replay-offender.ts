@@ -38,6 +38,8 @@ export interface ReplayWindow {
   readonly from: UnixSeconds;
   /** When a pardon or a row of the allowlist began, with the fraction of its second. */
   readonly begunAt: (exemption: Exemption) => number;
+  /** What sightings before these came to, where they are not among them; absent = there were none. */
+  readonly remembered?: Offender | undefined;
 }
 
 /** `known`: without what the window's sightings made; the sightings in the order in which they were received. */
@@ -50,7 +52,7 @@ export function replayOffender(
   const before = new Map(known.strikes.map((strike) => [strike.strikeNo, strike]));
   const strikes = new Map(before);
   const made: ReplayedStrike[] = [];
-  let offender = forgotten(known.offender);
+  let offender = window.remembered ?? forgotten(known.offender);
   for (const { at, exactly, fresh } of commitsOf(sightings, policy)) {
     const exemptions = known.exemptions.filter((exemption) => window.begunAt(exemption) <= exactly);
     const evidence = { ...known, fresh, offender, strikes: [...strikes.values()], exemptions };
