@@ -26,12 +26,15 @@ export interface FormerBackendParts {
 }
 
 const LOOK_EVERY_MS = 1_000;
+/** To look at nftables stops the whole process for 50 ms, for which a starting agent has better use: it connects. */
+const AFTER_START_MS = 3_000;
 /** Not on this machine, so nothing of it is there either. */
 const ABSENT: readonly BackendErrorCode[] = ["kernel-sets-missing", "iptables-missing", "nftables-missing"];
 
 /** Resolves when nothing of another backend is left, or could be removed. */
 export async function replaceFormerBackends(parts: FormerBackendParts, signal: AbortSignal): Promise<void> {
   const { others, firewall, clock, log } = parts;
+  await clock.sleep(AFTER_START_MS, signal);
   while (!enforcesEverything(firewall.state())) await clock.sleep(LOOK_EVERY_MS, signal);
   for (const { name, open } of others) {
     try {
