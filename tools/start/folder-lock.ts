@@ -25,7 +25,7 @@ export interface FolderLock extends AsyncDisposable {
 
 const LOOK_EVERY_MS = 100;
 const WAIT_MS = 1_500; // for one whose npm was killed just now: it sees that within a second
-const ENDING_WAIT_MS = 30_000;
+const ENDING_WAIT_MS = 90_000; // longer than it gives its programs
 
 export async function lockFolder(folder: string, runFile: string, tell: (text: string) => void): Promise<FolderLock> {
   const server = await hold(await lockName(folder), () => readRun(runFile), tell, folder);

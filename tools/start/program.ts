@@ -34,7 +34,7 @@ export interface RunningProgram {
 }
 
 const SETPRIV = "/usr/bin/setpriv";
-const STOP_MS = 20_000; // the coordinator closes its database: 5 s, 15 on a busy machine
+const STOP_MS = 60_000; // the coordinator closes its database: 5 s, more on a busy machine
 const KILL_MS = 5_000;
 const LAST_WORDS_MS = 500;
 const SETTLED_MS = 60_000;
