@@ -58,6 +58,11 @@ test("what a guardrail stopped is approved or rejected once, and each is in the 
   const approved = await unary(admin, admin.resolveHold, { holdNo: 1, approve: true, reason: "they cleaned up" });
   assert.match(approved.done[0]!, /^feed abuseipdb: 20 entries are in force/);
   assert.equal(approved.hold?.resolution, "approved");
+  const { records } = await unary(admin, admin.listAudit, { limit: 1 });
+  assert.deepEqual(
+    records.map(({ act, subject, reason }) => [act, subject, reason]),
+    [["holds approve", "hold 1, feed abuseipdb", "they cleaned up"]],
+  );
   await until("the short list", () => ledger.lists().find(({ list }) => list.list === LIST_FEEDS)!.listings === 20);
   const again = unary(admin, admin.resolveHold, { holdNo: 1, approve: false, reason: "" });
   await assert.rejects(again, ({ details }: ServiceError) => details === "hold 1: is not open");

@@ -97,7 +97,8 @@ export async function resolveHold(
   const reason = checkReason(request.reason);
   const hold = await openHold(parts.store.sql, request.holdNo);
   const act = `holds ${request.approve ? "approve" : "reject"}`;
-  const record = (sql: Sql) => recordAct(sql, caller, { act, subject: `${hold.hold_no} ${hold.subject}`, reason });
+  const subject = `hold ${hold.hold_no}, ${holdFromRow(hold).subject}`;
+  const record = (sql: Sql) => recordAct(sql, caller, { act, subject, reason });
   const done =
     hold.subject === "feed"
       ? await resolveFeed(parts, caller, { ...request, record })
