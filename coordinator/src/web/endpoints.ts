@@ -6,7 +6,10 @@ import type { Health } from "./health.ts";
 import { warnableLines } from "./warnables.ts";
 
 /** For `serveHttp`. */
-export function webRoutes(health: Health, registry: Registry): Readonly<Record<string, EndpointHandler>> {
+export function webRoutes(
+  health: Pick<Health, "warnables" | "readings">,
+  registry: Registry,
+): Readonly<Record<string, EndpointHandler>> {
   const refreshGauges = createGauges(registry, () => health.readings());
   return {
     "/livez": () => ({ body: "ok\n" }), // that it answers is the answer

@@ -89,6 +89,21 @@ test("a replica that does not follow the ledger is told", async (t) => {
     (await health.warnables()).map(({ code }) => code),
     ["ledger-behind"],
   );
+  assert.equal(await health.isReady(), false);
+});
+
+test("whether it is ready costs one statement, and says what the warnables say", async (t) => {
+  const { store } = await createTestDatabase(t);
+  const ledger = await openTestLedger(t, store);
+  let statements = 0;
+  const counted = ((...asked: Parameters<Store["sql"]>) => {
+    statements += 1;
+    return store.sql(...asked);
+  }) as unknown as Store["sql"];
+  assert.equal(await healthOf({ sql: counted }, ledger).isReady(), true);
+  assert.equal(statements, 1);
+  const silent = (() => new Promise(() => undefined)) as unknown as Store["sql"];
+  assert.equal(await healthOf({ sql: silent }, ledger).isReady(), false);
 });
 
 test("a database that never answers costs a scrape its gauges, not the page", async (t) => {

@@ -34,6 +34,8 @@ export interface HealthParts {
 }
 
 export interface Health {
+  /** Whether no warnable says that it is not; asks for nothing else. */
+  isReady(): Promise<boolean>;
   warnables(): Promise<readonly Warnable[]>;
   readings(): Promise<Readings>;
 }
@@ -68,14 +70,22 @@ export function createHealth(parts: HealthParts): Health {
     return Math.max(0, ...ledger.lists().map((list) => list.revision));
   }
 
-  async function judged(feeds: readonly FeedStatus[] | undefined): Promise<readonly Warnable[]> {
+  /** All of which one can make the coordinator not ready, at the price of one cheap question. */
+  async function decisive(): Promise<{ readonly found: Warnable[]; readonly isReached: boolean }> {
     const found = jobs.warnables().map((code) => warnable(code));
     for (const { code, subject } of parts.plainStores ?? []) found.push(warnable(code, subject));
     if (ledger.clockHeld) found.push(warnable("clock-held"));
     if (ledger.storeFull) found.unshift(warnable("store-full"));
     const revision = await withinMs(clock, STORE_MAX_MS, newestRevision(store.sql));
-    if (revision === undefined || feeds === undefined) return [warnable("store-unreachable"), ...found];
+    if (revision === undefined) return { found: [warnable("store-unreachable"), ...found], isReached: false };
     if (!(await follows(revision))) found.push(warnable("ledger-behind"));
+    return { found, isReached: true };
+  }
+
+  async function judged(feeds: readonly FeedStatus[] | undefined): Promise<readonly Warnable[]> {
+    const { found, isReached } = await decisive();
+    if (!isReached) return found;
+    if (feeds === undefined) return [warnable("store-unreachable"), ...found];
     const [policies = [], guarded = [], outgoing = []] = await Promise.all([
       withinMs(clock, STORE_MAX_MS, policyWarnings(store.sql, ledger.ledgerTimeMs())),
       withinMs(clock, STORE_MAX_MS, guardrailWarnings()),
@@ -100,6 +110,7 @@ export function createHealth(parts: HealthParts): Health {
   }
 
   return {
+    isReady: async () => (await decisive()).found.every(({ severity }) => severity !== "not-ready"),
     warnables: async () => await judged(await readFeeds()),
     async readings() {
       const feeds = await readFeeds();
