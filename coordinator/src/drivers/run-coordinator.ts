@@ -16,21 +16,16 @@ import { runTasks } from "@fleetban/kit/task-group";
 import { createAdmin } from "../admin/admin.ts";
 import { historyJobs } from "../admin/history-jobs.ts";
 import type { CoordinatorConfig } from "../config.ts";
-import { abuseIpdbAccessOf, portsOf } from "../config-settings.ts";
+import { portsOf } from "../config-settings.ts";
 import { createAttempts } from "../enrollment/attempts.ts";
 import type { Authority } from "../enrollment/certificates.ts";
 import type { EnrollmentParts } from "../enrollment/redeem.ts";
-import { defineFeeds } from "../feeds/define-feeds.ts";
-import { feedDefinitionsOf } from "../feeds/definitions.ts";
 import { feedsJobs } from "../feeds/feeds-jobs.ts";
-import { FETCH_LIMITS, type FeedsParts } from "../feeds/parts.ts";
+import type { FeedsParts } from "../feeds/parts.ts";
 import { createFleet, type Fleet } from "../fleet/fleet.ts";
 import { followGroups } from "../fleet/follow-groups.ts";
 import { followRevocations, writeReports } from "../fleet/write-reports.ts";
-import { brakeList } from "../guardrails/brake-list.ts";
-import { guardrailsOf } from "../guardrails/guardrails.ts";
 import { packsJobs } from "../guardrails/packs-jobs.ts";
-import { createFeedJudge } from "../guardrails/protections.ts";
 import type { PacksParts } from "../guardrails/sync-packs.ts";
 import { hitsJobs } from "../hits/hits-jobs.ts";
 import { startBullJobs } from "../jobs/bullmq.ts";
@@ -40,13 +35,10 @@ import { createTimerJobs } from "../jobs/timer.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { openLedger } from "../ledger/open-ledger.ts";
 import { notificationsJobs } from "../notifications/notifications-jobs.ts";
-import { feedsToFetch } from "../policies/feeds-to-fetch.ts";
-import { openPolicies } from "../policies/policies.ts";
 import type { LifeParts } from "../policies/policy-life.ts";
 import { createTrialAlarms } from "../policies/trial-alarms.ts";
 import { runPolicies } from "../policies/work.ts";
 import type { PolicySource } from "../policy/policy.ts";
-import type { PolicyFile } from "../policy/policy-table.ts";
 import { reportsJobs } from "../reports/reports-jobs.ts";
 import { openStore } from "../store/open-store.ts";
 import type { Store } from "../store/store.ts";
@@ -60,13 +52,11 @@ import { outgoingWarnings } from "../web/outgoing-warnings.ts";
 import { plainStores } from "../web/plain-stores.ts";
 import { advertisedHosts, protectedOwnAddresses, withPort } from "./advertised.ts";
 import { openAuthorityFiles } from "./authority-files.ts";
-import { readFeedFile } from "./feed-file.ts";
 import { assertPortUsable, assertSocketUsable } from "./grpc-server.ts";
-import { downloadOverHttp } from "./http-download.ts";
 import { type Listeners, openListeners } from "./listeners.ts";
+import { openJudgement } from "./open-judgement.ts";
 import { type Outgoing, openOutgoing } from "./open-outgoing.ts";
 import { openPublished, publishPlace, publishUrls } from "./open-published.ts";
-import { readPacks } from "./pack-files.ts";
 import { openServerCertificates } from "./server-certificate.ts";
 import { notifySystemd } from "./systemd.ts";
 
@@ -104,8 +94,6 @@ interface Parts extends Base, Outgoing {
 /** Runs what was opened last first. */
 type Closers = (() => Promise<unknown> | unknown)[];
 
-/** They look at the policy in force, and at the one on trial. */
-const JOBS_OF_POLICIES = ["feeds", "packs"] as const;
 const READY_EVERY_MS = 2_000;
 
 /** Until the signal aborts; rejects when a part fails for good. */
@@ -157,19 +145,9 @@ async function openParts(base: Base, closers: Closers): Promise<Parts> {
     ...(config.postgres_programs === undefined ? {} : { postgresPrograms: config.postgres_programs }),
   });
   closers.push(() => store.close());
-  const retentionSeconds = config.retention / 1_000;
-  const policies = await openPolicies({ store, clock, log, retentionSeconds });
-  const policy = () => policies.current().policy;
-  const fileInForce = () => policies.current().file;
-  const guardrails = () => guardrailsOf(fileInForce());
-  const abuseipdb = abuseIpdbAccessOf(config);
-  const definitionsOf = ({ feeds }: PolicyFile) => feedDefinitionsOf({ feeds, abuseipdb });
-  const definitions = () => {
-    const tried = policies.trial();
-    return feedsToFetch(definitionsOf(fileInForce()), tried === undefined ? [] : definitionsOf(tried));
-  };
-  await defineFeeds(store, definitions());
-  const readPolicy = policies.refresh;
+  const judgement = await openJudgement({ ...base, store });
+  const { current: inForce, refresh: readPolicy } = judgement.policies;
+  const policy = () => inForce().policy;
   const ledger = await openLedger({ store, clock, random, log, policy, readPolicy, observe: metrics });
   closers.push(() => ledger.close());
   const fleet = createFleet({ ledger, clock, random, log, replica, observe: metrics });
@@ -182,28 +160,7 @@ async function openParts(base: Base, closers: Closers): Promise<Parts> {
       ? createTimerJobs({ clock, random, log, observe })
       : startBullJobs({ redisUrl: config.redis_url, clock, log, observe });
   closers.push(() => jobs.close());
-  const runId = `${replica} ${Buffer.from(random.bytes(8)).toString("hex")}`;
-  const feeds: FeedsParts = {
-    store,
-    ledger,
-    download: downloadOverHttp,
-    readFile: readFeedFile,
-    clock,
-    random,
-    log,
-    definitions,
-    judge: createFeedJudge(guardrails),
-    brake: (wish) => brakeList({ store, guardrails, log }, wish),
-    limits: FETCH_LIMITS,
-    programVersion: VERSION,
-    runId,
-  };
-  const packs: PacksParts = {
-    ...{ store, ledger, log },
-    readPacks: () => readPacks(config.packs_dir, (error) => log.error("guardrails.pack_bad", { error })),
-    chosen: () => fileInForce().packs,
-  };
-  const inForce = policies.current;
+  const { feeds, packs, policies } = judgement.over(ledger, jobs);
   const hostNames = [hostname(), ...config["advertise.hosts"]];
   const outgoing = openOutgoing({ ...base, store, ledger, fleet, inForce, hostNames });
   showReportGauges(metrics.registry, outgoing.reports);
@@ -211,16 +168,7 @@ async function openParts(base: Base, closers: Closers): Promise<Parts> {
   const plain = plainStores(config);
   for (const { code, subject: host } of plain) log.warn("coordinator.store_in_plain_text", { code, host });
   const health = createHealth({ store, ledger, jobs, clock, packs, plainStores: plain, outgoingWarnings: warnings });
-  const life: LifeParts = {
-    ...{ store, ledger, clock, log, policies, retentionSeconds, definitionsOf, runId },
-    readPacks: packs.readPacks,
-    onMoved: async () => {
-      for (const job of JOBS_OF_POLICIES) {
-        await jobs.runNow(job).catch((error: unknown) => log.warn("coordinator.job_not_woken", { job, error }));
-      }
-    },
-  };
-  return { ...base, ...outgoing, store, policy, policies: life, ledger, authority, fleet, jobs, feeds, packs, health };
+  return { ...base, ...outgoing, store, policy, policies, ledger, authority, fleet, jobs, feeds, packs, health };
 }
 
 /** Listens, says that it is ready, and works until `work` aborts. */
