@@ -1,9 +1,9 @@
 /**
  * Where all sources meet: what is news goes into the spool, what concerns this machine into its kernel at once.
  *
- * One batch is under way at a time and what arrives meanwhile forms the next one, so that many small takes share one
- * sync, and a ban that is known because another source has just told it is not acknowledged before that one is durable.
- * The kernel does not wait for the disk.
+ * Judged and acted on when it arrives: the kernel does not wait for the disk. One batch is being written at a time and
+ * what arrives meanwhile forms the next one, so that many small takes share one sync, and a ban that is known because
+ * another source has just told it is not acknowledged before that one is durable.
  */
 import type { Clock } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
@@ -40,15 +40,18 @@ export interface Intake extends SightingSink {
   readonly counts: ReadonlyMap<Source, Readonly<SourceCounts>>;
 }
 
-interface Waiting {
+/** A take, judged and not yet durable. */
+interface Judged {
   readonly items: readonly SourceItem[];
+  readonly judgements: readonly Judgement[];
+  readonly entries: readonly SpoolEntry[];
   readonly resolve: () => void;
   readonly reject: (cause: unknown) => void;
 }
 
 export function createIntake(parts: IntakeParts): Intake {
   const counts = new Map<Source, SourceCounts>();
-  let waiting: Waiting[] = [];
+  let waiting: Judged[] = [];
   let isBusy = false;
 
   async function work(): Promise<void> {
@@ -57,14 +60,19 @@ export function createIntake(parts: IntakeParts): Intake {
       const batch = waiting;
       waiting = [];
       try {
-        await takeBatch(
-          parts,
-          counts,
-          batch.flatMap(({ items }) => items),
-        );
-        for (const { resolve } of batch) resolve();
+        await write(parts, batch);
+        for (const { items, entries, resolve } of batch) {
+          count(counts, items, entries);
+          resolve();
+        }
       } catch (error) {
-        for (const { reject } of batch) reject(error);
+        // What came meanwhile was judged by what is not so: all of it is given again.
+        const all = [...batch, ...waiting];
+        waiting = [];
+        for (const { judgements, reject } of all.reverse()) {
+          undoAll(judgements);
+          reject(error);
+        }
       }
     }
     isBusy = false;
@@ -72,26 +80,20 @@ export function createIntake(parts: IntakeParts): Intake {
 
   return {
     counts,
-    take(items) {
+    async take(items) {
       const { promise, resolve, reject } = Promise.withResolvers<void>();
-      waiting.push({ items, resolve, reject });
+      waiting.push({ items, ...judge(parts, items), resolve, reject });
       if (!isBusy) void work(); // tells each who waits
-      return promise;
+      await promise;
     },
   };
 }
 
-async function takeBatch(
-  parts: IntakeParts,
-  counts: Map<Source, SourceCounts>,
-  items: readonly SourceItem[],
-): Promise<void> {
+function judge(parts: IntakeParts, items: readonly SourceItem[]): Pick<Judged, "judgements" | "entries"> {
   const judgements: Judgement[] = [];
   const entries: SpoolEntry[] = [];
-  const read = new Map<string, SourcePosition>();
   try {
     for (const { seen, position, onJudged } of items) {
-      if (position !== undefined) read.set(position.source, position);
       if (seen.kind === "nothing" || seen.kind === "junk") continue;
       const judgement = parts.known.judge(seen, parts.clock.nowMs());
       judgements.push(judgement);
@@ -99,14 +101,26 @@ async function takeBatch(
       onJudged?.(judgement.told !== undefined, local);
       if (judgement.told !== undefined) entries.push({ sighting: judgement.told, position });
     }
-    if (entries.length > 0) await parts.spool.append(entries);
   } catch (error) {
-    for (const { undo } of judgements.reverse()) undo();
+    undoAll(judgements);
     throw error;
   }
+  return { judgements, entries };
+}
+
+function undoAll(judgements: readonly Judgement[]): void {
+  for (const { undo } of judgements.toReversed()) undo();
+}
+
+async function write({ spool }: IntakeParts, batch: readonly Judged[]): Promise<void> {
+  const entries = batch.flatMap((judged) => judged.entries);
+  if (entries.length > 0) await spool.append(entries);
+  const read = new Map<string, SourcePosition>();
+  for (const { position } of batch.flatMap(({ items }) => items)) {
+    if (position !== undefined) read.set(position.source, position);
+  }
   const last = new Map(entries.map(({ position }) => [position?.source, position]));
-  for (const [source, position] of read) if (last.get(source) !== position) parts.spool.note(position);
-  count(counts, items, entries);
+  for (const [source, position] of read) if (last.get(source) !== position) spool.note(position);
 }
 
 function count(counts: Map<Source, SourceCounts>, items: readonly SourceItem[], entries: readonly SpoolEntry[]): void {

@@ -36,6 +36,7 @@ export function followHandoff(parts: HandoffParts, settings: HandoffSettings, si
     {
       ...{ ...settings, source: SOURCE, begin: "start", framing: createHandoffFraming, rotation },
       rotated: () => [rotation.path],
+      isTakenAtOnce: true,
       take: (records) =>
         sink.take(
           records.map(({ record, position, writtenByMs }) => {

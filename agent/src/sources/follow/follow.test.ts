@@ -17,6 +17,8 @@ interface Settings {
   readonly rotateBytes?: number;
   /** So many takes fail. */
   readonly refusals?: number;
+  /** Takes are acted on at once, and end with this. */
+  readonly slowDisk?: Promise<void>;
 }
 
 function createWorld() {
@@ -47,11 +49,14 @@ function follow(
       ...{ source: "it", path: PATH, begin: settings.begin ?? "start", framing: createLineFraming },
       ...(settings.rotateBytes === undefined ? {} : { rotation: { bytes: settings.rotateBytes, path: OLD } }),
       positions: settings.positions ?? new Map(),
+      ...(settings.slowDisk === undefined ? {} : { isTakenAtOnce: true }),
       rotated: () => folder.files.rotatedOf(PATH),
       async take(records) {
         refusals -= 1;
+        const isRefused = refusals >= 0;
         for (const { record } of records) offered.add(record);
-        if (refusals >= 0) throw new Error("no room");
+        await settings.slowDisk;
+        if (isRefused) throw new Error("no room");
         lines.push(...records.map(({ record }) => record));
         for (const { position } of records) keep(position);
       },
@@ -193,6 +198,39 @@ test("what is written while nothing can be taken is offered, too: who takes also
   folder.append(PATH, "ee\n");
   await clock.run(12_000);
   assert.deepEqual([...follower.offered], ["one", "two", "three"]);
+  await follower.stop();
+});
+
+test("a taker that acts at once gets what is written while its disk is slow", async () => {
+  const { clock, folder, follow } = createWorld();
+  const disk = Promise.withResolvers<void>();
+  const follower = follow({ slowDisk: disk.promise });
+  folder.append(PATH, "one\n");
+  await clock.run(10);
+  folder.append(PATH, "two\nthr");
+  await clock.run(10);
+  assert.deepEqual([[...follower.offered], follower.lines], [["one", "two"], []]);
+  disk.resolve();
+  await clock.run(10);
+  folder.append(PATH, "ee\n");
+  await clock.run(10);
+  assert.deepEqual(follower.lines, ["one", "two", "three"]);
+  assert.equal(follower.positions.get("it")?.value, "14");
+  await follower.stop();
+});
+
+test("of takes at once one fails: all are given again", async () => {
+  const { clock, folder, follow } = createWorld();
+  const disk = Promise.withResolvers<void>();
+  const follower = follow({ slowDisk: disk.promise, refusals: 1 });
+  folder.append(PATH, "one\n");
+  await clock.run(10);
+  folder.append(PATH, "two\n");
+  await clock.run(10);
+  disk.resolve();
+  await clock.run(20_000);
+  assert.deepEqual([...new Set(follower.lines)].sort(), ["one", "two"]);
+  assert.deepEqual(follower.events, ["sources.take_failed"]);
   await follower.stop();
 });
 

@@ -3,7 +3,7 @@
  *
  * A change wakes it at once; a look each second finds what a notification missed. The position behind a record is given
  * with it, so that whoever makes the record durable makes the position durable too. A batch that can't be taken is
- * given again until it can; meanwhile nothing more is read.
+ * given again until it can; meanwhile nothing more is read, unless the taker acts on it before it is durable.
  */
 import { backoffMs } from "@fleetban/kit/backoff";
 import type { Clock } from "@fleetban/kit/clock";
@@ -14,14 +14,16 @@ import type { SourceFiles } from "./files.ts";
 import type { StartFraming } from "./framing.ts";
 import { resumeTails } from "./resume.ts";
 import { readChunk, restart, startTail, type Tail, wasCut } from "./tail.ts";
-import { createWakeup } from "./wakeup.ts";
+import { createWakeup, type Wakeup } from "./wakeup.ts";
 
 const LOOK_EVERY_MS = 1_000;
 /** A writer that opened the file just before it was renamed still writes there. */
 const REPLACED_GRACE_MS = 2_000;
-/** So many wait for a taker that refuses; the file keeps the rest. */
+/** So many wait for a taker that refuses, or takes its time; the file keeps the rest. */
 const WAITING_RECORDS = 2_000;
 const RETRY = { baseMs: 100, maxMs: 5_000 };
+/** What is being written is waited for, also by who is told to stop. */
+const WHOLE = new AbortController().signal;
 
 export interface FollowParts {
   readonly files: SourceFiles;
@@ -44,6 +46,8 @@ export interface FollowSettings<Record> {
   readonly positions: ReadonlyMap<string, SourcePosition>;
   readonly framing: StartFraming<Record>;
   readonly take: (records: readonly FollowedRecord<Record>[]) => Promise<void>;
+  /** `take` acts on what it gets at once, and may be asked again before it has resolved: a slow disk holds nobody up. */
+  readonly isTakenAtOnce?: boolean;
   /** Read to here without a record to give. */
   readonly note: (position: SourcePosition) => Promise<void>;
   /** Names that a rotated file may have, oldest first. */
@@ -63,7 +67,7 @@ export async function followFile<Record>(
   signal: AbortSignal,
 ): Promise<never> {
   const wakeup = createWakeup(parts.files, parts.clock, settings.path, LOOK_EVERY_MS);
-  const follower: Follower<Record> = { parts, settings, tails: [], isStarted: false, refusals: new Set() };
+  const follower: Follower<Record> = { parts, settings, wakeup, tails: [], isStarted: false, refusals: new Set() };
   let isCaughtUp = false;
   try {
     for (;;) {
@@ -83,6 +87,7 @@ export async function followFile<Record>(
 interface Follower<Record> {
   readonly parts: FollowParts;
   readonly settings: FollowSettings<Record>;
+  readonly wakeup: Wakeup;
   /** Oldest first. */
   readonly tails: Tail<Record>[];
   isStarted: boolean;
@@ -192,7 +197,8 @@ async function give<Record>(
   for (let attempt = 0; ; attempt += 1) {
     try {
       if (attempt > 0 && records.length < WAITING_RECORDS) records.push(...(readRecords(follower, tail) ?? []));
-      return await settings.take(records);
+      if (settings.isTakenAtOnce !== true) return await settings.take(records);
+      return await takeFollowing(follower, tail, records, signal);
     } catch (error) {
       signal.throwIfAborted();
       if (attempt === 0)
@@ -200,6 +206,41 @@ async function give<Record>(
       await parts.clock.sleep(backoffMs(attempt, parts.random, RETRY), signal);
     }
   }
+}
+
+/** Until all of it is taken, and what a slow disk let gather meanwhile, which joins `records`. */
+async function takeFollowing<Record>(
+  follower: Follower<Record>,
+  tail: Tail<Record>,
+  records: FollowedRecord<Record>[],
+  signal: AbortSignal,
+): Promise<void> {
+  const { settings, wakeup } = follower;
+  const failures: unknown[] = [];
+  let open = 0;
+
+  async function take(some: readonly FollowedRecord<Record>[]): Promise<void> {
+    open += 1;
+    try {
+      await settings.take(some);
+    } catch (error) {
+      failures.push(error);
+    }
+    open -= 1;
+    wakeup.ring();
+  }
+
+  let heard = wakeup.begin();
+  void take([...records]); // it never rejects
+  while (open > 0) {
+    await wakeup.wait(heard, WHOLE);
+    heard = wakeup.begin();
+    const mayJoin = failures.length === 0 && records.length < WAITING_RECORDS && !signal.aborted && !wasCut(tail);
+    const more = mayJoin ? (readRecords(follower, tail) ?? []) : [];
+    records.push(...more);
+    if (more.length > 0) void take(more);
+  }
+  if (failures.length > 0) throw failures[0];
 }
 
 async function rotate<Record>(follower: Follower<Record>): Promise<void> {

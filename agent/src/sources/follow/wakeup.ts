@@ -8,6 +8,8 @@ export interface Wakeup {
   begin(): number;
   /** Until a change, at most so long as looks may be apart. Rejects with `signal.reason`. */
   wait(heard: number, signal: AbortSignal): Promise<void>;
+  /** As if the file had changed. */
+  ring(): void;
   close(): void;
 }
 
@@ -34,6 +36,7 @@ export function createWakeup(files: SourceFiles, clock: Clock, path: string, atL
       return changed.rings;
     },
     wait: (heard, signal) => changed.wait(heard, atLatestMs, signal),
+    ring: changed.ring,
     close: () => watch?.close(),
   };
 }
