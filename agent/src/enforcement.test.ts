@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Background } from "@fleetban/kit/background";
 import { silentLog } from "@fleetban/kit/log";
 import { createVirtualClock } from "@fleetban/kit/virtual-clock";
 import { Blocklist } from "@fleetban/proto/model/blocklist";
@@ -24,8 +25,8 @@ const listing = (prefix: string): Listing => ({
 });
 
 /** An agent with an empty mirror that has been welcomed, and a ledger's list to speak for the coordinator. */
-async function welcomedFixture() {
-  const clock = createVirtualClock(0);
+async function welcomedFixture(background?: Background) {
+  const clock = { ...createVirtualClock(0), ...(background === undefined ? {} : { background }) };
   const mirror = new Mirror(clock);
   const told: string[] = [];
   const firewall = {
@@ -98,6 +99,17 @@ test("a snapshot and the deltas after it make the mirror the ledger's, on disk a
   assert.equal(mirror.get(LIST_FLEET)?.held?.revision, 5);
   assert.deepEqual(saved, ["whole", "delta"]);
   assert.deepEqual(told, ["lists", "snapshot", "delta"]);
+});
+
+test("a fresh ban does not wait while work that can wait rests", async () => {
+  const resting = { begin: () => ({ end: () => undefined }), pieceMs: 0, restMs: () => 60_000, share: 0.025 };
+  const { enforcement, told, mirror, ledger } = await welcomedFixture(resting);
+  ledger.put(listing("45.83.64.9"));
+  const held = { blocklist: ledger.clone(), epoch, revision: revision(4), committedAtMs: 0, isDigestProven: true };
+  mirror.replace(LIST_FLEET, held);
+  // The clock stands still: whoever rests, rests for ever.
+  assert.deepEqual(await enforcement.delta(deltaTo(ledger, 4, listing("45.83.64.10"))), { kind: "applied" });
+  assert.equal(told.at(-1), "delta");
 });
 
 test("a delta with another digest changes nothing, and its list is asked for anew until a snapshot has come", async () => {

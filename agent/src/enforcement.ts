@@ -10,13 +10,14 @@ import { finishInTurns } from "@fleetban/kit/slices";
 import { createBackgroundTurns } from "@fleetban/kit/turns";
 import { type DigestKey, parseDigestKey } from "@fleetban/proto/model/digest";
 import { type ListNo, listNo } from "@fleetban/proto/model/listing";
-import { deltaInSlices } from "@fleetban/proto/wire/delta";
+import { changesIn, deltaInSlices } from "@fleetban/proto/wire/delta";
 import { type List as ListMessage, listFromWire, type Welcome } from "@fleetban/proto/wire/fleet";
 import { chunkFromMessage, decodeSnapshotBody } from "@fleetban/proto/wire/snapshot";
 import { WireError } from "@fleetban/proto/wire/wire-error";
 import type { Firewall } from "./firewall/firewall.ts";
 import type { ChunkOutcome, DeltaOutcome, LinkLists } from "./link/lists.ts";
 import type { MirrorChange } from "./mirror/held.ts";
+import { turnsForDelta } from "./mirror/long-delta.ts";
 import type { Mirror } from "./mirror/mirror.ts";
 import type { MirrorFile } from "./mirror/mirror-file.ts";
 import { type AssembledSnapshot, createSnapshotAssembly, type SnapshotAssembly } from "./mirror/snapshot-assembly.ts";
@@ -95,7 +96,7 @@ export function createEnforcement(parts: EnforcementParts): Enforcement {
     async delta(message): Promise<DeltaOutcome> {
       const list = listNo(message.list);
       if (distrusted.has(list)) return differs(list, "an earlier snapshot");
-      const turns = createBackgroundTurns(parts.clock);
+      const turns = turnsForDelta(parts.clock, changesIn(message));
       const delta = await readOr(() => finishInTurns(deltaInSlices(message), turns));
       if (delta instanceof WireError) return differs(list, delta.message);
       const outcome = await mirror.applyDelta(delta);

@@ -6,6 +6,7 @@
 import { LIST_EXEMPT } from "@fleetban/proto/model/listing";
 import { changesIn } from "@fleetban/proto/wire/delta";
 import type { CoordinatorMessage } from "@fleetban/proto/wire/fleet";
+import { isLongDelta } from "../mirror/long-delta.ts";
 import type { SessionEnd } from "./state.ts";
 
 export interface Unpacking {
@@ -19,7 +20,6 @@ interface Queue {
   last: Promise<void>;
 }
 
-const LONG_DELTA = 512;
 /** Beyond it the stream is held up instead of our memory filled. */
 const MOST_WAITING = 64;
 
@@ -69,6 +69,6 @@ function listIn(kind: CoordinatorMessage["kind"]): number | undefined {
 
 function isLong(kind: CoordinatorMessage["kind"]): boolean {
   if (listIn(kind) === LIST_EXEMPT) return false; // what denies comes after it
-  if (kind?.$case === "delta") return changesIn(kind.value) > LONG_DELTA;
+  if (kind?.$case === "delta") return isLongDelta(changesIn(kind.value));
   return kind?.$case === "snapshotChunk" && kind.value.chunk + 1 === kind.value.chunks;
 }

@@ -6,13 +6,14 @@
  */
 
 import type { Clock } from "@fleetban/kit/clock";
-import { createBackgroundTurns, createTurns } from "@fleetban/kit/turns";
+import { createBackgroundTurns } from "@fleetban/kit/turns";
 import type { Blocklist } from "@fleetban/proto/model/blocklist";
 import { sumInSlices } from "@fleetban/proto/model/blocklist-columns";
 import type { Epoch, List, ListNo, Revision } from "@fleetban/proto/model/listing";
 import type { ListingColumns } from "@fleetban/proto/model/sorted-columns";
 import { carryOut, type DeltaChanges, differenceAfter } from "./apply-delta.ts";
 import type { Held, MirrorChange, MirroredList, Position } from "./held.ts";
+import { turnsForDelta } from "./long-delta.ts";
 
 /** A delta of the wire has all of it. */
 export interface MirrorDelta extends DeltaChanges {
@@ -35,9 +36,6 @@ export interface Replaced {
   /** The ledger was restored or replaced between the two. */
   readonly isNewEpoch: boolean;
 }
-
-/** Nobody waits for a delta with more changes: it can't be a fresh ban. */
-const LONG_DELTA = 512;
 
 export class Mirror {
   readonly #clock: Pick<Clock, "monotonicMs" | "sleep">;
@@ -77,8 +75,7 @@ export class Mirror {
     const held = this.get(delta.list)?.held;
     const misfit = misfitOf(held, delta);
     if (misfit !== undefined || held === undefined) return { kind: "mismatch", reason: misfit ?? "" };
-    const isLong = delta.remove.length + delta.put.length > LONG_DELTA;
-    const turns = isLong ? createBackgroundTurns(this.#clock) : createTurns(this.#clock);
+    const turns = turnsForDelta(this.#clock, delta.remove.length + delta.put.length);
     const difference = await differenceAfter(held.blocklist, delta, turns);
     if (difference !== undefined) return { kind: "mismatch", reason: difference };
     const changes = await carryOut(held.blocklist, delta, turns);
