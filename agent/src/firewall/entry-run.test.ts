@@ -46,28 +46,51 @@ test("a list that comes as runs ends up as one that comes as ops", { timeout: 24
   let runs = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
-      const outcomes = [];
-      for (const takesRuns of [true, false]) {
-        const machine = machineFixture();
-        const { addRun } = machine.kernel;
-        if (!takesRuns) delete machine.kernel.addRun;
-        else
-          machine.kernel.addRun = (run) => {
-            runs += 1;
-            return addRun!(run);
-          };
-        const agent = await enforcingFixture({}, { reconcile: { checkMs: 1_000, readBackMs: 30_000 } }, machine);
-        for (const one of steps) await carryOut(agent, one);
-        await agent.pass(60_000);
-        outcomes.push(await outcomeOf(agent));
-        await agent.stop();
-      }
-      assert.deepEqual(outcomes[0], outcomes[1]);
+      runs += await compareOutcomes(steps);
     }),
     { numRuns: 150 },
   );
   assert.ok(runs > 150, `${runs} runs`);
 });
+
+test("a long delta comes as runs, too", async () => {
+  const long = Array.from({ length: 600 }, (_, at) => parsePrefix(`81.${at >> 8}.0.${at & 255}`));
+  const putsFor = (seconds: 400 | 900_000) =>
+    [...long, ...["10.1.2.3", "12.0.0.0/7", "2a01:5::/64"].map(parsePrefix)].map((one) => ({
+      prefix: one,
+      seconds,
+      rank: 5,
+    }));
+  const runs = await compareOutcomes([
+    { kind: "delta", list: FEEDS, puts: putsFor(400) },
+    { kind: "pass", ms: 40_000 },
+    { kind: "delta", list: FEEDS, puts: putsFor(900_000) },
+  ]);
+  assert.ok(runs >= 2, `${runs} runs`);
+});
+
+/** How many runs there were. */
+async function compareOutcomes(steps: readonly Step[]): Promise<number> {
+  let runs = 0;
+  const outcomes = [];
+  for (const takesRuns of [true, false]) {
+    const machine = machineFixture();
+    const { addRun } = machine.kernel;
+    if (!takesRuns) delete machine.kernel.addRun;
+    else
+      machine.kernel.addRun = (run) => {
+        runs += 1;
+        return addRun!(run);
+      };
+    const agent = await enforcingFixture({}, { reconcile: { checkMs: 1_000, readBackMs: 30_000 } }, machine);
+    for (const one of steps) await carryOut(agent, one);
+    await agent.pass(60_000);
+    outcomes.push(await outcomeOf(agent));
+    await agent.stop();
+  }
+  assert.deepEqual(outcomes[0], outcomes[1]);
+  return runs;
+}
 
 async function carryOut(agent: Agent, one: Step): Promise<void> {
   const { kernel } = agent;

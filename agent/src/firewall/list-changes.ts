@@ -4,23 +4,25 @@
  * Urgent is what a server waits for: everything exempt, a fresh ban, a ban lifted, an extension that comes at the last
  * minute. Feeds and the other extensions are bulk.
  */
-import { createBackgroundTurns, createTurns } from "@fleetban/kit/turns";
 import { LIST_FEEDS } from "@fleetban/proto/model/listing";
 import { familyOf, type Prefix } from "@fleetban/proto/model/prefix";
+import { prefixColumns } from "@fleetban/proto/model/sorted-columns";
 import type { MirrorChange } from "../mirror/held.ts";
+import { isLongDelta, turnsForDelta } from "../mirror/long-delta.ts";
 import { isTooWideToExempt } from "./brake.ts";
 import { secondsLeftAt } from "./entry-op.ts";
 import { NO_TIMEOUT } from "./entry-table.ts";
 import type { Lane } from "./lane.ts";
 import type { ListState } from "./list-sets.ts";
-import { keepAll, type LoadParts } from "./load-list.ts";
+import { keepAll, type LoadParts, sweepListed } from "./load-list.ts";
 import { setsOf } from "./set-registry.ts";
 
-/** Nobody waits for a delta with more changes. */
-const LONG = 512;
 const LATE_EXTENSION_SECONDS = 600;
 
-export type ChangeParts = Pick<LoadParts, "clock" | "log" | "lanes" | "lists" | "brake" | "onMemory"> & {
+export type ChangeParts = Pick<
+  LoadParts,
+  "clock" | "log" | "lanes" | "lists" | "brake" | "onMemory" | "planAdd" | "planAdds"
+> & {
   /** Something became exempt. */
   readonly lift: (prefix: Prefix) => void;
 };
@@ -32,7 +34,7 @@ export async function wishChanges(
   changes: readonly MirrorChange[],
   approved: boolean,
 ): Promise<void> {
-  const turns = changes.length > LONG ? createBackgroundTurns(parts.clock) : createTurns(parts.clock);
+  const turns = turnsForDelta(parts.clock, changes.length);
   const now = parts.clock.monotonicMs() / 1_000;
   const goes = changes.filter(({ prefix, after }) => after === undefined && isInForce(state, prefix, now));
   const isHeld =
@@ -41,15 +43,20 @@ export async function wishChanges(
     const held = goes.map(({ prefix }) => prefix);
     keepAll(parts, state, held);
   }
+  const swept: Prefix[] = [];
   for (const change of changes) {
     if (isHeld && change.after === undefined) continue;
     const set = state.pair[familyOf(change.prefix)];
     if (change.after !== undefined) becameListed(parts, state, change.prefix, approved);
     else state.heldWide.delete(change.prefix);
     set.refused.delete(change.prefix); // another truth, another try
-    parts.lanes.wish(laneOf(state, change, now), set, change.prefix);
+    const lane = laneOf(state, change, now);
+    if (isLongDelta(changes.length) && lane === "bulk" && change.after !== undefined) swept.push(change.prefix);
+    else parts.lanes.wish(lane, set, change.prefix);
     if (turns.isOver()) await turns.next();
   }
+  if (swept.length === 0) return;
+  for (const columns of prefixColumns(swept)) if (columns.count > 0) sweepListed(parts, state, columns);
 }
 
 /** Puts what the brake kept back among the wanted, and tells the machine what is exempt. */

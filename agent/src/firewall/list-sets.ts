@@ -6,7 +6,9 @@
 import type { Blocklist } from "@fleetban/proto/model/blocklist";
 import type { List, ListNo, Revision } from "@fleetban/proto/model/listing";
 import type { Prefix } from "@fleetban/proto/model/prefix";
-import { partsOf, widen } from "@fleetban/proto/model/prefix";
+import { partsOf } from "@fleetban/proto/model/prefix";
+import { textOfWords } from "@fleetban/proto/model/prefix-text";
+import { widenWords } from "@fleetban/proto/model/prefix-words";
 import type { UnixSeconds } from "@fleetban/proto/model/time";
 import { isExpired } from "@fleetban/proto/model/until";
 import type { MirroredList } from "../mirror/held.ts";
@@ -91,8 +93,13 @@ export function createListSets({ mirror, ledgerNow, fallbackLeaseSeconds }: List
     remove: (list) => void byNumber.delete(list),
     enforced,
     exemptCover(prefix) {
-      for (let { length } = partsOf(prefix); length >= 0; length -= 1) {
-        const around = widen(prefix, length);
+      const blocklists = exempting().map(({ list }) => mirror.get(list.list)?.held?.blocklist);
+      const words = { ...partsOf(prefix) };
+      for (let { length } = words; length >= 0; length -= 1) {
+        widenWords(words, length);
+        // Without a text for each length: this is asked for every ban.
+        if (blocklists.every((blocklist) => blocklist?.untilOfWords(words) === undefined)) continue;
+        const around = textOfWords(words) as Prefix;
         if (exempting().some((state) => isInForce(state, around))) return around;
       }
       return undefined;

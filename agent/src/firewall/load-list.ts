@@ -109,7 +109,6 @@ export async function loadList(parts: LoadParts, state: ListState, held: Held, f
 /** Sweeps alone: what is in the kernel and not wanted, then what is listed. */
 async function sweepList(parts: LoadParts, state: ListState, held: Held): Promise<void> {
   const lane = laneOfList(state.list);
-  const order = state.list.list === LIST_FEEDS ? SWEEP_ORDER.feeds : SWEEP_ORDER.load;
   const listed = held.blocklist.unsortedColumns();
   const present = setsOf(state.pair).reduce((sum, { entries }) => sum + entries.size, 0);
   parts.onExpected(expectedIn(parts, held.blocklist.size) - present);
@@ -122,16 +121,28 @@ async function sweepList(parts: LoadParts, state: ListState, held: Held): Promis
   }
   let open = listed.length;
   for (const columns of listed) {
-    const set = state.pair[columns.family];
-    set.entries.reserve(expectedIn(parts, columns.count) + set.entries.keptCount); // what is removed goes before
-    const plan = (prefix: Prefix) => parts.planAdd(set, prefix);
-    const planRun = (rows: PrefixColumns, from: number, entries: number) => parts.planAdds(set, rows, from, entries);
-    const finish = async () => {
+    const { entries } = state.pair[columns.family];
+    entries.reserve(expectedIn(parts, columns.count) + entries.keptCount); // what is removed goes before
+    sweepListed(parts, state, columns, async () => {
       open -= 1;
       if (open === 0) parts.onReady(state);
-    };
-    parts.lanes.sweep({ lane, order, set, columns, holdsRevision: true, plan, planRun, finish });
+    });
   }
+}
+
+/** Rows of the list that may not be in the kernel, or not for long enough. */
+export function sweepListed(
+  { lanes, planAdd, planAdds }: Pick<LoadParts, "lanes" | "planAdd" | "planAdds">,
+  { list, pair }: ListState,
+  columns: PrefixColumns,
+  finish?: () => Promise<void>,
+): void {
+  const set = pair[columns.family];
+  const order = list.list === LIST_FEEDS ? SWEEP_ORDER.feeds : SWEEP_ORDER.load;
+  const plan = (prefix: Prefix) => planAdd(set, prefix);
+  const planRun = (rows: PrefixColumns, from: number, entries: number) => planAdds(set, rows, from, entries);
+  const ended = finish === undefined ? {} : { finish };
+  lanes.sweep({ lane: laneOfList(list), order, set, columns, holdsRevision: true, plan, planRun, ...ended });
 }
 
 /** A set is made large enough for its list before the list comes (keeps invariant 7: a full set refuses fresh bans). */

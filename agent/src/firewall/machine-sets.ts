@@ -50,8 +50,11 @@ export interface MachineParts {
   readonly localSeconds: number;
 }
 
+const FORGET_EVERY_SECONDS = 10;
+
 export function createMachineSets({ sets, lanes, nowSeconds, exemptCover, ...settings }: MachineParts): MachineSets {
   let own: ReadonlySet<Prefix> | undefined;
+  let forgottenAtSeconds = Number.NEGATIVE_INFINITY;
   let localMaxSeconds = clamp(settings.localSeconds);
   /** What is wanted, so that a set that was emptied can be filled again. */
   const localEnds: Record<4 | 6, EntryTable> = { 4: sets.newTable(4), 6: sets.newTable(6) };
@@ -80,8 +83,11 @@ export function createMachineSets({ sets, lanes, nowSeconds, exemptCover, ...set
 
   const localPrefixes = () => [...prefixesOf([localEnds[4].columns(), localEnds[6].columns()])];
 
+  /** It looks at all of them: not with every ban. What has ended and stands there still is not wanted all the same. */
   function forgetEnded(): void {
-    for (const table of Object.values(localEnds)) table.forgetBefore(nowSeconds());
+    if (nowSeconds() < forgottenAtSeconds + FORGET_EVERY_SECONDS) return;
+    forgottenAtSeconds = nowSeconds();
+    for (const table of Object.values(localEnds)) table.forgetBefore(forgottenAtSeconds);
   }
 
   return {

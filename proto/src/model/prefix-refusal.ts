@@ -6,7 +6,7 @@
 import { FleetbanError } from "@fleetban/kit/errors";
 import { scanned, scanPrefix } from "./prefix-scan.ts";
 import { textOfWords } from "./prefix-text.ts";
-import { hasHostBits, maskWord, maxLength, type PrefixWords } from "./prefix-words.ts";
+import { hasHostBits, maxLength, type PrefixWords, widenWords } from "./prefix-words.ts";
 
 export class PrefixError extends FleetbanError {
   constructor(message: string, remedy: string) {
@@ -93,9 +93,9 @@ function lengthRefusalOf(text: string, name: string): PrefixError | undefined {
 
 function networkOf(words: PrefixWords): string | undefined {
   if (words.length < 0 || words.length > maxLength(words.family) || !hasHostBits(words)) return undefined;
-  const mask = (word: number, index: number) => (word & maskWord(words.length, index)) >>> 0;
-  const { a, b, c, d } = words;
-  return textOfWords({ ...words, a: mask(a, 0), b: mask(b, 1), c: mask(c, 2), d: mask(d, 3) });
+  const network = { ...words };
+  widenWords(network, words.length);
+  return textOfWords(network);
 }
 
 /** Quoted where it isn't plain, cut where it is long. */

@@ -65,6 +65,15 @@ export function compareWords(one: Readonly<PrefixWords>, other: Readonly<PrefixW
   );
 }
 
+/** Shortens it to `length`: the bits behind are 0 from then on. */
+export function widenWords(words: PrefixWords, length: number): void {
+  words.length = length;
+  words.a = (words.a & maskWord(length, 0)) >>> 0;
+  words.b = (words.b & maskWord(length, 1)) >>> 0;
+  words.c = (words.c & maskWord(length, 2)) >>> 0;
+  words.d = (words.d & maskWord(length, 3)) >>> 0;
+}
+
 /** Network mask of one of the four words, as int32. */
 export function maskWord(length: number, word: number): number {
   const bits = length - word * 32;

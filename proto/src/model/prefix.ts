@@ -14,9 +14,9 @@ import {
   dropMapping,
   type Family,
   hasHostBits,
-  maskWord,
   maxLength,
   type PrefixWords,
+  widenWords,
 } from "./prefix-words.ts";
 
 export type Prefix = Brand<string, "Prefix">;
@@ -91,10 +91,10 @@ export function covers(outer: Prefix, inner: Prefix): boolean {
 
 /** The network of that length around the prefix; the prefix itself when it is that wide or wider already. */
 export function widen(prefix: Prefix, length: number): Prefix {
-  const { family, length: present, a, b, c, d } = read(prefix);
-  if (length >= present) return prefix;
-  const mask = (word: number, index: number) => (word & maskWord(length, index)) >>> 0;
-  return prefixOf({ family, length, a: mask(a, 0), b: mask(b, 1), c: mask(c, 2), d: mask(d, 3) });
+  const words = { ...read(prefix) };
+  if (length >= words.length) return prefix;
+  widenWords(words, length);
+  return prefixOf(words);
 }
 
 /** Order of the wire: IPv4 first, then by address, then the wider first. */

@@ -3,9 +3,9 @@ import {
   agree,
   blankWords,
   compareWords,
-  maskWord,
   maxLength,
   type PrefixWords,
+  widenWords,
 } from "@fleetban/proto/model/prefix-words";
 import { type ListingColumns, readPrefix } from "@fleetban/proto/model/sorted-columns";
 
@@ -48,7 +48,8 @@ function compareAt(columns: ListingColumns, row: number, prefix: Readonly<Prefix
   return compareWords(found, prefix);
 }
 
-export function widened({ family, a, b, c, d }: Readonly<PrefixWords>, length: number): PrefixWords {
-  const masked = (word: number, index: number) => (word & maskWord(length, index)) >>> 0;
-  return { family, length, a: masked(a, 0), b: masked(b, 1), c: masked(c, 2), d: masked(d, 3) };
+export function widened(prefix: Readonly<PrefixWords>, length: number): PrefixWords {
+  const words = { ...prefix };
+  widenWords(words, length);
+  return words;
 }
