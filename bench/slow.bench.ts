@@ -39,8 +39,8 @@ const USUAL = 10_000;
 const PACING_OFF = { "pace.target_ms": 10_000, "pace.cpu_permille": 1_000 };
 /** A group of fresh bans this often on average at 10 %, half as often at 5 %. */
 const EVERY_MS = 250;
-const WARM_EVERY_MS = 60;
-const WARM_BANS = { full: 200, quick: 120 };
+const WARM_EVERY_MS = 20;
+const WARM_BANS = { full: 400, quick: 200 };
 /** Loaded before the list that is timed. */
 const WARM_LISTINGS = 2_000;
 /** The feed gives no more: of the longest list some are there before. */

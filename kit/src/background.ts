@@ -41,9 +41,9 @@ const KEPT_AWAY_MS = 20;
 /** So that the longest list comes to an end. */
 const LEAST_SHARE = 0.025;
 /** Where nothing was held back, what there was is known: that much of it leaves room. */
-const OF_WHAT_THERE_WAS = 0.7;
-const DOWN = 0.85;
-const UP_A_SECOND = 0.25;
+const OF_WHAT_THERE_WAS = 0.5;
+const DOWN = 0.7;
+const UP_A_SECOND = 0.1;
 const MS_A_SECOND = 1_000;
 
 export function createBackground({ monotonicMs, coreUse }: BackgroundParts): Background {
