@@ -5,7 +5,6 @@ import type { AgentMessage } from "@fleetban/proto/wire/fleet";
 import { until } from "../../../test/support/until.ts";
 import { startCoordinator, type TestCoordinator, unary } from "../drivers/coordinator.fixture.ts";
 import { STREAMS_AT_ONCE } from "./stream-quota.ts";
-import { STREAMS_AT_ONCE } from "./stream-quota.ts";
 import { TestAgent } from "./test-agent.fixture.ts";
 import { writeOnce } from "./write-reports.ts";
 
