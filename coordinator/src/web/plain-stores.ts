@@ -4,7 +4,7 @@
  *
  * Loopback and unix sockets never leave the machine. `sslmode=prefer` is no protection: it goes on without TLS when asked to.
  */
-import { isIP } from "node:net";
+import { tryParsePrefix } from "@fleetban/proto/model/prefix";
 
 export type PlainStoreWarnable = "database-plaintext" | "redis-plaintext";
 
@@ -57,5 +57,6 @@ function hostOf(place: string): string {
 
 function isOnNetwork(host: string): boolean {
   if (host === "" || host.startsWith("/") || host === "localhost" || host.endsWith(".localhost")) return false;
-  return isIP(host) === 4 ? !host.startsWith("127.") : host !== "::1";
+  const address = tryParsePrefix(host);
+  return address === undefined || !(address.startsWith("127.") || address === "::1");
 }
