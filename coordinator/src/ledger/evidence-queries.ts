@@ -199,7 +199,7 @@ export async function holdPrefix(sql: Sql, prefix: Prefix, reason: string): Prom
 /** Takes the ledger's row, which orders all commits; gives its clock and as many strike numbers as may be wanted. */
 export async function lockLedger(sql: Sql, strikeNumbers: number): Promise<LockedLedger> {
   const [row] = await sql<LedgerLockRow[]>`
-    select revision, policy_no, extract(epoch from clock_timestamp())::float8 as now, pg_current_xact_id()::text as xid,
+    select revision, policy_no, extract(epoch from clock_timestamp())::float8 as now,
       encode(epoch, 'hex') as epoch,
       (select min(nextval('strike_numbers')) from generate_series(1, ${strikeNumbers}::int)) as first
     from ledger for update`;
@@ -207,7 +207,6 @@ export async function lockLedger(sql: Sql, strikeNumbers: number): Promise<Locke
   return {
     revision: row.revision,
     now: unixSeconds(Math.floor(row.now)),
-    xid: row.xid,
     epoch: row.epoch,
     policyNo: row.policy_no,
     firstStrikeNo: row.first ?? 0,
@@ -218,7 +217,6 @@ interface LedgerLockRow {
   readonly revision: number;
   readonly policy_no: number;
   readonly now: number;
-  readonly xid: string;
   readonly epoch: string;
   readonly first: number | null;
 }
@@ -226,8 +224,6 @@ interface LedgerLockRow {
 export interface LockedLedger {
   readonly revision: number;
   readonly now: UnixSeconds;
-  /** Of the transaction, to ask later what became of it. */
-  readonly xid: string;
   readonly epoch: string;
   /** By which everything is decided; 0 = the defaults. */
   readonly policyNo: number;

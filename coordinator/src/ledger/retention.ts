@@ -27,6 +27,7 @@ export async function keepPartitions(store: Store, nowMs: number, policy: Policy
 /** Spools go with their sightings, which would be refused as too old; offenders that nobody has seen for half a year. */
 export async function forgetOld(sql: Sql, policy: Policy): Promise<void> {
   await sql`delete from spools where last_at < clock_timestamp() - ${policy.retentionSeconds}::int * interval '1 second'`;
+  await sql`delete from writes where at < clock_timestamp() - interval '1 day'`; // nobody asks for longer
   await sql`
     delete from offenders where last_at < clock_timestamp() - ${OFFENDER_DAYS}::int * interval '1 day'
       and decays_at < clock_timestamp()`;

@@ -4,6 +4,7 @@
  */
 import type { Log } from "@fleetban/kit/log";
 import { runTasks } from "@fleetban/kit/task-group";
+import type { Store } from "../store/store.ts";
 import { isPassing } from "../store/store-error.ts";
 import type { Applied } from "./apply-changes.ts";
 import { CHANNEL } from "./change-queries.ts";
@@ -16,6 +17,7 @@ import { forgetOld, keepPartitions } from "./retention.ts";
 import type { WriteParts, WriteRequest } from "./write-changes.ts";
 
 export interface TaskParts extends WriteParts {
+  readonly store: Store;
   readonly ledgerClock: LedgerClock;
   readonly log: Log;
   write(request: WriteRequest): Promise<Applied>;

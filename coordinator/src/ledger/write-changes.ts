@@ -1,8 +1,8 @@
 /**
  * The one way by which everything but sightings changes lists: a commit that holds the ledger's row while it plans.
  *
- * Postgres away before the commit: the plan runs again. Away in the middle of it: Postgres is asked what became of that
- * very transaction, so that an operator's act is neither lost nor doubled.
+ * Postgres away before the commit: the plan runs again. Away in the middle of it: whoever holds the ledger's row next sees
+ * whether that commit has left its mark, so that an operator's act is neither lost nor doubled.
  */
 import { backoffMs } from "@fleetban/kit/backoff";
 import type { Clock } from "@fleetban/kit/clock";
@@ -10,8 +10,9 @@ import type { Random } from "@fleetban/kit/random";
 import type { Prefix } from "@fleetban/proto/model/prefix";
 import type { Cover } from "../guardrails/cover.ts";
 import type { PolicySource } from "../policy/policy.ts";
-import type { Lane, Store } from "../store/store.ts";
-import { isPassing } from "../store/store-error.ts";
+import type { Sql } from "../store/sql.ts";
+import type { Lane } from "../store/store.ts";
+import { isPassing, StoreError } from "../store/store-error.ts";
 import { type Applied, applyChanges } from "./apply-changes.ts";
 import { lockLedger } from "./evidence-queries.ts";
 import type { Cause, Plan, WriteOptions } from "./ledger.ts";
@@ -21,7 +22,6 @@ import { STALE_EPOCH } from "./stale-epoch.ts";
 import { STALE_POLICY } from "./stale-policy.ts";
 
 export interface WriteParts {
-  readonly store: Store;
   readonly lane: Lane;
   readonly memory: Memory;
   readonly clock: Clock;
@@ -41,6 +41,7 @@ export interface WriteRequest {
 }
 
 const CHANGES_MAX = 2_000;
+const MARK_BYTES = 16;
 /** How long a write waits for Postgres; whoever asked is told then. */
 const PATIENCE_MS = 60_000;
 const PAUSE = { baseMs: 20, maxMs: 1_000 };
@@ -48,17 +49,21 @@ const PAUSE = { baseMs: 20, maxMs: 1_000 };
 export async function writeChanges(parts: WriteParts, request: WriteRequest, signal: AbortSignal): Promise<Applied> {
   const { clock, memory } = parts;
   const deadlineMs = clock.monotonicMs() + PATIENCE_MS;
+  const isLate = () => clock.monotonicMs() > deadlineMs;
+  const mark = parts.random.bytes(MARK_BYTES);
+  let sent: Sent | undefined;
   for (let attempt = 1; ; attempt += 1) {
-    const tried: Tried = {};
+    const tried: Tried = { mark };
     try {
-      return follow(memory, await tryOnce(parts, request, tried));
+      return follow(memory, await tryOnce(parts, request, tried, sent, isLate));
     } catch (error) {
+      if (error === sent?.error) throw error;
       const isStale = error === STALE_EPOCH || error === STALE_POLICY;
-      const isFinal = !(isPassing(error) || isStale) || clock.monotonicMs() > deadlineMs;
-      if (isFinal && tried.xid === undefined) throw error;
-      const isUnknown = error instanceof Error && "code" in error && error.code === "commit-unknown";
-      if (isUnknown && (await hasCommitted(parts, tried, signal))) return follow(memory, tried.applied as Applied);
-      if (isFinal) throw error;
+      const isUnknown = error instanceof StoreError && error.code === "commit-unknown";
+      if (isUnknown && tried.applied !== undefined) sent = { applied: tried.applied, error };
+      else if (tried.isUnmarked) sent = undefined;
+      // What became of a commit that was sent has to be known, however long Postgres is away.
+      if (!(isPassing(error) || isStale) || (isLate() && sent === undefined)) throw error;
       if (error === STALE_EPOCH) await memory.catchUp().catch(() => undefined);
       if (error === STALE_POLICY) await parts.readPolicy().catch(() => undefined);
     }
@@ -66,48 +71,55 @@ export async function writeChanges(parts: WriteParts, request: WriteRequest, sig
   }
 }
 
+/** A commit of which nobody knows yet what became of it. */
+interface Sent {
+  readonly applied: Applied;
+  readonly error: unknown;
+}
+
 interface Tried {
-  xid?: string;
+  readonly mark: Uint8Array;
+  /** The ledger's row is held, and no attempt before has committed. */
+  isUnmarked?: boolean;
   applied?: Applied;
 }
 
-function tryOnce({ lane, memory, policy, ceiling }: WriteParts, request: WriteRequest, tried: Tried): Promise<Applied> {
+/** Throws what `sent` ended with when it came to nothing and it is too late for another attempt. */
+function tryOnce(
+  { lane, memory, policy, ceiling }: WriteParts,
+  request: WriteRequest,
+  tried: Tried,
+  sent: Sent | undefined,
+  isLate: () => boolean,
+): Promise<Applied> {
   return lane.transaction(async (sql) => {
-    const ledger = await lockLedger(sql, 0);
+    const ledger = await lockLedger(sql, 0); // which a commit that is still under way holds
+    if (sent !== undefined) {
+      if (await isMarked(sql, tried.mark)) return sent.applied;
+      if (isLate()) throw sent.error;
+    }
+    tried.isUnmarked = true;
     if (ledger.epoch !== memory.epoch) throw STALE_EPOCH;
     if (ledger.policyNo !== policy().policyNo) throw STALE_POLICY;
-    tried.xid = ledger.xid;
     const changes = await request.plan(sql, ledger.now);
     if (changes.length > CHANGES_MAX) {
       throw new LedgerError("too-many-changes", `${changes.length} changes: a commit takes at most ${CHANGES_MAX}`, {
         hint: "write them in slices",
       });
     }
+    await sql`insert into writes (mark) values (${tried.mark})`;
     const apply = { key: memory.key, lists: memory.lists, ceiling: ceiling() };
     tried.applied = await applyChanges(sql, apply, { ...request, changes });
     return tried.applied;
   });
 }
 
+async function isMarked(sql: Sql, mark: Uint8Array): Promise<boolean> {
+  return (await sql`select from writes where mark = ${mark}`).length > 0;
+}
+
 /** Also what the memory can't follow at once is in it when the caller goes on. */
 async function follow(memory: Memory, applied: Applied): Promise<Applied> {
   if (!memory.offer(applied.lists)) await memory.catchUp().catch(() => undefined); // the poll will
   return applied;
-}
-
-async function hasCommitted(
-  { store, clock, random }: WriteParts,
-  { xid }: Tried,
-  signal: AbortSignal,
-): Promise<boolean> {
-  if (xid === undefined) return false;
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      const [row] = await store.sql<{ status: string | null }[]>`select pg_xact_status(${xid}::xid8) as status`;
-      if (row?.status !== "in progress") return row?.status === "committed";
-    } catch (error) {
-      if (!isPassing(error)) throw error;
-    }
-    await clock.sleep(backoffMs(attempt, random, PAUSE), signal);
-  }
 }
