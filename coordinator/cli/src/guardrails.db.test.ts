@@ -80,6 +80,9 @@ test("a held list is looked at, and let in", async (t) => {
     `
 $ fleetban feeds fetch abuseipdb
 abuseipdb: held: the list shrinks to less than half: 30 entries, it had 200
+! fleetban: error: feed abuseipdb: its list waits for your word, as hold 1; the one before stays
+! fleetban: hint: fleetban holds show 1, then: fleetban holds approve 1, or: fleetban holds reject 1
+= 3
 
 $ fleetban holds
 NUMBER  WHAT  OPENED  RESOLUTION  REASON
