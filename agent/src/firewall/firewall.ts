@@ -246,7 +246,7 @@ export function createFirewall(parts: FirewallParts, settings: FirewallSettings)
       for (const { name } of await backend.headers()) if (isReplacement(name)) await backend.destroySet(name);
       const opening = { backend, exclusive: enforcer.exclusive, readBack: enforcer.readBack, ledgerNowMs };
       for (const pair of [sets.own, sets.local, sets.probe]) {
-        for (const set of setsOf(pair)) await openSet(opening, set, 0);
+        for (const set of setsOf(pair)) await openSet(opening, set);
       }
       machine.adopt();
       await keeper.restore(await saved.load());

@@ -167,7 +167,7 @@ export function createListKeeper(parts: ListKeeperParts): ListKeeper {
     if (list.effect === "deny" && !lists.isExemptReady()) return undefined;
     const pair = pairFor(list, held.blocklist.key);
     for (const set of setsOf(pair)) {
-      await openSet(loadParts, set, held.blocklist.sizeOf(set.family));
+      await openSet(loadParts, set, held.blocklist);
       for (const prefix of keptBefore.get(set.name) ?? []) if (!held.blocklist.has(prefix)) set.entries.keep(prefix);
       keptBefore.delete(set.name);
     }
@@ -262,7 +262,7 @@ export function createListKeeper(parts: ListKeeperParts): ListKeeper {
         if (!present.has(names[4]) || !present.has(names[6])) continue;
         const effect = list.effect === "exempt" ? "exempt" : "deny";
         const pair = sets.addList(names, { kind: "withdrawn", list: list.list, effect });
-        for (const set of setsOf(pair)) await openSet(loadParts, set, 0);
+        for (const set of setsOf(pair)) await openSet(loadParts, set);
         withdrawals.adopt({ list, pair });
       }
     },

@@ -8,6 +8,7 @@
 import type { Clock } from "@fleetban/kit/clock";
 import type { Log } from "@fleetban/kit/log";
 import { createBackgroundTurns } from "@fleetban/kit/turns";
+import type { Blocklist } from "@fleetban/proto/model/blocklist";
 import { LIST_FEEDS, type List } from "@fleetban/proto/model/listing";
 import { familyOf, type Prefix } from "@fleetban/proto/model/prefix";
 import { scannedTextOf } from "@fleetban/proto/model/prefix-scan";
@@ -67,21 +68,24 @@ export interface LoadFacts {
 /** Between two looks at the clock: some 0.02 ms. */
 const ROWS_A_LOOK = 128;
 
-/** Makes the set, or takes over what is there. */
+/** Makes the set, or takes over what is there: of a list, mostly what the mirror says. */
 export async function openSet(
   parts: Pick<LoadParts, "backend" | "exclusive" | "readBack" | "ledgerNowMs">,
   set: KernelSet,
-  entries: number,
+  blocklist?: Blocklist,
 ): Promise<void> {
   if (set.isPresent) return;
-  const { backend } = parts;
-  const maxEntries = roomFor(entries);
+  const { backend, readBack } = parts;
+  const maxEntries = roomFor(blocklist?.sizeOf(set.family) ?? 0);
   const made = await parts.exclusive(() => backend.createSet({ name: set.name, family: set.family, maxEntries }));
   set.maxEntries = maxEntries;
   if (made === "exists") {
     const header = (await backend.headers()).find(({ name }) => name === set.name);
     set.maxEntries = header?.maxEntries ?? maxEntries;
-    set.entries = await parts.readBack.read(set);
+    const likely = blocklist?.unsortedColumns().find(({ family }) => family === set.family);
+    const entries = header?.entries;
+    const guess = likely === undefined || entries === undefined ? undefined : { likely, entries };
+    set.entries = await readBack.read(set, guess);
   }
   set.checkedAtMs = parts.ledgerNowMs();
   set.isPresent = true;

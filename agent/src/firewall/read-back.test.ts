@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { createVirtualClock } from "@fleetban/kit/virtual-clock";
 import { parseDigestKey } from "@fleetban/proto/model/digest";
 import { type Prefix, parsePrefix } from "@fleetban/proto/model/prefix";
+import { prefixColumns } from "@fleetban/proto/model/sorted-columns";
 import { addresses } from "../mirror/mirror.fixture.ts";
 import type { Backend, KernelEntry } from "./backend.ts";
 import { createReadBack } from "./read-back.ts";
@@ -66,6 +67,27 @@ test("of a large set it is asked what is believed, one entry after the other; re
   assert.deepEqual(read, ["whole", "of 20001", "whole"]);
 });
 
+test("what a large set holds at a start is guessed, and read whole where the kernel counts more", async () => {
+  const read: string[] = [];
+  const many = addresses(20_000);
+  const { set, readBack } = fixture(
+    async function* () {
+      read.push("whole");
+      yield [...many, C].map((prefix) => entry(prefix));
+    },
+    async function* (_name, prefixes) {
+      read.push(`of ${prefixes.count}`);
+      yield many.map((prefix) => entry(prefix));
+    },
+  );
+  const [likely] = prefixColumns(many);
+  assert.ok(likely);
+  assert.equal((await readBack.read(set, { likely, entries: 20_000 })).size, 20_000);
+  assert.deepEqual(read, ["of 20000"]);
+  assert.ok((await readBack.read(set, { likely, entries: 20_001 })).has(C));
+  assert.deepEqual(read, ["of 20000", "of 20000", "whole"]);
+});
+
 function fixture(
   readSet: () => AsyncIterable<readonly KernelEntry[]>,
   readEntries?: NonNullable<Backend["readEntries"]>,
@@ -74,7 +96,7 @@ function fixture(
   const set = sets.local[4];
   const backend = { readSet, ...(readEntries && { readEntries }) };
   const readBack = createReadBack({ backend, clock: createVirtualClock() });
-  return { set, compare: (hasForeign = false) => readBack.compare(set, hasForeign) };
+  return { set, readBack, compare: (hasForeign = false) => readBack.compare(set, hasForeign) };
 }
 
 function apply(set: ReturnType<typeof fixture>["set"], remove: readonly Prefix[], add: readonly Prefix[]): void {

@@ -28,7 +28,13 @@ export interface ReadBack {
   /** Reads, compares, and lets the set believe it. `hasForeign`: there is more in it than believed. */
   compare(set: KernelSet, hasForeign?: boolean): Promise<Difference>;
   /** What the kernel holds now, as a table of its own: what is repaired meanwhile does not change it. */
-  read(set: KernelSet): Promise<EntryTable>;
+  read(set: KernelSet, guess?: Guess): Promise<EntryTable>;
+}
+
+/** What is likely to be all of a set, and how many entries the kernel says there are. */
+export interface Guess {
+  readonly likely: PrefixColumns;
+  readonly entries: number;
 }
 
 export interface ReadBackParts {
@@ -43,14 +49,20 @@ export const LARGE_SET_ENTRIES = 20_000;
 export function createReadBack({ backend, clock }: ReadBackParts): ReadBack {
   const nowSeconds = () => clock.monotonicMs() / 1_000;
 
-  function read(set: KernelSet): Promise<EntryTable> {
-    return tableOf(set, backend.readSet(set.name));
+  async function read(set: KernelSet, guess?: Guess): Promise<EntryTable> {
+    const guessed = guess === undefined ? undefined : await readNamed(set, guess.likely);
+    if (guess !== undefined && guessed !== undefined && guessed.size >= guess.entries) return guessed;
+    return await tableOf(set, backend.readSet(set.name));
   }
 
-  function readBelieved(set: KernelSet): Promise<EntryTable> {
-    const isLarge = set.entries.size >= LARGE_SET_ENTRIES;
-    const entries = isLarge ? backend.readEntries?.(set.name, set.entries.columns()) : undefined;
-    return entries === undefined ? read(set) : tableOf(set, entries);
+  /** Undefined: to read the whole set is as good. */
+  async function readNamed(set: KernelSet, named: PrefixColumns): Promise<EntryTable | undefined> {
+    const entries = named.count >= LARGE_SET_ENTRIES ? backend.readEntries?.(set.name, named) : undefined;
+    return entries && (await tableOf(set, entries));
+  }
+
+  async function readBelieved(set: KernelSet): Promise<EntryTable> {
+    return (await readNamed(set, set.entries.columns())) ?? (await read(set));
   }
 
   async function tableOf(set: KernelSet, pieces: AsyncIterable<readonly KernelEntry[]>): Promise<EntryTable> {
