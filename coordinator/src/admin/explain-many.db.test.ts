@@ -59,6 +59,20 @@ test("what is no evidence does not push out what is", async (t) => {
   assert.match(lines[0] ?? "", /^sightings: .*: 1 ban by sshd/);
 });
 
+test("older sightings are summed up however many half-lives ago they were", async (t) => {
+  const { sight, explained, store } = await openStage(t);
+  await sight(1, 1);
+  await store.sql`
+    insert into sightings (received_at, spool_no, seq, agent_no, prefix, offender, kind, source, jail, protocol, ports,
+      failures, sighted_at, ban_seconds, ban_count, act, outcome)
+    select received_at - n * interval '1 millisecond', spool_no, 1000 + n, agent_no, prefix, offender, kind, source, jail, protocol,
+      ports, failures, sighted_at - n * interval '10 minutes', ban_seconds, ban_count, act, outcome
+    from sightings, generate_series(1, 300) as n`;
+  const lines = await explained({ ...POLICY, halfLifeSeconds: 60 });
+  const older = lines.find((line) => line.includes("older bans"));
+  assert.match(older ?? "", /^sightings: and 101 older bans by 1 agent; weigh 0 now/);
+});
+
 async function openStage(t: TestContext) {
   const { store } = await createTestDatabase(t);
   const ledger = await openTestLedger(t, store, { source: () => POLICY });

@@ -39,6 +39,8 @@ export const NEWEST_MAX = 200;
 const COUNTED = [outcomeCode("counted"), outcomeCode("held"), outcomeCode("weightless")];
 const PROLONGED = outcomeCode("no-strike");
 const PROLONG = kindCode("prolong");
+/** Nothing is left long before; Postgres refuses a power that is too small for it, from 1,075 on. */
+const HALVINGS_MAX = 1_000;
 
 /** Those received since `from`. */
 export async function storedEvidence(
@@ -75,14 +77,15 @@ export async function olderSightings(
 ): Promise<OlderSightings[]> {
   const rows = await sql<OlderRow[]>`
     select agent_no, source, jail, protocol, count(*)::int as sightings,
-      extract(epoch from min(sighted_at))::float8 as first, extract(epoch from max(sighted_at))::float8 as last,
-      sum(power(0.5::float8, (${cutAt}::float8 - extract(epoch from sighted_at)::float8) / ${halfLifeSeconds}::float8))
-        as worth
-    from sightings
-    where offender = ${offender}::cidr and received_at < to_timestamp(${cutAt}::float8)
-      and sighted_at >= to_timestamp(${evidenceFrom + 1}::float8) and kind <> ${PROLONG} and ${mayCount(sql, from)}
-    group by 1, 2, 3, 4`;
-  return rows.map((row) => olderFromRow(row, cutAt, halfLifeSeconds));
+      extract(epoch from min(sighted_at))::float8 as first, extract(epoch from newest)::float8 as last,
+      sum(power(0.5::float8, least(${HALVINGS_MAX}::float8,
+        extract(epoch from newest - sighted_at)::float8 / ${halfLifeSeconds}::float8))) as worth
+    from (
+      select *, max(sighted_at) over (partition by agent_no, source, jail, protocol) as newest from sightings
+      where offender = ${offender}::cidr and received_at < to_timestamp(${cutAt}::float8)
+        and sighted_at >= to_timestamp(${evidenceFrom + 1}::float8) and kind <> ${PROLONG} and ${mayCount(sql, from)}) as s
+    group by agent_no, source, jail, protocol, newest`;
+  return rows.map(olderFromRow);
 }
 
 function mayCount(sql: Sql, from: UnixSeconds) {
@@ -127,17 +130,16 @@ interface OlderRow {
   readonly sightings: number;
   readonly first: number;
   readonly last: number;
-  /** As of the cut. */
   readonly worth: number;
 }
 
-function olderFromRow(row: OlderRow, cut: number, halfLifeSeconds: number): OlderSightings {
+function olderFromRow(row: OlderRow): OlderSightings {
   const { jail, protocol, sightings } = row;
   return {
     ...{ jail, protocol, sightings, agentNo: row.agent_no },
     source: sourceName(row.source),
     firstAt: momentFromSql(row.first),
     lastAt: momentFromSql(row.last),
-    freshWorth: row.worth * 2 ** ((cut - row.last) / halfLifeSeconds),
+    freshWorth: row.worth,
   };
 }
