@@ -14,7 +14,7 @@ import { type Counts, NO_COUNTS } from "./counts.ts";
 
 export interface CountedSet {
   /** Undefined = one is under way already: only that one counts. */
-  beginReading(): SetReading | undefined;
+  beginReading(what: ReadingKind): SetReading | undefined;
   /** The entry is gone from the kernel. */
   removed(prefix: Prefix): void;
   /** From here on a reading that is under way may see another set. */
@@ -23,11 +23,14 @@ export interface CountedSet {
   readonly readAtMs: number | undefined;
 }
 
+/** `known`: only entries are read that are believed to be there. */
+export type ReadingKind = "whole" | "known";
+
 export interface SetReading {
   /** What it has counted that was not known yet. */
   entry(entry: KernelEntry): Counts;
-  /** `atMs` is undefined when the reading broke off. `known`: only entries were read that were believed to be there. */
-  end(atMs: number | undefined, what?: "whole" | "known"): void;
+  /** `atMs` is undefined when the reading broke off. */
+  end(atMs: number | undefined): void;
 }
 
 /** Entries that have matched, a set; those beyond are not counted (some 100 bytes each). */
@@ -36,11 +39,12 @@ const MAX_TRACKED = 100_000;
 /** `isNew`: made by this process, so all that its entries count is unknown to everybody. */
 export function createCountedSet(isNew: boolean): CountedSet {
   let known = new Map<Prefix, Counts>();
-  let isBegun = isNew;
+  /** A first reading of what is known says nothing of what else may be in a set that was there before. */
+  const isBegun: Record<ReadingKind, boolean> = { whole: isNew, known: isNew };
   let readAtMs: number | undefined;
   let reading: { isSpoiled: boolean } | undefined;
 
-  function beginReading(): SetReading | undefined {
+  function beginReading(what: ReadingKind): SetReading | undefined {
     if (reading !== undefined) return undefined;
     const own = { isSpoiled: false };
     const found = new Map<Prefix, Counts>();
@@ -55,21 +59,22 @@ export function createCountedSet(isNew: boolean): CountedSet {
         found.set(prefix, { packets, bytes });
         if (before !== undefined) return difference(before, { packets, bytes });
         added += 1;
-        return isBegun ? { packets, bytes } : NO_COUNTS;
+        return isBegun[what] ? { packets, bytes } : NO_COUNTS;
       },
-      end(atMs, what = "whole") {
+      end(atMs) {
         reading = undefined;
         if (atMs === undefined || own.isSpoiled) {
           for (const [prefix, counts] of found) known.set(prefix, counts);
           return;
         }
         readAtMs = atMs;
+        isBegun.known = true;
+        isBegun.whole ||= what === "whole";
         if (what === "known" && known.size + added < MAX_TRACKED) {
           for (const [prefix, counts] of found) known.set(prefix, counts); // others may be there, unasked for
           return;
         }
         known = found; // what it has not shown is gone
-        isBegun ||= what === "whole";
       },
     };
   }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createVirtualClock } from "@fleetban/kit/virtual-clock";
 import { type Prefix, parsePrefix } from "@fleetban/proto/model/prefix";
+import { prefixColumns } from "@fleetban/proto/model/sorted-columns";
 import fc from "fast-check";
 import { createDryRunBackend, type DryRunBackend } from "../firewall/dry-run/dry-run-backend.ts";
 import { addresses } from "../mirror/mirror.fixture.ts";
@@ -79,6 +80,28 @@ test("what a set has counted before this process is not told: nobody knows what 
   await add(restarted.counted, OTHER);
   receive(kernel, ONE, 1);
   receive(kernel, OTHER, 1);
+  assert.equal((await restarted.read()).packets, 2);
+});
+
+test("a set that is only asked for what is known is counted from the first question on after a restart, too", async () => {
+  const { counted, kernel } = await machine();
+  for (const prefix of [ONE, OTHER]) await add(counted, prefix);
+  receive(kernel, ONE, 3);
+  const restarted = countersOf(kernel);
+  assert.equal((await restarted.readKnown([ONE, OTHER])).packets, 0);
+  receive(kernel, ONE, 1);
+  receive(kernel, OTHER, 2);
+  assert.equal((await restarted.readKnown([ONE, OTHER])).packets, 3);
+});
+
+test("what nobody knew to be in a set is not told with what it has counted before a restart", async () => {
+  const { counted, kernel } = await machine();
+  for (const prefix of [ONE, OTHER]) await add(counted, prefix);
+  receive(kernel, OTHER, 3);
+  const restarted = countersOf(kernel);
+  await restarted.readKnown([ONE]);
+  assert.equal((await restarted.read()).packets, 0);
+  receive(kernel, OTHER, 2);
   assert.equal((await restarted.read()).packets, 2);
 });
 
@@ -160,7 +183,12 @@ function countersOf(kernel: DryRunBackend) {
     for await (const _piece of counted.readSet(SET));
     return { ...sum };
   };
-  return { counted, kernel, read, told: () => sum };
+  const readKnown = async (prefixes: readonly Prefix[]) => {
+    const [columns] = prefixColumns(prefixes);
+    for await (const _piece of counted.readEntries?.(SET, columns!) ?? []);
+    return { ...sum };
+  };
+  return { counted, kernel, read, readKnown, told: () => sum };
 }
 
 async function machine(maxEntries = 8) {

@@ -5,7 +5,7 @@
 import type { Clock } from "@fleetban/kit/clock";
 import type { Prefix } from "@fleetban/proto/model/prefix";
 import type { Backend, KernelEntry, SetName } from "../firewall/backend.ts";
-import { type CountedSet, createCountedSet } from "./counted-set.ts";
+import { type CountedSet, createCountedSet, type ReadingKind } from "./counted-set.ts";
 import type { Counts } from "./counts.ts";
 
 export interface CountingBackend extends Backend {
@@ -68,10 +68,10 @@ export function createCountingBackend(
   async function* counted(
     name: SetName,
     pieces: AsyncIterable<readonly KernelEntry[]>,
-    what: "whole" | "known",
+    what: ReadingKind,
   ): AsyncIterable<readonly KernelEntry[]> {
     const onHit = hearerOf(name);
-    const reading = onHit === undefined ? undefined : setNamed(name).beginReading();
+    const reading = onHit === undefined ? undefined : setNamed(name).beginReading(what);
     let endedAtMs: number | undefined;
     try {
       for await (const piece of pieces) {
@@ -85,7 +85,7 @@ export function createCountingBackend(
       }
       endedAtMs = clock.monotonicMs();
     } finally {
-      reading?.end(endedAtMs, what);
+      reading?.end(endedAtMs);
     }
   }
 }
