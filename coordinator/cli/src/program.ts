@@ -5,7 +5,7 @@
  */
 
 import { plain } from "@fleetban/kit/cli-output";
-import { Command, type CommanderError, Help, type Option } from "commander";
+import { type Argument, Command, type CommanderError, Help, type Option } from "commander";
 import type { CliParts } from "./cli.ts";
 import { CliError } from "./cli-error.ts";
 import { addActs } from "./commands/acts.ts";
@@ -95,7 +95,7 @@ function configure(command: Command, named: string, parts: CliParts): void {
       throw new NotUnderstood(error, named);
     })
     .configureOutput({ writeOut: parts.stdout, writeErr: () => undefined })
-    .configureHelp({ optionDescription });
+    .configureHelp({ optionDescription, argumentDescription });
   // withDefaults fills it in.
   const standIn = ["list", "show", "tokens"].find((name) => command.commands.some((inner) => inner.name() === name));
   if (standIn !== undefined && command.parent !== null)
@@ -105,8 +105,15 @@ function configure(command: Command, named: string, parts: CliParts): void {
 
 /** Nobody needs to be told that a switch is off until it is used. */
 function optionDescription(option: Option): string {
-  const isNothing = option.defaultValue === "" || option.defaultValue === false;
-  return isNothing ? option.description : new Help().optionDescription(option);
+  return isNothing(option.defaultValue) ? option.description : new Help().optionDescription(option);
+}
+
+function argumentDescription(argument: Argument): string {
+  return isNothing(argument.defaultValue) ? argument.description : new Help().argumentDescription(argument);
+}
+
+function isNothing(value: unknown): boolean {
+  return value === "" || value === false || (Array.isArray(value) && value.length === 0);
 }
 
 function complain(error: unknown, args: readonly string[], { stderr }: CliParts): number {
