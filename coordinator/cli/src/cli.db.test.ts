@@ -247,7 +247,7 @@ agent web1 is in group edge already
 
 $ fleetban audit list --limit 1
 NUMBER  WHEN (UTC)  WHO  ACT  WHAT  REASON
-  5  TIME  tester  agents move  web1 UUID  has a wide door
+  5  TIME  tester  agents move  web1 UUID: default to edge  has a wide door
 
 $ fleetban agents revoke web1
 ! fleetban: error: agent web1: would be cut off for good

@@ -43,7 +43,7 @@ test("an agent that is moved is given the lists of its new group on the stream t
     { act: string; subject: string; reason: string | null; before: unknown; after: unknown }[]
   >`
     select act, subject, reason, before, after from audit_log order by audit_no desc limit 2`;
-  const subject = `web1 ${moved.agent?.agentId}`;
+  const subject = `web1 ${moved.agent?.agentId}: default to edge`;
   assert.deepEqual(records.map(({ act, before, after }) => ({ act, before, after })).reverse(), [
     { act: "agents move", before: { group: "default" }, after: { group: "edge" } },
     { act: "agents move", before: { group: "edge" }, after: { group: "default" } },

@@ -30,7 +30,7 @@ export async function moveAgent(
     const former = await moveAgentRow(sql, row.agentNo, group);
     if (former === undefined) throw revokedAlready(request.agent);
     if (former === group) return former;
-    const subject = `${row.name} ${row.agentId}`;
+    const subject = `${row.name} ${row.agentId}: ${former} to ${group}`;
     const [before, after] = [{ group: former }, { group }];
     await recordAct(sql, caller, { act: "agents move", subject, reason, before, after });
     return former;
