@@ -122,6 +122,13 @@ test("a mistyped section gets the section that was meant", () => {
   );
 });
 
+test("what YAML cut at a comma is told to go into quotes", () => {
+  assert.throws(
+    () => readConfig("name: web1\nweb: { port: 80,443 }\n", "agent.yaml", TABLE),
+    /^ConfigError: agent\.yaml:2: web\.443 is no key of this file; what has a comma in it goes into quotes$/,
+  );
+});
+
 test("what is no YAML is told by line, a key given twice too", () => {
   assert.throws(() => readConfig("name: [a\n", "agent.yaml", TABLE), /^ConfigError: agent\.yaml:\d: is no YAML: /);
   assert.throws(

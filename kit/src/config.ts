@@ -181,7 +181,10 @@ function readTable(raw: unknown, table: ConfigTable, place: Place, reading: Read
       if (found.has(key)) reading.complain(at.path, at.key, "is given twice; remove one of them");
       else if (Object.hasOwn(table, key)) found.set(key, { raw: value, place: at });
       else if (Object.keys(table).some((known) => known.startsWith(`${key}.`))) gather(value, `${key}.`, at.path);
-      else reading.complain(at.path, at.key, unknownKey(key, table, reading.homeOf(at.key)));
+      else {
+        const home = reading.homeOf(at.key);
+        reading.complain(at.path, at.key, isRestOfText(name, value) ? SPLIT_TEXT : unknownKey(key, table, home));
+      }
     }
   }
 }
@@ -216,6 +219,13 @@ function defaultOf(spec: ConfigValueKind, key: string): unknown {
   const read = readValue(spec, spec.default);
   if ("problem" in read) throw new Error(`internal error: default of ${key} ${read.problem}`);
   return Object.freeze(read.value);
+}
+
+const SPLIT_TEXT = "is no key of this file; what has a comma in it goes into quotes";
+
+/** What YAML makes of `443` in `{ ports: 80,443 }`. */
+function isRestOfText(name: string, value: unknown): boolean {
+  return value === null && /^[\d-]+$/.test(name);
 }
 
 function unknownKey(key: string, table: ConfigTable, home: string | undefined): string {

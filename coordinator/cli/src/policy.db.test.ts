@@ -18,6 +18,7 @@ test("a policy is checked, planned, applied, looked at and taken back", async (t
   );
   await file("sly.yaml", '"\\e[2Jx": 1\n'); // what another one wrote does not act on the terminal
   await file("stdin", "jails: { '': { weight: 1 } }\nfeeds: { own: { file: list.txt } }\n");
+  await file("told.yaml", "notifications.holds.to: [pager]\n");
   await file("quiet.yaml", "jails: { noise: { weight: 0 } }\n");
   await runScript(
     `
@@ -30,6 +31,12 @@ wrong.yaml:3: strikes.ladder has 1h after 1d: a later strike would list for less
 wrong.yaml:4: packs has "gogglebot", and there is no such pack; did you mean googlebot?
 wrong.yaml:5: feeds.abuseipdb.key is no key of this file; it belongs into coordinator.yaml
 ! fleetban: error: wrong.yaml has 4 mistakes
+! fleetban: hint: the schema: fleetban policy schema
+= 1
+
+$ fleetban policy check told.yaml
+told.yaml:1: notifications.holds.to has "pager", and this coordinator has no such channel; coordinator.yaml has none: add it to coordinator.yaml, or write []
+! fleetban: error: told.yaml has a mistake
 ! fleetban: hint: the schema: fleetban policy schema
 = 1
 

@@ -75,9 +75,9 @@ function compareWithConfig(
 
 function channelProblem(name: string, known: readonly string[]): string {
   const meant = nearest(name, known);
-  const there = known.length === 0 ? "coordinator.yaml has none" : `there are ${known.join(", ")}`;
-  const remedy =
-    meant === undefined ? `${there}: add it to coordinator.yaml, or name another` : `did you mean ${meant}?`;
+  const [there, other] =
+    known.length === 0 ? ["coordinator.yaml has none", "write []"] : [`there are ${known.join(", ")}`, "name another"];
+  const remedy = meant === undefined ? `${there}: add it to coordinator.yaml, or ${other}` : `did you mean ${meant}?`;
   return `has ${JSON.stringify(name)}, and this coordinator has no such channel; ${remedy}`;
 }
 
