@@ -31,7 +31,7 @@ export interface Warnable {
   readonly subject?: string;
 }
 
-const WARNABLES: Readonly<Record<WarnableCode, Pick<Warnable, "severity" | "text">>> = {
+export const WARNABLES: Readonly<Record<WarnableCode, Pick<Warnable, "severity" | "text">>> = {
   "store-unreachable": {
     severity: "not-ready",
     text: "the database does not answer; agents keep enforcing and collecting, nothing new is listed; look at Postgres",
