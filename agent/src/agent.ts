@@ -173,7 +173,7 @@ export async function openAgent(parts: AgentParts, config: AgentConfig): Promise
     onExemptChanged: () => void lift(),
     onDiffers: () => void differed.push(clock.monotonicMs()),
   });
-  const applied = createAppliedReport(firewall, clock, reportSoon);
+  const applied = createAppliedReport(firewall, clock, (list, afterMs) => reports.again(list, afterMs));
   const reports = createReports({
     ...{ clock, applied, settled: firewall.settled },
     lists: () => mirror.lists().map(({ list }) => list.list),

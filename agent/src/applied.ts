@@ -2,8 +2,8 @@
  * What the agent reports of a list: the revision that is in the kernel, and the digest of what the kernel holds.
  *
  * The kernel's digest needs the set read back, which takes a hundredth of the time at most: a small set is read for every
- * report, one of 100,000 entries each six seconds, on a slow machine each minute. Where it differs it is told as it is, and
- * once more when it is repaired.
+ * report, one of 100,000 entries each six seconds, on a slow machine each minute. A report without it is followed by one
+ * with it. Where it differs it is told as it is, and once more when it is repaired.
  */
 import type { Clock } from "@fleetban/kit/clock";
 import { type Digest, digestToBytes } from "@fleetban/proto/model/digest";
@@ -15,17 +15,23 @@ import type { Firewall } from "./firewall/firewall.ts";
 /** To how long the last reading took. */
 const PAUSE_RATIO = 100;
 const LONGEST_PAUSE_MS = 60_000;
+const REPAIRED_AFTER_MS = 1_000;
 
+/** `again`: the list is worth another report after that time. */
 export function createAppliedReport(
   firewall: Firewall,
   clock: Clock,
-  onDiffered: (list: ListNo) => void,
+  again: (list: ListNo, afterMs: number) => void,
 ): (list: number) => Promise<Applied | undefined> {
   const dueAtMs = new Map<ListNo, number>();
 
   async function readBackIfDue(list: ListNo): Promise<Digest | undefined> {
     const begunMs = clock.monotonicMs();
-    if (begunMs < (dueAtMs.get(list) ?? 0)) return undefined;
+    const waitMs = (dueAtMs.get(list) ?? begunMs) - begunMs;
+    if (waitMs > 0) {
+      again(list, waitMs);
+      return undefined;
+    }
     const digest = await firewall.kernelDigest(list);
     const endedMs = clock.monotonicMs();
     dueAtMs.set(list, endedMs + Math.min((endedMs - begunMs) * PAUSE_RATIO, LONGEST_PAUSE_MS));
@@ -38,7 +44,10 @@ export function createAppliedReport(
     if (before === undefined) return undefined;
     const driftBefore = firewall.state().drift.entries;
     const digest = await readBackIfDue(list);
-    if (firewall.state().drift.entries > driftBefore) onDiffered(list);
+    if (firewall.state().drift.entries > driftBefore) {
+      dueAtMs.delete(list);
+      again(list, REPAIRED_AFTER_MS);
+    }
     const { epoch, line, mirrorDigest, ...counts } = firewall.applied(list) ?? before; // with what reading found
     return Applied.fromPartial({
       ...counts,

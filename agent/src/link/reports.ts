@@ -15,6 +15,8 @@ const HEALTH_INTERVAL_MS = 10_000;
 export interface Reports {
   /** `list` changed; `withinMs` 0 = when convenient. */
   due(list: number, withinMs: number): void;
+  /** It is worth another report then, if there is none before. */
+  again(list: number, afterMs: number): void;
   /** Health is worth sending now. */
   healthDue(): void;
   run(send: (message: AgentMessage) => Promise<void>, signal: AbortSignal): Promise<never>;
@@ -52,13 +54,16 @@ export function createReports(parts: ReportParts): Reports {
     for (const value of parts.hits()) await send({ kind: { $case: "hits", value } });
   }
 
+  function again(list: number, afterMs: number): void {
+    const atMs = clock.monotonicMs() + afterMs;
+    if (atMs >= (dueAtMs.get(list) ?? Number.POSITIVE_INFINITY)) return;
+    dueAtMs.set(list, atMs);
+    sooner.ring();
+  }
+
   return {
-    due(list, withinMs) {
-      const atMs = clock.monotonicMs() + (withinMs > 0 ? 0 : APPLIED_INTERVAL_MS);
-      if (atMs >= (dueAtMs.get(list) ?? Number.POSITIVE_INFINITY)) return;
-      dueAtMs.set(list, atMs);
-      sooner.ring();
-    },
+    due: (list, withinMs) => again(list, withinMs > 0 ? 0 : APPLIED_INTERVAL_MS),
+    again,
     healthDue() {
       healthAtMs = 0;
       sooner.ring();
