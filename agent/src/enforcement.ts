@@ -27,6 +27,8 @@ import { type AssembledSnapshot, createSnapshotAssembly, type SnapshotAssembly }
  * what the unit gives (MemoryHigh of fleetban-agent.service), beside the 75 MB of the program.
  */
 export const MAX_MIRRORED_LISTINGS = 4_194_304;
+/** A list that was larger is asked for again so seldom: its snapshot comes whole each time. */
+const TOO_LARGE_FOR_MS = 3_600_000;
 
 export interface EnforcementParts {
   readonly mirror: Mirror;
@@ -52,6 +54,8 @@ export function createEnforcement(parts: EnforcementParts): Enforcement {
     decodeSnapshotBody(body, expected, createBackgroundTurns(parts.clock)),
   );
   const distrusted = new Set<ListNo>();
+  /** When each was found too large. */
+  const tooLargeAtMs = new Map<ListNo, number>();
   let key: DigestKey | undefined;
 
   function differs(list: ListNo, reason: string, code = "mirror-differs"): { kind: "differs"; reason: string } {
@@ -60,6 +64,20 @@ export function createEnforcement(parts: EnforcementParts): Enforcement {
     assembly.forget(list);
     parts.onDiffers(list, reason);
     return { kind: "differs", reason };
+  }
+
+  function isPassedOver(list: ListNo): boolean {
+    const foundAtMs = tooLargeAtMs.get(list);
+    return foundAtMs !== undefined && parts.clock.monotonicMs() < foundAtMs + TOO_LARGE_FOR_MS;
+  }
+
+  /** Not a reason to begin a stream anew, which would send it again and hold up fresh bans on the others. */
+  function passOver(list: ListNo, listings: number): { kind: "passed-over" } {
+    if (!isPassedOver(list)) {
+      differs(list, `${listings} listings are more than ${MAX_MIRRORED_LISTINGS}`, "snapshot-too-large");
+      tooLargeAtMs.set(list, parts.clock.monotonicMs());
+    }
+    return { kind: "passed-over" };
   }
 
   async function setLists(messages: readonly ListMessage[]): Promise<void> {
@@ -73,6 +91,7 @@ export function createEnforcement(parts: EnforcementParts): Enforcement {
     const held = { blocklist, epoch, revision, committedAtMs: 0, isDigestProven: false };
     const replaced = mirror.replace(list, held);
     distrusted.delete(list);
+    tooLargeAtMs.delete(list);
     file.save(list);
     log.info("mirror.replaced", { list, revision, listings: blocklist.size, isNewEpoch: replaced.isNewEpoch });
     await firewall.onSnapshot(list, replaced, approved);
@@ -95,6 +114,7 @@ export function createEnforcement(parts: EnforcementParts): Enforcement {
     lists: setLists,
     async delta(message): Promise<DeltaOutcome> {
       const list = listNo(message.list);
+      if (isPassedOver(list)) return { kind: "passed-over" };
       if (distrusted.has(list)) return differs(list, "an earlier snapshot");
       const turns = turnsForDelta(parts.clock, changesIn(message));
       const delta = await readOr(() => finishInTurns(deltaInSlices(message), turns));
@@ -110,9 +130,7 @@ export function createEnforcement(parts: EnforcementParts): Enforcement {
       const list = listNo(message.list);
       const chunk = await readOr(async () => chunkFromMessage(message));
       if (chunk instanceof WireError) return differs(list, chunk.message);
-      if (chunk.listings > MAX_MIRRORED_LISTINGS) {
-        return differs(list, `${chunk.listings} listings are more than ${MAX_MIRRORED_LISTINGS}`, "snapshot-too-large");
-      }
+      if (chunk.listings > MAX_MIRRORED_LISTINGS) return passOver(list, chunk.listings);
       if (key === undefined || mirror.get(list) === undefined) return differs(list, "a snapshot of an unknown list");
       const assembled = await assembly.add(chunk, key);
       if (assembled.kind === "differs") return differs(list, assembled.reason, assembled.code);
@@ -122,6 +140,7 @@ export function createEnforcement(parts: EnforcementParts): Enforcement {
     async removed(number, approved) {
       const list = listNo(number);
       const removed = mirror.removeList(list);
+      tooLargeAtMs.delete(list);
       file.remove(list);
       if (removed !== undefined) await firewall.onRemoved(removed, approved);
     },

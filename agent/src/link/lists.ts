@@ -1,9 +1,14 @@
 /** What the link hands over to the mirror and the firewall. Implemented by ../enforcement.ts. */
 import type { Delta, List, SnapshotChunk, Welcome } from "@fleetban/proto/wire/fleet";
 
-export type DeltaOutcome = { readonly kind: "applied" } | { readonly kind: "differs"; readonly reason: string };
+/** `passed-over`: the list is too large for this machine; what it has of it stays, and the stream serves the others. */
+export type DeltaOutcome =
+  | { readonly kind: "applied" }
+  | { readonly kind: "passed-over" }
+  | { readonly kind: "differs"; readonly reason: string };
 export type ChunkOutcome =
   | { readonly kind: "more" }
+  | { readonly kind: "passed-over" }
   | { readonly kind: "complete" }
   | { readonly kind: "differs"; readonly reason: string };
 
