@@ -1,12 +1,9 @@
 /** What sightings that are only known by their sum left `decide` with. Pure. */
 import { type UnixSeconds, unixSeconds } from "@fleetban/proto/model/time";
 import type { Offender, SeenBy } from "../policy/evidence.ts";
-import { faded } from "../policy/offender.ts";
+import { AGENTS_REMEMBERED, faded } from "../policy/offender.ts";
 import { type Policy, weightOf } from "../policy/policy.ts";
 import type { OlderSightings } from "./stored-evidence.ts";
-
-/** As `decide` remembers. */
-const AGENTS_REMEMBERED = 32;
 
 /** Undefined = nothing, by this policy. */
 export function rememberOlder(

@@ -3,7 +3,8 @@ import { type UnixSeconds, unixSeconds } from "@fleetban/proto/model/time";
 import type { FreshSighting, Offender, SeenBy } from "./evidence.ts";
 import { type Policy, weightOf } from "./policy.ts";
 
-const AGENTS_REMEMBERED = 32; // enough for any corroboration that somebody would ask for
+/** Enough for any corroboration that somebody would ask for. */
+export const AGENTS_REMEMBERED = 32;
 const FADED_SCORE = 0.05;
 
 /** What is known of the prefix after these sightings; what is known from before `from` is left out. */
