@@ -1,5 +1,5 @@
 /**
- * `fleetban`: the whole command line, run once. Returns the exit code: 0 done, 1 failed, 2 not understood.
+ * `fleetban`: the whole command line, run once. Returns the exit code: 0 done, 1 failed, 2 not understood, 3 held.
  *
  * Results go to stdout, everything else to stderr: `fleetban: error: …`, then `fleetban: hint: …`.
  */

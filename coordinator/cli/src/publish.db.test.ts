@@ -42,8 +42,8 @@ $ fleetban publish tokens revoke partner --reason 'left us'
 token partner is revoked
 
 $ fleetban publish tokens revoke nobody
-! fleetban: error: token nobody: does not exist
-! fleetban: hint: \`fleetban publish tokens list\` shows them
+! fleetban: error: token nobody: is not in use
+! fleetban: hint: \`fleetban publish tokens list\` shows those that are open
 = 1
 
 $ fleetban publish tokens

@@ -31,6 +31,8 @@ export function withDefaults(args: readonly string[]): string[] {
   if (at === undefined) return args.some((arg) => OWN_ANSWERS.has(arg)) ? [...args] : [...args, "status"];
   const command = args[at] ?? "";
   const next = args[at + 1];
+  // Commander's own `help` looks at one word.
+  if (command === "help" && args[at + 2] !== undefined) return withDefaults([...args.toSpliced(at, 1), "--help"]);
   // `ban` is an act and the singular of `bans`: what follows tells them apart.
   if (command === "ban" && (next === "list" || next === "remove")) return args.with(at, "bans");
   if (command === "publish" && (next === "tokens" || next === "token")) {

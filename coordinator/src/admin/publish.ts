@@ -80,8 +80,8 @@ export async function revokePublishToken(
   const row = await parts.store.transaction(async (sql) => {
     const revoked = await revokeRow(sql, request.token);
     if (revoked === undefined) {
-      throw new AdminError("not-found", `token ${request.token}: does not exist`, {
-        hint: "`fleetban publish tokens list` shows them",
+      throw new AdminError("not-found", `token ${request.token}: is not in use`, {
+        hint: "`fleetban publish tokens list` shows those that are open",
       });
     }
     await recordAct(sql, caller, { act: "publish tokens revoke", subject: revoked.name, reason });
