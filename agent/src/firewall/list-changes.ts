@@ -19,10 +19,7 @@ import { setsOf } from "./set-registry.ts";
 
 const LATE_EXTENSION_SECONDS = 600;
 
-export type ChangeParts = Pick<
-  LoadParts,
-  "clock" | "log" | "lanes" | "lists" | "brake" | "onMemory" | "planAdd" | "planAdds"
-> & {
+export type ChangeParts = Pick<LoadParts, "clock" | "log" | "lanes" | "lists" | "brake" | "onMemory" | "planAdds"> & {
   /** Something became exempt. */
   readonly lift: (prefix: Prefix) => void;
 };

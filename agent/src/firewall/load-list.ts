@@ -28,7 +28,7 @@ import type { ListSets, ListState } from "./list-sets.ts";
 import type { PlannedOp } from "./order-batch.ts";
 import type { ReadBack } from "./read-back.ts";
 import { setsOf } from "./set-registry.ts";
-import { SWEEP_ORDER } from "./sweep.ts";
+import { SWEEP_ORDER, type SweepSpec } from "./sweep.ts";
 import type { AskPlainList, AskWanted } from "./wanted.ts";
 
 export interface LoadParts {
@@ -125,28 +125,28 @@ async function sweepList(parts: LoadParts, state: ListState, held: Held): Promis
   }
   let open = listed.length;
   for (const columns of listed) {
-    const { entries } = state.pair[columns.family];
-    entries.reserve(expectedIn(parts, columns.count) + entries.keptCount); // what is removed goes before
-    sweepListed(parts, state, columns, async () => {
+    const set = state.pair[columns.family];
+    set.entries.reserve(expectedIn(parts, columns.count) + set.entries.keptCount); // what is removed goes before
+    const plan = (prefix: Prefix) => parts.planAdd(set, prefix); // what goes, the brake has judged above
+    const finish = async () => {
       open -= 1;
       if (open === 0) parts.onReady(state);
-    });
+    };
+    sweepListed(parts, state, columns, { plan, finish });
   }
 }
 
-/** Rows of the list that may not be in the kernel, or not for long enough. */
+/** Rows of the list that may not be in the kernel, or not for long enough; without a `plan` what fell below the line goes, too. */
 export function sweepListed(
-  { lanes, planAdd, planAdds }: Pick<LoadParts, "lanes" | "planAdd" | "planAdds">,
+  { lanes, planAdds }: Pick<LoadParts, "lanes" | "planAdds">,
   { list, pair }: ListState,
   columns: PrefixColumns,
-  finish?: () => Promise<void>,
+  how: Pick<SweepSpec, "plan" | "finish"> = {},
 ): void {
   const set = pair[columns.family];
   const order = list.list === LIST_FEEDS ? SWEEP_ORDER.feeds : SWEEP_ORDER.load;
-  const plan = (prefix: Prefix) => planAdd(set, prefix);
   const planRun = (rows: PrefixColumns, from: number, entries: number) => planAdds(set, rows, from, entries);
-  const ended = finish === undefined ? {} : { finish };
-  lanes.sweep({ lane: laneOfList(list), order, set, columns, holdsRevision: true, plan, planRun, ...ended });
+  lanes.sweep({ lane: laneOfList(list), order, set, columns, holdsRevision: true, planRun, ...how });
 }
 
 /** A set is made large enough for its list before the list comes (keeps invariant 7: a full set refuses fresh bans). */
