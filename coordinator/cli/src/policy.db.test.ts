@@ -130,6 +130,18 @@ $ fleetban policy rollback
   );
 });
 
+test("what comes by a pipe from a command that failed is no policy", async (t) => {
+  const { adminSocket, file, folder } = await stage(t);
+  await file("stdin", "\n");
+  const script = `
+$ fleetban policy apply - --yes
+! fleetban: error: stdin is empty: a policy of defaults alone is written as a comment
+! fleetban: hint: did the command before the | fail? For the defaults: echo '# defaults' | fleetban policy apply -
+= 1
+`;
+  await runScript(script, adminSocket, folder);
+});
+
 test("a policy that wants what coordinator.yaml does not have is told so before it is in force", async (t) => {
   const chat = { kind: "webhook", name: "chat", url: "http://127.0.0.1:9", format: "json", secret: undefined } as const;
   const { adminSocket, file } = await stage(t, { channels: [chat] });

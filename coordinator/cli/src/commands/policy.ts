@@ -172,6 +172,12 @@ function planOptions(command: Command): Command {
 
 /** With the name by which messages know it. */
 async function fileOf({ parts }: Cli, path: string): Promise<{ body: string; file: string }> {
-  if (path === "-") return { body: await parts.files.readInput(), file: "stdin" };
+  if (path === "-") {
+    const body = await parts.files.readInput();
+    if (body.trim() !== "") return { body, file: "stdin" };
+    throw new CliError("bad-policy", "stdin is empty: a policy of defaults alone is written as a comment", {
+      hint: "did the command before the | fail? For the defaults: echo '# defaults' | fleetban policy apply -",
+    });
+  }
   return { body: await parts.files.read(path), file: basename(path) };
 }
