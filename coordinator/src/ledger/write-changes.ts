@@ -12,7 +12,7 @@ import type { Cover } from "../guardrails/cover.ts";
 import type { PolicySource } from "../policy/policy.ts";
 import type { Sql } from "../store/sql.ts";
 import type { Lane } from "../store/store.ts";
-import { isPassing, StoreError } from "../store/store-error.ts";
+import { isPassing } from "../store/store-error.ts";
 import { type Applied, applyChanges } from "./apply-changes.ts";
 import { lockLedger } from "./evidence-queries.ts";
 import type { Cause, Plan, WriteOptions } from "./ledger.ts";
@@ -59,8 +59,7 @@ export async function writeChanges(parts: WriteParts, request: WriteRequest, sig
     } catch (error) {
       if (error === sent?.error) throw error;
       const isStale = error === STALE_EPOCH || error === STALE_POLICY;
-      const isUnknown = error instanceof StoreError && error.code === "commit-unknown";
-      if (isUnknown && tried.applied !== undefined) sent = { applied: tried.applied, error };
+      if (isPassing(error) && tried.applied !== undefined) sent = { applied: tried.applied, error };
       else if (tried.isUnmarked) sent = undefined;
       // What became of a commit that was sent has to be known, however long Postgres is away.
       if (!(isPassing(error) || isStale) || (isLate() && sent === undefined)) throw error;
