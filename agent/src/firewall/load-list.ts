@@ -84,7 +84,9 @@ export async function openSet(
     set.maxEntries = header?.maxEntries ?? maxEntries;
     const likely = blocklist?.unsortedColumns().find(({ family }) => family === set.family);
     const entries = header?.entries;
-    const guess = likely === undefined || entries === undefined ? undefined : { likely, entries };
+    // To ask for a million where there are few takes longer than to list the few.
+    const isLikely = likely !== undefined && entries !== undefined && entries > likely.count / 2;
+    const guess = isLikely ? { likely, entries } : undefined;
     set.entries = await readBack.read(set, guess);
   }
   set.checkedAtMs = parts.ledgerNowMs();

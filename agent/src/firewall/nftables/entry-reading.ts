@@ -61,14 +61,15 @@ function askFor(
   const entries: KernelEntry[] = [];
   let most = keys.length;
   for (let at = 0; at < keys.length; ) {
-    const elements = keys.slice(at, at + most).map((key) => ({ key, timeoutSeconds: 0 }));
+    const end = Math.min(keys.length, at + most);
+    const elements = keys.slice(at, end).map((key) => ({ key, timeoutSeconds: 0 }));
     try {
       const errno = kernel.ask(elementsRequest(MESSAGE.getElement, 0, target, elements), (message) => {
         entries.push(...entriesIn(message, length));
         at += 1;
       });
       if (errno !== 0 && errno !== ERRNO.absent) throw tableError(`read entries of set ${name}`, errno);
-      if (errno === ERRNO.absent) at += 1;
+      at = errno === ERRNO.absent ? at + 1 : end; // a kernel that answers less than it was asked is not asked for ever
     } catch (error) {
       if (!isOverrun(error) || most === 1) throw error;
       most = Math.ceil(most / 2);
