@@ -22,7 +22,7 @@ import { render } from "./render.ts";
 const NOW = unixSeconds(1_800_000_000);
 const LISTINGS = 300_000;
 /** Work between two chances to give way: a turn is over after 10 ms of it. Of CPU, so that a busy machine changes nothing. */
-const SLICE_MAX_MS = 20;
+const SLICE_MAX_MS = 40;
 /** Garbage of many chunks in it; what 1.2 million rows would take as objects is ten times that. */
 const HEAP_MAX = 96 << 20;
 
