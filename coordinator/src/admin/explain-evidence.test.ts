@@ -193,7 +193,10 @@ function stored(sightings: readonly ReceivedSighting[], policy: Policy): Evidenc
     const verdict = decide({ ...known, fresh: [one] }, policy, one.receivedAt);
     const change = verdict.kind === "listed" ? verdict.strike : undefined;
     const added = change?.kind === "new" ? [{ ...change, strikeNo: known.strikes.length + 1 }] : [];
-    known = { ...known, offender: verdict.offender, strikes: [...known.strikes, ...added] };
+    const extended = known.strikes.map((strike) =>
+      change?.kind === "extended" && change.strikeNo === strike.strikeNo ? { ...strike, until: change.until } : strike,
+    );
+    known = { ...known, offender: verdict.offender, strikes: [...extended, ...added] };
   }
   return known;
 }
