@@ -162,10 +162,12 @@ test("agents, probes and enrollments", async (t) => {
   const { sql } = coordinator.store;
   await sql`insert into agent_groups (name, lists) values ('edge', '{1,2,4,5}')`;
   await sql`
-    insert into job_runs (job, ended_at, outcome, detail) values
-      ('feeds', clock_timestamp(), 'done', '{"replica": "one"}'),
-      ('feeds', clock_timestamp(), 'failed', '{"replica": "one", "error_code": "feed-unreadable"}'),
-      ('packs', null, null, '{"replica": "one"}')`;
+    insert into job_runs (job, started_at, ended_at, outcome, detail)
+    select job, now() - ago * interval '1 second', now() - ended * interval '1 second', outcome, detail
+    from (values
+      ('feeds', 4, 3, 'done', '{"replica": "one"}'::jsonb),
+      ('feeds', 2, 1, 'failed', '{"replica": "one", "error_code": "feed-unreadable"}'),
+      ('packs', 1, null, null, '{"replica": "one"}')) as t(job, ago, ended, outcome, detail)`;
   await runScript(
     `
 $ fleetban status
