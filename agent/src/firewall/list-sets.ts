@@ -8,7 +8,7 @@ import type { List, ListNo, Revision } from "@fleetban/proto/model/listing";
 import type { Prefix } from "@fleetban/proto/model/prefix";
 import { partsOf } from "@fleetban/proto/model/prefix";
 import { textOfWords } from "@fleetban/proto/model/prefix-text";
-import { widenWords } from "@fleetban/proto/model/prefix-words";
+import { widenedWords } from "@fleetban/proto/model/prefix-words";
 import type { UnixSeconds } from "@fleetban/proto/model/time";
 import { isExpired } from "@fleetban/proto/model/until";
 import type { MirroredList } from "../mirror/held.ts";
@@ -94,9 +94,9 @@ export function createListSets({ mirror, ledgerNow, fallbackLeaseSeconds }: List
     enforced,
     exemptCover(prefix) {
       const blocklists = exempting().map(({ list }) => mirror.get(list.list)?.held?.blocklist);
-      const words = { ...partsOf(prefix) };
-      for (let { length } = words; length >= 0; length -= 1) {
-        widenWords(words, length);
+      const parts = partsOf(prefix);
+      for (let { length } = parts; length >= 0; length -= 1) {
+        const words = widenedWords(parts, length);
         // Without a text for each length: this is asked for every ban.
         if (blocklists.every((blocklist) => blocklist?.untilOfWords(words) === undefined)) continue;
         const around = textOfWords(words) as Prefix;

@@ -10,7 +10,7 @@ import type { Log } from "@fleetban/kit/log";
 import { createBackgroundTurns } from "@fleetban/kit/turns";
 import type { Blocklist } from "@fleetban/proto/model/blocklist";
 import { LIST_FEEDS, type List } from "@fleetban/proto/model/listing";
-import { familyOf, type Prefix } from "@fleetban/proto/model/prefix";
+import { type Family, familyOf, type Prefix } from "@fleetban/proto/model/prefix";
 import { scannedTextOf } from "@fleetban/proto/model/prefix-scan";
 import { blankWords, type PrefixWords } from "@fleetban/proto/model/prefix-words";
 import { type PrefixColumns, pickRows, prefixesOf, readPrefix } from "@fleetban/proto/model/sorted-columns";
@@ -26,7 +26,7 @@ import type { Lane } from "./lane.ts";
 import type { Lanes } from "./lanes.ts";
 import type { ListSets, ListState } from "./list-sets.ts";
 import type { PlannedOp } from "./order-batch.ts";
-import type { ReadBack } from "./read-back.ts";
+import type { Named, ReadBack } from "./read-back.ts";
 import { setsOf } from "./set-registry.ts";
 import { SWEEP_ORDER, type SweepSpec } from "./sweep.ts";
 import type { AskPlainList, AskWanted } from "./wanted.ts";
@@ -82,15 +82,18 @@ export async function openSet(
   if (made === "exists") {
     const header = (await backend.headers()).find(({ name }) => name === set.name);
     set.maxEntries = header?.maxEntries ?? maxEntries;
-    const likely = blocklist?.unsortedColumns().find(({ family }) => family === set.family);
+    const likely = blocklist === undefined ? undefined : listedIn(blocklist, set.family);
     const entries = header?.entries;
     // To ask for a million where there are few takes longer than to list the few.
     const isLikely = likely !== undefined && entries !== undefined && entries > likely.count / 2;
-    const guess = isLikely ? { likely, entries } : undefined;
-    set.entries = await readBack.read(set, guess);
+    set.entries = await readBack.read(set, isLikely ? { likely, entries } : undefined);
   }
   set.checkedAtMs = parts.ledgerNowMs();
   set.isPresent = true;
+}
+
+function listedIn(blocklist: Blocklist, family: Family): Named {
+  return { count: blocklist.sizeOf(family), columns: () => blocklist.unsortedColumnsOf(family) };
 }
 
 function laneOfList({ effect }: Pick<List, "effect">): Lane {

@@ -31,9 +31,15 @@ export interface ReadBack {
   read(set: KernelSet, guess?: Guess): Promise<EntryTable>;
 }
 
+/** What a set may be asked for by name: a copy that is made only where the backend is asked so. */
+export interface Named {
+  readonly count: number;
+  readonly columns: () => PrefixColumns;
+}
+
 /** What is likely to be all of a set, and how many entries the kernel says there are. */
 export interface Guess {
-  readonly likely: PrefixColumns;
+  readonly likely: Named;
   readonly entries: number;
 }
 
@@ -56,13 +62,14 @@ export function createReadBack({ backend, clock }: ReadBackParts): ReadBack {
   }
 
   /** Undefined: to read the whole set is as good. */
-  async function readNamed(set: KernelSet, named: PrefixColumns): Promise<EntryTable | undefined> {
-    const entries = named.count >= LARGE_SET_ENTRIES ? backend.readEntries?.(set.name, named) : undefined;
+  async function readNamed(set: KernelSet, { count, columns }: Named): Promise<EntryTable | undefined> {
+    const entries = count >= LARGE_SET_ENTRIES ? backend.readEntries?.(set.name, columns()) : undefined;
     return entries && (await tableOf(set, entries));
   }
 
   async function readBelieved(set: KernelSet): Promise<EntryTable> {
-    return (await readNamed(set, set.entries.columns())) ?? (await read(set));
+    const believed = { count: set.entries.size, columns: () => set.entries.columns() };
+    return (await readNamed(set, believed)) ?? (await read(set));
   }
 
   async function tableOf(set: KernelSet, pieces: AsyncIterable<readonly KernelEntry[]>): Promise<EntryTable> {

@@ -89,9 +89,9 @@ export function createHitCounting({ mirror, clock, log, ...parts }: HitsParts, e
   function entriesOf(name: SetName, entries: number): AsyncIterable<readonly KernelEntry[]> {
     if (entries < LARGE_SET_ENTRIES || backend.readEntries === undefined) return backend.readSet(name);
     const mirrored = mirror.lists().find(({ list }) => isOf(listSets(list), name));
-    const columns = mirrored?.held?.blocklist.unsortedColumns();
-    const listed = columns?.find(({ family }) => mirrored !== undefined && listSets(mirrored.list)[family] === name);
-    return listed === undefined ? backend.readSet(name) : backend.readEntries(name, listed);
+    if (mirrored?.held === undefined) return backend.readSet(name);
+    const family = listSets(mirrored.list)[4] === name ? 4 : 6;
+    return backend.readEntries(name, mirrored.held.blocklist.unsortedColumnsOf(family));
   }
 
   async function look(signal: AbortSignal): Promise<void> {

@@ -112,7 +112,11 @@ export class Blocklist {
 
   /** A copy of the columns in no order: as long as copying takes, whatever the size. */
   unsortedColumns(): ListingColumns[] {
-    return FAMILIES.map((family) => unsortedColumnsOf(this.#tables[family]));
+    return FAMILIES.map((family) => this.unsortedColumnsOf(family));
+  }
+
+  unsortedColumnsOf(family: Family): ListingColumns {
+    return unsortedColumnsOf(this.#tables[family]);
   }
 
   /** A sorted copy of the columns. */

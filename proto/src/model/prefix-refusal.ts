@@ -6,7 +6,7 @@
 import { FleetbanError } from "@fleetban/kit/errors";
 import { scanned, scanPrefix } from "./prefix-scan.ts";
 import { textOfWords } from "./prefix-text.ts";
-import { hasHostBits, maxLength, type PrefixWords, widenWords } from "./prefix-words.ts";
+import { hasHostBits, maxLength, type PrefixWords, widenedWords } from "./prefix-words.ts";
 
 export class PrefixError extends FleetbanError {
   constructor(message: string, remedy: string) {
@@ -93,9 +93,7 @@ function lengthRefusalOf(text: string, name: string): PrefixError | undefined {
 
 function networkOf(words: PrefixWords): string | undefined {
   if (words.length < 0 || words.length > maxLength(words.family) || !hasHostBits(words)) return undefined;
-  const network = { ...words };
-  widenWords(network, words.length);
-  return textOfWords(network);
+  return textOfWords(widenedWords(words, words.length));
 }
 
 /** Quoted where it isn't plain, cut where it is long. */

@@ -65,13 +65,10 @@ export function compareWords(one: Readonly<PrefixWords>, other: Readonly<PrefixW
   );
 }
 
-/** Shortens it to `length`: the bits behind are 0 from then on. */
-export function widenWords(words: PrefixWords, length: number): void {
-  words.length = length;
-  words.a = (words.a & maskWord(length, 0)) >>> 0;
-  words.b = (words.b & maskWord(length, 1)) >>> 0;
-  words.c = (words.c & maskWord(length, 2)) >>> 0;
-  words.d = (words.d & maskWord(length, 3)) >>> 0;
+/** Of that length, the bits behind 0. */
+export function widenedWords({ family, a, b, c, d }: Readonly<PrefixWords>, length: number): PrefixWords {
+  const mask = (word: number, index: number) => (word & maskWord(length, index)) >>> 0;
+  return { family, length, a: mask(a, 0), b: mask(b, 1), c: mask(c, 2), d: mask(d, 3) };
 }
 
 /** Network mask of one of the four words, as int32. */

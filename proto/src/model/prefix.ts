@@ -16,7 +16,7 @@ import {
   hasHostBits,
   maxLength,
   type PrefixWords,
-  widenWords,
+  widenedWords,
 } from "./prefix-words.ts";
 
 export type Prefix = Brand<string, "Prefix">;
@@ -91,10 +91,9 @@ export function covers(outer: Prefix, inner: Prefix): boolean {
 
 /** The network of that length around the prefix; the prefix itself when it is that wide or wider already. */
 export function widen(prefix: Prefix, length: number): Prefix {
-  const words = { ...read(prefix) };
+  const words = read(prefix);
   if (length >= words.length) return prefix;
-  widenWords(words, length);
-  return prefixOf(words);
+  return prefixOf(widenedWords(words, length));
 }
 
 /** Order of the wire: IPv4 first, then by address, then the wider first. */

@@ -5,7 +5,7 @@ import {
   compareWords,
   maxLength,
   type PrefixWords,
-  widenWords,
+  widenedWords,
 } from "@fleetban/proto/model/prefix-words";
 import { type ListingColumns, readPrefix } from "@fleetban/proto/model/sorted-columns";
 
@@ -13,7 +13,7 @@ import { type ListingColumns, readPrefix } from "@fleetban/proto/model/sorted-co
 export function rowsAround(columns: ListingColumns, prefix: Readonly<PrefixWords>): number[] {
   const rows: number[] = [];
   for (let length = 0; length <= Math.min(prefix.length, maxLength(prefix.family)); length += 1) {
-    const wider = widened(prefix, length);
+    const wider = widenedWords(prefix, length);
     const row = lowerBound(columns, wider);
     if (row < columns.count && compareAt(columns, row, wider) === 0) rows.push(row);
   }
@@ -46,10 +46,4 @@ const found = blankWords();
 function compareAt(columns: ListingColumns, row: number, prefix: Readonly<PrefixWords>): number {
   readPrefix(columns, row, found);
   return compareWords(found, prefix);
-}
-
-export function widened(prefix: Readonly<PrefixWords>, length: number): PrefixWords {
-  const words = { ...prefix };
-  widenWords(words, length);
-  return words;
 }

@@ -8,10 +8,10 @@
 import type { Slices } from "@fleetban/kit/slices";
 import { isSingle, type Prefix, partsOf } from "@fleetban/proto/model/prefix";
 import { textOfWords } from "@fleetban/proto/model/prefix-text";
-import { agree, blankWords, type PrefixWords } from "@fleetban/proto/model/prefix-words";
+import { agree, blankWords, type PrefixWords, widenedWords } from "@fleetban/proto/model/prefix-words";
 import { type ListingColumns, readPrefix } from "@fleetban/proto/model/sorted-columns";
 import { halvesOf } from "../carve.ts";
-import { lowerBound, rowsAround, rowsInside, widened } from "./find-rows.ts";
+import { lowerBound, rowsAround, rowsInside } from "./find-rows.ts";
 import type { Touched } from "./withdrawn-queries.ts";
 
 export interface Sources {
@@ -77,7 +77,7 @@ function addBesides(
   if (hole.length <= listing.length || !agree(listing, hole, listing.length)) return;
   add(listing);
   for (let length = listing.length; length < hole.length; length += 1) {
-    const [low, high] = halvesOf(widened(hole, length));
+    const [low, high] = halvesOf(widenedWords(hole, length));
     add(agree(low, hole, low.length) ? high : low);
   }
 }
